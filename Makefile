@@ -1,0 +1,43 @@
+# Everything runs from .venv, made from the lock file by the first target that needs it.
+PYTHON ?= python3
+BIN := .venv/bin
+N ?= 2000
+SEED ?= 1
+
+.PHONY: help demo test check bench chaos lock clean
+.DEFAULT_GOAL := help
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+.venv/runtime: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps -e .
+	@touch $@
+
+.venv/dev: .venv/runtime requirements-dev.lock
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: .venv/runtime ## the whole system on this machine, one order of each platform
+	@$(BIN)/bridge demo
+
+test: .venv/dev ## the tests
+	$(BIN)/pytest
+
+check: .venv/dev ## ruff, mypy strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/dev ## speed, as ratios against baselines
+	$(BIN)/python -m bench
+
+lock: .venv/dev ## resolve the dependencies anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: ## remove what was built
+	rm -rf .venv var .pytest_cache .mypy_cache .ruff_cache .hypothesis

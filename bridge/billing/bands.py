@@ -1,0 +1,146 @@
+"""Lines cut into parts of one VAT rate each, from the taxes that the platform reports. Nothing is guessed.
+
+A rate is taken as reported, or recovered from the amounts where only one known rate explains them. Taxes that
+stack on one base are not French VAT. Raises NeedsPerson for all that cannot be told for certain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bridge.billing.text import percent
+from bridge.errors import NeedsPerson
+from bridge.orders import CENT, ZERO, Line, Tax, ZeroTaxReason, to_cents
+
+HALF_CENT = Decimal("0.005")
+FINEST_RATE = Decimal("0.001")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """The part of `line` under one rate. `several`: the line has other parts. `reason`: for a rate of 0."""
+
+    line: Line
+    rate: Decimal
+    net: Decimal
+    gross: Decimal
+    several: bool = False
+    reason: ZeroTaxReason | None = None
+
+
+def cut(lines: Iterable[Line], known_rates: Sequence[Decimal]) -> tuple[Band, ...]:
+    """Every line's bands, in order; free lines have one at rate 0."""
+    lines = tuple(lines)
+    recovered = _recover(lines, known_rates)
+    return tuple(band for line in lines for band in _bands(line, recovered))
+
+
+def _bands(line: Line, recovered: dict[tuple[str, str], Decimal]) -> tuple[Band, ...]:
+    taxed = [tax for tax in line.taxes if tax.amount]
+    if not taxed:
+        if len(line.taxes) == 1 and (rate := _too_small_to_tax(line)):
+            return (Band(line=line, rate=rate, net=line.gross, gross=line.gross),)
+        reason = next((tax.reason for tax in line.taxes if tax.reason), None)
+        if reason is None and any(tax.rate for tax in line.taxes):
+            reason = ZeroTaxReason.REVERSE_CHARGE
+        return (Band(line=line, rate=ZERO, net=line.gross, gross=line.gross, reason=reason),)
+    rates = [tax.rate if tax.rate is not None else recovered[line.id, tax.title] for tax in taxed]
+    for rate in rates:
+        _representable(rate, line)
+    if len(taxed) == 1 and _explains(rates[0], line, taxed[0]):
+        return (Band(line=line, rate=rates[0], net=line.net, gross=line.gross),)
+    return _split(line, taxed, rates)
+
+
+def _too_small_to_tax(line: Line) -> Decimal | None:
+    """The rate of a line that is taxed, though its VAT rounds to nothing."""
+    tax = line.taxes[0]
+    if not tax.rate or tax.reason or not line.gross:
+        return None
+    return tax.rate if abs(line.gross * tax.rate / (1 + tax.rate)) <= HALF_CENT else None
+
+
+def _split(line: Line, taxed: Sequence[Tax], rates: Sequence[Decimal]) -> tuple[Band, ...]:
+    """One band per rate. The bases come from the taxes; what rounding leaves goes to the lowest rate."""
+    if len(taxed) > 1 and all(_explains(rate, line, tax) for rate, tax in zip(rates, taxed, strict=True)):
+        names = ", ".join(percent(rate) for rate in rates)
+        raise NeedsPerson(
+            f"line {line.title!r} carries taxes that add up on one amount ({names}), which is not French "
+            "VAT: make this document by hand"
+        )
+    amounts: dict[Decimal, Decimal] = {}
+    for rate, tax in zip(rates, taxed, strict=True):
+        amounts[rate] = amounts.get(rate, ZERO) + tax.amount
+    bases = {rate: to_cents(amount / rate) for rate, amount in amounts.items()}
+    rest = line.net - sum(bases.values(), ZERO)
+    slack = sum(((HALF_CENT + CENT) / rate for rate in amounts), CENT)
+    untaxed = next((tax for tax in line.taxes if not tax.amount), None)
+    bands = []
+    if abs(rest) <= slack:
+        bases[min(bases)] += rest
+    elif untaxed is not None and rest * line.net > 0:
+        bands.append(Band(line=line, rate=ZERO, net=rest, gross=rest, several=True, reason=untaxed.reason))
+    else:
+        raise NeedsPerson(
+            f"line {line.title!r}: its VAT of {line.tax} does not match {', '.join(map(percent, rates))} of "
+            f"{line.net}: correct the order in the shop or make the document by hand"
+        )
+    several = len(bases) + len(bands) > 1
+    bands += [
+        Band(line=line, rate=rate, net=net, gross=net + amounts[rate], several=several)
+        for rate, net in bases.items()
+    ]
+    return tuple(sorted(bands, key=lambda band: -band.rate))
+
+
+def _explains(rate: Decimal, line: Line, tax: Tax) -> bool:
+    """The tax is that rate of the whole line, rounded once, or once per unit at worst."""
+    units = max(abs(line.quantity), Decimal(1))
+    return abs(line.net * rate - tax.amount) <= (CENT + HALF_CENT * units) * (1 + rate)
+
+
+def _representable(rate: Decimal, line: Line) -> None:
+    if rate <= 0 or rate >= 1 or rate % FINEST_RATE:
+        raise NeedsPerson(
+            f"line {line.title!r}: Facturation.pro cannot write a VAT rate of {percent(rate)}; "
+            "make this document by hand"
+        )
+
+
+def _recover(lines: Sequence[Line], known_rates: Sequence[Decimal]) -> dict[tuple[str, str], Decimal]:
+    """The rate of each tax that has none, by line id and tax title.
+
+    The known rate whose rounded tax is the reported one; lines that share a tax's title share its rate, so
+    the larger ones tell it for the small ones.
+    """
+    possible: dict[str, set[Decimal]] = {}
+    unnamed: dict[tuple[str, str], str] = {}
+    for line in lines:
+        for tax in line.taxes:
+            if tax.rate is None and tax.amount:
+                group = tax.title or f"\0{line.id}"
+                fitting = {rate for rate in known_rates if _gives(rate, line, tax)}
+                possible[group] = possible.get(group, fitting) & fitting
+                unnamed[line.id, tax.title] = group
+    recovered = {}
+    for (line_id, title), group in unnamed.items():
+        if len(possible[group]) != 1:
+            name = next(line.title for line in lines if line.id == line_id)
+            found = "no known rate gives it" if not possible[group] else "several rates would give it"
+            raise NeedsPerson(
+                f"line {name!r}: the platform states its VAT without a rate and {found}: "
+                "make the document by hand"
+            )
+        recovered[line_id, title] = next(iter(possible[group]))
+    return recovered
+
+
+def _gives(rate: Decimal, line: Line, tax: Tax) -> bool:
+    """Rounding either way, from the net or from the gross amount, the tax is this rate's."""
+    if len([other for other in line.taxes if other.amount]) > 1:
+        return False
+    from_net = line.net * rate - tax.amount
+    from_gross = line.gross * rate / (1 + rate) - tax.amount
+    return min(abs(from_net), abs(from_gross)) <= HALF_CENT

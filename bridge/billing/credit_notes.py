@@ -1,0 +1,204 @@
+"""Refunds → credit notes: one for each refund whose money moved, never for more than was invoiced.
+
+A refund of everything reverses the invoice as a whole. Any other gives negative lines, rate by rate, that
+come to exactly the money given back (CGI art. 272-1, 289-I-5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from decimal import ROUND_DOWN, Decimal
+
+from bridge.billing.bands import Band, cut
+from bridge.billing.drafts import CreditNoteDraft, InvoiceDraft
+from bridge.billing.rules import DocumentPolicy
+from bridge.billing.text import clean, money, percent
+from bridge.billing.totals import BilledLine, Rounding, encode
+from bridge.billing.wording import line_title
+from bridge.errors import NeedsPerson
+from bridge.orders import CENT, ZERO, Order, Refund, RefundState, legal_date, to_cents
+
+
+def refund_key(order: Order, refund_id: str) -> str:
+    """The readable key of the interface."""
+    return f"{order.platform}:{order.shop}:refund:{refund_id}"
+
+
+def cancellation(order: Order, language: str) -> CreditNoteDraft:
+    """The full reversal of an unpaid order that was cancelled after its invoice was made."""
+    if order.cancelled_at is None:
+        raise ValueError("the order is not cancelled")
+    refund_id = f"cancel-{order.id}"
+    return CreditNoteDraft(
+        key=refund_key(order, refund_id),
+        invoice_key=order.key,
+        refund_id=refund_id,
+        full=True,
+        total=-order.total,
+        currency=order.currency,
+        refunded_on=legal_date(order.cancelled_at),
+        language=language,
+        why=("Commande annulée avant paiement : la facture est annulée en totalité.",),
+    )
+
+
+def credit_notes_for(
+    order: Order, invoice: InvoiceDraft, bands: Sequence[Band], rounding: frozenset[Rounding]
+) -> tuple[tuple[CreditNoteDraft, ...], str]:
+    """The credit notes, and in plain English what a person must settle of the other refunds, or "".
+
+    `bands`: what the invoice bills, by rate.
+    """
+    notes: list[CreditNoteDraft] = []
+    holds: list[str] = []
+    left = order.total
+    for refund in sorted(order.refunds, key=lambda refund: (refund.at, refund.id)):
+        if refund.state is not RefundState.DONE or refund.amount <= 0:
+            continue
+        try:
+            notes.append(_credit_note(order, invoice, bands, refund, left, rounding))
+            left -= refund.amount
+        except NeedsPerson as exc:
+            holds.append(f"refund {refund.id} of {refund.amount} {order.currency}: {exc.reason}")
+    return tuple(notes), "; ".join(holds)
+
+
+def _credit_note(
+    order: Order,
+    invoice: InvoiceDraft,
+    bands: Sequence[Band],
+    refund: Refund,
+    left: Decimal,
+    rounding: frozenset[Rounding],
+) -> CreditNoteDraft:
+    if invoice.policy is DocumentPolicy.EXTERNAL:
+        raise NeedsPerson("its invoice is the platform's own: import the platform's credit note by hand")
+    if refund.amount > left:
+        raise NeedsPerson(
+            f"more than the {left} left to credit on this order: compare it with the shop and make the "
+            "credit note by hand"
+        )
+    if refund.amount != to_cents(refund.amount):
+        raise NeedsPerson("its amount is not in cents: make the credit note by hand")
+    full = CreditNoteDraft(
+        key=refund_key(order, refund.id),
+        invoice_key=order.key,
+        refund_id=refund.id,
+        full=True,
+        total=-refund.amount,
+        currency=order.currency,
+        refunded_on=legal_date(refund.at),
+        language=invoice.language,
+        vat_exemption=invoice.vat_exemption,
+        vat_country=invoice.vat_country,
+        category_id=invoice.category_id,
+        nature=invoice.nature,
+        why=_with_note(refund, "Remboursement de toute la commande : la facture est annulée en totalité."),
+    )
+    if refund.amount == order.total:
+        return full
+    billed, why = _billed(order, bands, refund)
+    encoded = encode(billed, refund.amount, rounding)
+    if not encoded.rules:
+        raise NeedsPerson("no lines come to exactly this amount: make the credit note by hand")
+    return replace(
+        full,
+        full=False,
+        lines=tuple(replace(line, quantity=-line.quantity) for line in encoded.lines),
+        agreed=encoded.agreed,
+        why=(*_with_note(refund, why), *encoded.why),
+    )
+
+
+def _with_note(refund: Refund, why: str) -> tuple[str, ...]:
+    note = clean(refund.note)
+    return (why, f"Motif donné par la boutique : {note}.") if note else (why,)
+
+
+def _billed(order: Order, bands: Sequence[Band], refund: Refund) -> tuple[list[BilledLine], str]:
+    """What is credited: the refunded lines where they make up the money, else a share of each rate."""
+    returned = _returned(bands, refund)
+    stated = sum((line.gross for line in returned), ZERO)
+    if returned and abs(stated - refund.amount) <= CENT:
+        return returned, "Avoir des lignes remboursées."
+    invoiced = _by_rate(_as_billed(band, order.currency) for band in bands)
+    if returned and all(line.gross > 0 for line in returned):
+        scaled = _spread(refund.amount, _by_rate(returned))
+        if all(gross <= invoiced.get(rate, ZERO) + CENT for rate, gross in scaled.items()):
+            difference = money(refund.amount - stated, order.currency)
+            why = (
+                f"Montant remboursé différent des lignes retournées ({difference}) : réparti au prorata "
+                "par taux."
+            )
+            return _one_line_a_rate(scaled), why
+    if any(gross < 0 for gross in invoiced.values()):
+        raise NeedsPerson(
+            "it states no lines and a rate of its order is negative: make the credit note by hand"
+        )
+    why = "Remboursement d'un montant : réparti entre les taux de la commande au prorata."
+    return _one_line_a_rate(_spread(refund.amount, invoiced)), why
+
+
+def _returned(bands: Sequence[Band], refund: Refund) -> list[BilledLine]:
+    """The refund's lines under the rates that the order's lines had."""
+    rates: dict[str, set[Decimal]] = {}
+    for band in bands:
+        if band.gross:
+            rates.setdefault(band.line.id, set()).add(band.rate)
+    known = sorted({band.rate for band in bands if band.rate}, reverse=True)
+    billed = []
+    for line in refund.lines:
+        if not line.gross:
+            continue
+        own = rates.get(line.id, set())
+        for band in cut([line], sorted(own - {ZERO}, reverse=True) or known):
+            if band.rate not in (own or {*known, ZERO}):
+                raise NeedsPerson(
+                    f"line {line.title!r} is refunded with {percent(band.rate)} VAT but was not invoiced "
+                    "so: make the credit note by hand"
+                )
+            billed.append(_as_billed(band, ""))
+    return billed
+
+
+def _as_billed(band: Band, currency: str) -> BilledLine:
+    line = replace(band.line, discount=ZERO)
+    return BilledLine(
+        title=f"Remboursement : {line_title(replace(band, line=line), currency)}",
+        quantity=Decimal(1) if band.several else band.line.quantity,
+        net=band.net,
+        vat=band.rate,
+        gross=band.gross,
+    )
+
+
+def _by_rate(lines: Iterable[BilledLine]) -> dict[Decimal, Decimal]:
+    totals: dict[Decimal, Decimal] = {}
+    for line in lines:
+        totals[line.vat] = totals.get(line.vat, ZERO) + line.gross
+    return {rate: total for rate, total in totals.items() if total}
+
+
+def _spread(amount: Decimal, weights: dict[Decimal, Decimal]) -> dict[Decimal, Decimal]:
+    """`amount` over the rates in proportion, in cents, the largest remainders rounded up."""
+    whole = sum(weights.values(), ZERO)
+    exact = {rate: amount * weight / whole for rate, weight in weights.items()}
+    shares = {rate: share.quantize(CENT, rounding=ROUND_DOWN) for rate, share in exact.items()}
+    missing = int((amount - sum(shares.values(), ZERO)) / CENT)
+    for rate in sorted(exact, key=lambda rate: (shares[rate] - exact[rate], -rate))[:missing]:
+        shares[rate] += CENT
+    return {rate: share for rate, share in shares.items() if share}
+
+
+def _one_line_a_rate(shares: dict[Decimal, Decimal]) -> list[BilledLine]:
+    return [
+        BilledLine(
+            title=f"Remboursement partiel, TVA {percent(rate)}",
+            quantity=Decimal(1),
+            net=to_cents(gross / (1 + rate)),
+            vat=rate,
+            gross=gross,
+        )
+        for rate, gross in sorted(shares.items(), reverse=True)
+    ]

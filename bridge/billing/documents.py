@@ -1,0 +1,198 @@
+"""One order → the documents it should have. Pure: the same order, rules and rounding give the same drafts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bridge.billing.bands import Band
+from bridge.billing.credit_notes import cancellation, credit_notes_for
+from bridge.billing.customers import customer_for, language_of
+from bridge.billing.drafts import Documents, InvoiceDraft, PaymentNote
+from bridge.billing.rules import DocumentPolicy, InvoiceWhen, Rules, TestOrders
+from bridge.billing.totals import BilledLine, Encoded, Rounding, encode
+from bridge.billing.vat import Vat, assess
+from bridge.billing.wording import METHODS, from_template, information, line_title
+from bridge.errors import NeedsPerson
+from bridge.orders import CENT, ZERO, LineKind, Order, Payment, PaymentMethod, legal_date, to_cents
+
+HALF_CENT = CENT / 2
+
+
+def documents_for(order: Order, rules: Rules, rounding: frozenset[Rounding]) -> Documents:
+    """The customer, the invoice and the credit notes that this order should have, or why not (yet).
+
+    `rounding`: the rules that Facturation.pro may follow; a document is `agreed` when all give its total.
+    """
+    nothing = _nothing_due(order, rules)
+    if nothing is not None:
+        return nothing
+    try:
+        _refuse(order, rules)
+        vat = assess(order, rules)
+        invoice, bands = _invoice(order, rules, rounding, vat)
+    except NeedsPerson as exc:
+        return Documents(hold=exc.reason)
+    notes, hold_refunds = credit_notes_for(order, invoice, bands, rounding)
+    return Documents(
+        customer=customer_for(order, rules), invoice=invoice, credit_notes=notes, hold_refunds=hold_refunds
+    )
+
+
+def _nothing_due(order: Order, rules: Rules) -> Documents | None:
+    """Tests, cancelled and unpaid orders; free ones are looked at once they are paid for."""
+    if order.test and rules.test_orders is TestOrders.IGNORE:
+        return Documents(ignore="a test order, and the shop's `test_orders` says to ignore them")
+    if order.cancelled_at is not None and not order.paid:
+        return Documents(
+            ignore="cancelled before payment",
+            credit_notes=(cancellation(order, language_of(order.customer, rules)),),
+        )
+    if not order.paid and order.total and rules.invoice_when is InvoiceWhen.PAID:
+        return Documents(wait="waits for payment")
+    if not order.total and not order.problems and not rules.zero_total_orders:
+        return Documents(ignore="its total is zero, and the shop's `zero_total_orders` is off")
+    return None
+
+
+def _refuse(order: Order, rules: Rules) -> None:
+    """What no rule below can repair."""
+    if order.problems:
+        raise NeedsPerson("; ".join(order.problems))
+    if order.total < 0:
+        raise NeedsPerson(
+            f"its total is negative ({order.total} {order.currency}): make a credit note by hand"
+        )
+    if order.total != to_cents(order.total):
+        raise NeedsPerson(
+            f"its total of {order.total} {order.currency} is not in cents: make the invoice by hand"
+        )
+    if not order.lines:
+        raise NeedsPerson("it has no lines: make the invoice by hand")
+    if rules.document is DocumentPolicy.EXTERNAL and not order.external_ref:
+        raise NeedsPerson(
+            "the shop imports the platform's own invoices (`document = external`), but this order has no "
+            "invoice number: wait for it and retry, or change `document`"
+        )
+
+
+def _invoice(
+    order: Order, rules: Rules, rounding: frozenset[Rounding], vat: Vat
+) -> tuple[InvoiceDraft, tuple[Band, ...]]:
+    bands = _worth_showing(vat.bands)
+    billed = [_billed(band, order.currency) for band in bands]
+    _same_total(order, billed)
+    encoded = encode(billed, order.total, rounding)
+    if not encoded.rules:
+        raise NeedsPerson(
+            f"no lines come to its total of {order.total} {order.currency} excluding VAT: make the invoice "
+            "by hand"
+        )
+    paid = _payments(order, rules)
+    external = rules.document is DocumentPolicy.EXTERNAL
+    invoice = InvoiceDraft(
+        key=order.key,
+        policy=rules.document,
+        lines=encoded.lines,
+        currency=order.currency,
+        total=order.total,
+        agreed=encoded.agreed,
+        language=language_of(order.customer, rules),
+        title=from_template(rules.title, order),
+        information=information(order, rules, paid.all),
+        delivered_on=order.delivered_on or legal_date(order.placed_at),
+        paid=paid.note,
+        vat_exemption=vat.exemption,
+        vat_country=vat.country,
+        external_ref=order.external_ref if external else "",
+        external_on=legal_date(order.placed_at) if external else None,
+        purchase_number=order.purchase_number,
+        category_id=rules.category_id,
+        nature=rules.nature,
+        send_email=rules.send_email,
+        why=(*_policy_why(order, rules), *vat.why, *_encoding_why(encoded), *paid.why),
+    )
+    return invoice, bands
+
+
+def _billed(band: Band, currency: str) -> BilledLine:
+    return BilledLine(
+        title=line_title(band, currency),
+        quantity=Decimal(1) if band.several else band.line.quantity,
+        net=band.net,
+        vat=band.rate,
+        gross=band.gross,
+    )
+
+
+def _worth_showing(bands: tuple[Band, ...]) -> tuple[Band, ...]:
+    """Free lines are noise (parts of a bundle, free shipping), unless a discount made them so or all are
+    free."""
+    shown = tuple(
+        band
+        for band in bands
+        if band.gross or (band.line.discount > 0 and band.line.kind is LineKind.PRODUCT)
+    )
+    return shown if any(band.gross for band in shown) else bands
+
+
+def _same_total(order: Order, billed: list[BilledLine]) -> None:
+    """The lines must be what was charged; only rounding per line may separate them."""
+    total = sum((line.gross for line in billed), ZERO)
+    if abs(total - order.total) > HALF_CENT * (len(billed) + 1):
+        raise NeedsPerson(
+            f"its lines come to {total} {order.currency} but {order.total} was charged (difference "
+            f"{order.total - total:+}): compare it with the shop and make the invoice by hand"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Paid:
+    """`note`: the payment that the invoice states; `all`: every payment with its method."""
+
+    note: PaymentNote | None
+    all: tuple[tuple[Payment, PaymentMethod], ...] = ()
+    why: tuple[str, ...] = ()
+
+
+def _payments(order: Order, rules: Rules) -> _Paid:
+    """The main payment: the largest that is not a gift card, which is noted beside it."""
+    if order.paid_at is None:
+        return _Paid(note=None, why=("Facture émise avant paiement.",))
+    on = legal_date(order.paid_at)
+    known = tuple((payment, _method(payment, rules)) for payment in order.payments)
+    if not known:
+        why = "Payée, sans moyen de paiement indiqué par la boutique."
+        return _Paid(note=PaymentNote(on=on, method=PaymentMethod.OTHER), why=(why,))
+    payment, method = max(
+        known, key=lambda one: (one[1] is not PaymentMethod.GIFT_CARD, one[0].amount or ZERO)
+    )
+    told = [f"Payée le {on:%d/%m/%Y} {METHODS[method]} (passerelle : {payment.gateway or 'non précisée'})."]
+    if len(known) > 1:
+        told.append(f"{len(known)} paiements : le principal est porté, tous sont détaillés en note.")
+    return _Paid(
+        note=PaymentNote(on=on, method=method, reference=payment.reference), all=known, why=tuple(told)
+    )
+
+
+def _method(payment: Payment, rules: Rules) -> PaymentMethod:
+    by_name = {gateway.casefold(): method for gateway, method in rules.gateways.items()}
+    return by_name.get(payment.gateway.casefold(), payment.method)
+
+
+def _policy_why(order: Order, rules: Rules) -> tuple[str, ...]:
+    match rules.document:
+        case DocumentPolicy.EXTERNAL:
+            return (f"Facture externe {order.external_ref}, importée telle quelle.",)
+        case DocumentPolicy.DRAFT:
+            return ("Réglage de la boutique : la facture reste un brouillon.",)
+        case DocumentPolicy.FINAL if order.external_ref:
+            return (f"La plateforme a sa propre pièce {order.external_ref} ; la facture est émise ici.",)
+        case DocumentPolicy.FINAL:
+            return ()
+
+
+def _encoding_why(encoded: Encoded) -> tuple[str, ...]:
+    if encoded.agreed:
+        return encoded.why
+    return (*encoded.why, "Le total dépend de l'arrondi de Facturation.pro : à vérifier sur un brouillon.")

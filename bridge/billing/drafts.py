@@ -1,0 +1,132 @@
+"""The documents an order should have, before anyone is asked to make them.
+
+A draft depends on facts and rules alone: the same order gives the same drafts, whenever it is planned. The
+day of issue is added when the step is carried out. Amounts in the order's currency; prices exclude VAT.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from bridge.billing.rules import DocumentPolicy
+from bridge.orders import PaymentMethod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerDraft:
+    """Who is invoiced. `individual`: a consumer; otherwise `company` is not empty.
+
+    `why`: in French, for the accountant: which facts made this customer.
+    """
+
+    key: str
+    individual: bool
+    company: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    street: str = ""
+    postcode: str = ""
+    city: str = ""
+    country: str = ""
+    email: str = ""
+    phone: str = ""
+    language: str = "fr"
+    vat_number: str = ""
+    siret: str = ""
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftLine:
+    """One line of a document. `unit_price`: excluding VAT, at most 3 decimals; `quantity`: at most 4;
+    `vat`: a fraction, at most 3 decimals."""
+
+    title: str
+    quantity: Decimal
+    unit_price: Decimal
+    vat: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentNote:
+    """The payment that the invoice states."""
+
+    on: date
+    method: PaymentMethod
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceDraft:
+    """One sale's invoice.
+
+    `total`: what was charged, VAT included: the document must come to exactly that. `agreed`: every rounding
+    rule in force gives that total for `lines`, so it may be made final at once. `delivered_on`: day of the
+    sale. `vat_exemption`: the legal mention, "" where VAT is charged. `vat_country`: ISO alpha-2 under OSS.
+    `why`: in French, for the accountant.
+    """
+
+    key: str
+    policy: DocumentPolicy
+    lines: tuple[DraftLine, ...]
+    currency: str
+    total: Decimal
+    agreed: bool
+    language: str = "fr"
+    title: str = ""
+    information: str = ""
+    delivered_on: date | None = None
+    paid: PaymentNote | None = None
+    vat_exemption: str = ""
+    vat_country: str = ""
+    external_ref: str = ""
+    external_on: date | None = None
+    purchase_number: str = ""
+    category_id: int | None = None
+    nature: int | None = None
+    send_email: bool = False
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditNoteDraft:
+    """One refund's credit note.
+
+    `full`: the whole invoice is reversed, by Facturation.pro itself, and `lines` stays empty. Otherwise
+    `lines` have negative quantities and `total` is the negative of the money refunded. The original's number
+    and date are added when it is made.
+    """
+
+    key: str
+    invoice_key: str
+    refund_id: str
+    full: bool
+    total: Decimal
+    currency: str
+    refunded_on: date
+    lines: tuple[DraftLine, ...] = ()
+    agreed: bool = True
+    language: str = "fr"
+    vat_exemption: str = ""
+    vat_country: str = ""
+    category_id: int | None = None
+    nature: int | None = None
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """All that one order should have. `hold`: in plain English, why a person must decide first; then nothing
+    of what it concerns is created. `hold_refunds`: the same for credit notes alone: the invoice is not
+    blocked. `ignore`: why nothing is due at all, "" when something is; credit notes beside it are due only if
+    an invoice was made before. `wait`: what must happen in the shop first."""
+
+    customer: CustomerDraft | None = None
+    invoice: InvoiceDraft | None = None
+    credit_notes: tuple[CreditNoteDraft, ...] = field(default=())
+    hold: str = ""
+    hold_refunds: str = ""
+    ignore: str = ""
+    wait: str = ""

@@ -1,0 +1,346 @@
+"""What is missing: the documents an order should have, compared with those that exist → the next step.
+
+Pure. The worker carries the step out, writes the result to the ledger, and asks again, until the answer is
+not a step but a rest: done, open, ignored, or a question for a person.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from bridge.billing.documents import documents_for
+from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, InvoiceDraft
+from bridge.billing.rules import DocumentPolicy, PartialRefunds, Rules
+from bridge.billing.totals import Rounding, fitting
+from bridge.orders import Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A document that exists in Facturation.pro, as the ledger knows it.
+
+    `total`: VAT included, as they computed it; None for a customer. `paid`: it states its payment. `mended`:
+    its lines were already corrected once. `seen`: it was read back in this run. `accepted`: the total that a
+    person accepted in place of the order's. `found`: a customer that others made. `facts`: a digest of what
+    was written of a customer, and `as_of` the time of the order that said so. `twins`: further documents with
+    the same key, which should not be.
+    """
+
+    id: int
+    number: str = ""
+    draft: bool = False
+    total: Decimal | None = None
+    paid: bool = False
+    emailed: bool = False
+    made_on: date | None = None
+    customer_id: int = 0
+    mended: bool = False
+    seen: bool = False
+    accepted: Decimal | None = None
+    found: bool = False
+    facts: str = ""
+    as_of: str = ""
+    twins: tuple[int, ...] = ()
+    why: tuple[str, ...] = ()
+
+    def as_record(self) -> dict[str, Any]:
+        """As JSON for the ledger, defaults left out."""
+        record: dict[str, Any] = {"id": self.id}
+        if self.total is not None:
+            record["total"] = str(self.total)
+        if self.accepted is not None:
+            record["accepted"] = str(self.accepted)
+        if self.made_on:
+            record["made_on"] = self.made_on.isoformat()
+        for name in (
+            *("number", "draft", "paid", "emailed", "customer_id"),
+            *("mended", "found", "facts", "as_of"),
+        ):
+            if getattr(self, name):
+                record[name] = getattr(self, name)
+        for name in ("twins", "why"):
+            if getattr(self, name):
+                record[name] = list(getattr(self, name))
+        return record
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Made:
+        """The inverse of `as_record`."""
+        fields = dict(record)
+        for name in ("total", "accepted"):
+            if name in fields:
+                fields[name] = Decimal(fields[name])
+        if "made_on" in fields:
+            fields["made_on"] = date.fromisoformat(fields["made_on"])
+        for name in ("twins", "why"):
+            fields[name] = tuple(fields.get(name, ()))
+        return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureCustomer:
+    """The buyer must exist."""
+
+    draft: CustomerDraft
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateCustomer:
+    """The buyer is known under another address or name than this newer order says."""
+
+    draft: CustomerDraft
+    made: Made
+
+
+@dataclass(frozen=True, slots=True)
+class CreateInvoice:
+    """The invoice must exist; `as_draft`: its total is to be seen before it becomes final."""
+
+    draft: InvoiceDraft
+    customer_id: int
+    as_draft: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CreateCreditNote:
+    """A partial credit note must exist."""
+
+    draft: CreditNoteDraft
+    invoice: Made
+    as_draft: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseInvoice:
+    """The whole invoice is to be reversed by Facturation.pro's own refund."""
+
+    draft: CreditNoteDraft
+    invoice: Made
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """A draft came to another total: its lines are replaced by `lines_of`'s."""
+
+    key: str
+    made: Made
+    lines_of: InvoiceDraft | CreditNoteDraft
+
+
+@dataclass(frozen=True, slots=True)
+class Finalise:
+    """A draft whose total is right becomes final."""
+
+    key: str
+    made: Made
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPayment:
+    """The invoice does not state its payment yet."""
+
+    key: str
+    made: Made
+    draft: InvoiceDraft
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """A person may have changed the document since: look before deciding."""
+
+    key: str
+    made: Made
+
+
+@dataclass(frozen=True, slots=True)
+class SendEmail:
+    """The shop wants its invoices e-mailed."""
+
+    key: str
+    made: Made
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Nothing to do. `outcome`: done, open (until the shop says more), ignored, or attention."""
+
+    outcome: str
+    reason: str
+
+
+Step = (
+    EnsureCustomer
+    | UpdateCustomer
+    | CreateInvoice
+    | CreateCreditNote
+    | ReverseInvoice
+    | Mend
+    | Finalise
+    | RecordPayment
+    | ReadBack
+    | SendEmail
+    | Rest
+)
+
+
+def facts_of(draft: CustomerDraft) -> str:
+    """A digest of what a customer's record says, to see that it changed. It tells nobody's name."""
+    told = replace(draft, key="", why=())
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
+def keys_of(order: Order, documents: Documents) -> list[str]:
+    """The ledger keys that a plan for these documents looks at."""
+    customer = [documents.customer.key] if documents.customer else []
+    return [order.key, *customer, *(note.key for note in documents.credit_notes)]
+
+
+def next_step(
+    order: Order,
+    rules: Rules,
+    rounding: frozenset[Rounding],
+    documents: Documents,
+    made: Mapping[str, Made],
+) -> Step:
+    """The one next step for this order, or the rest it has come to."""
+    invoice = documents.invoice
+    existing = made.get(order.key)
+    if existing and existing.twins:
+        return Rest(
+            "attention",
+            f"order {order.number} has several invoices in Facturation.pro (ids {existing.id}, "
+            f"{', '.join(map(str, existing.twins))}): keep one, refund the others, then retry",
+        )
+    if documents.hold:
+        return Rest("attention", f"order {order.number}: {documents.hold}")
+    if invoice is None or documents.customer is None:
+        # A cancelled order needs no invoice, but one that was made for it must be reversed.
+        if existing and documents.credit_notes:
+            return _credit_note_step(order, rules, rounding, documents, existing, made)
+        return _without_invoice(order, documents)
+    if existing is None:
+        customer = made.get(documents.customer.key)
+        if customer is None:
+            return EnsureCustomer(documents.customer)
+        newer = order.placed_at.isoformat() > customer.as_of
+        if newer and not customer.found and customer.facts != facts_of(documents.customer):
+            return UpdateCustomer(documents.customer, customer)
+        as_draft = invoice.policy is DocumentPolicy.DRAFT or not invoice.agreed
+        return CreateInvoice(invoice, customer.id, as_draft and invoice.policy is not DocumentPolicy.EXTERNAL)
+    step = _invoice_step(order, rules, rounding, invoice, existing)
+    return step or _credit_note_step(order, rules, rounding, documents, existing, made)
+
+
+def _without_invoice(order: Order, documents: Documents) -> Rest:
+    if documents.ignore:
+        return Rest("ignored", documents.ignore)
+    return Rest("open", documents.wait or f"order {order.number}: nothing is due yet")
+
+
+def _invoice_step(
+    order: Order, rules: Rules, rounding: frozenset[Rounding], invoice: InvoiceDraft, existing: Made
+) -> Step | None:
+    wanted = invoice.total if existing.accepted is None else existing.accepted
+    if existing.total != wanted:
+        return _mismatch(order, rules, rounding, invoice, existing)
+    if invoice.policy is DocumentPolicy.FINAL and existing.draft:
+        return Finalise(invoice.key, existing)
+    if invoice.paid and not existing.paid and invoice.policy is not DocumentPolicy.EXTERNAL:
+        return RecordPayment(invoice.key, existing, invoice)
+    if invoice.send_email and not existing.draft and not existing.emailed:
+        return SendEmail(invoice.key, existing)
+    return None
+
+
+def _mismatch(
+    order: Order, rules: Rules, rounding: frozenset[Rounding], invoice: InvoiceDraft, existing: Made
+) -> Step:
+    """The document's total is not the order's: mend a draft once, otherwise ask."""
+    if existing.draft and not existing.seen:
+        return ReadBack(invoice.key, existing)
+    if existing.draft and not existing.mended:
+        # The total tells which rounding rule they use; under that rule other lines reach the order's total.
+        rule = fitting(invoice.lines, existing.total or Decimal(0)) & rounding
+        better = documents_for(order, rules, rule).invoice if rule else None
+        if better and better.agreed:
+            return Mend(invoice.key, existing, better)
+    name = f"draft {existing.id}" if existing.draft else f"invoice {existing.number or existing.id}"
+    difference = invoice.total - (existing.total or Decimal(0))
+    return Rest(
+        "attention",
+        f"order {order.number}: {name} comes to {existing.total} {order.currency} but the order to "
+        f"{invoice.total} (difference {difference:+}): correct it in Facturation.pro, or accept it",
+    )
+
+
+def _credit_note_step(
+    order: Order,
+    rules: Rules,
+    rounding: frozenset[Rounding],
+    documents: Documents,
+    invoice: Made,
+    made: Mapping[str, Made],
+) -> Step:
+    for note in documents.credit_notes:
+        existing = made.get(note.key)
+        if existing is None:
+            if invoice.draft:
+                return _credit_on_a_draft(order, note, invoice)
+            if note.full:
+                return ReverseInvoice(note, invoice)
+            if rules.partial_refunds is PartialRefunds.HOLD:
+                return Rest(
+                    "attention",
+                    f"order {order.number}: refund {note.refund_id} of {-note.total} {order.currency} "
+                    f"needs a credit note on invoice {invoice.number}: make it there, then ignore the order",
+                )
+            as_draft = rules.partial_refunds is PartialRefunds.DRAFT or not note.agreed
+            return CreateCreditNote(note, invoice, as_draft)
+        step = _made_credit_note_step(order, rules, rounding, note, existing)
+        if step:
+            return step
+    if documents.hold_refunds:
+        return Rest("attention", f"order {order.number}: {documents.hold_refunds}")
+    number = f"invoice {invoice.number or invoice.id}" + (" (draft)" if invoice.draft else "")
+    credited = f", {len(documents.credit_notes)} credit note(s)" if documents.credit_notes else ""
+    return Rest("done", f"order {order.number}: {number}{credited}")
+
+
+def _credit_on_a_draft(order: Order, note: CreditNoteDraft, invoice: Made) -> Step:
+    if not invoice.seen:
+        return ReadBack(order.key, invoice)
+    return Rest(
+        "attention",
+        f"order {order.number}: refund {note.refund_id} of {-note.total} {order.currency} came while its "
+        f"invoice is still draft {invoice.id}: finalise it and retry, or delete it and ignore the order",
+    )
+
+
+def _made_credit_note_step(
+    order: Order,
+    rules: Rules,
+    rounding: frozenset[Rounding],
+    note: CreditNoteDraft,
+    existing: Made,
+) -> Step | None:
+    wanted = note.total if existing.accepted is None else existing.accepted
+    if existing.total == wanted:
+        if existing.draft and rules.partial_refunds is PartialRefunds.FINAL:
+            return Finalise(note.key, existing)
+        return None
+    if existing.draft and not existing.mended:
+        rule = fitting(note.lines, existing.total or Decimal(0)) & rounding
+        notes = documents_for(order, rules, rule).credit_notes if rule else ()
+        better = next((each for each in notes if each.key == note.key and each.agreed), None)
+        if better:
+            return Mend(note.key, existing, better)
+    return Rest(
+        "attention",
+        f"order {order.number}: credit note {existing.number or existing.id} comes to {existing.total} "
+        f"{order.currency} but the refund to {note.total}: correct it in Facturation.pro, then accept it",
+    )

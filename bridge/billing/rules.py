@@ -1,0 +1,83 @@
+"""What a shop's configuration decides about its documents, as a pure value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from bridge.orders import PaymentMethod, Supply
+
+
+class InvoiceWhen(StrEnum):
+    """When an order becomes an invoice."""
+
+    PAID = "paid"
+    CREATED = "created"
+
+
+class DocumentPolicy(StrEnum):
+    """What an order becomes: an invoice, a draft for a person, or the platform's own invoice imported."""
+
+    FINAL = "final"
+    DRAFT = "draft"
+    EXTERNAL = "external"
+
+
+class PartialRefunds(StrEnum):
+    """What a partial refund becomes: a draft credit note for a person, a final one, or only a request."""
+
+    DRAFT = "draft"
+    FINAL = "final"
+    HOLD = "hold"
+
+
+class TestOrders(StrEnum):
+    """What the platform marks as a test."""
+
+    __test__ = False  # not a test class, whatever pytest thinks of its name
+    IGNORE = "ignore"
+    INVOICE = "invoice"
+
+
+class VatRegime(StrEnum):
+    """The seller's own regime."""
+
+    NORMAL = "normal"
+    FRANCHISE = "franchise"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """One shop's choices. Units: `category_id` and `nature` are Facturation.pro's own numbers.
+
+    `vat_regimes`: from which day on which regime, ascending; the first day of all is `date.min`.
+    `mentions`: legal texts by name (see `vat.py`), overriding the French defaults.
+    `oss`: the seller declares VAT of other EU countries through the One-Stop Shop.
+    `gateways`: the platform's word for a payment gateway → payment method, beside the source's own table.
+    `title`, `information`: French templates with {number}, {shop}, {platform}.
+    `language`: two letters, or "" for the buyer's own.
+    """
+
+    invoice_when: InvoiceWhen = InvoiceWhen.PAID
+    document: DocumentPolicy = DocumentPolicy.FINAL
+    match_customers_by_email: bool = True
+    partial_refunds: PartialRefunds = PartialRefunds.DRAFT
+    test_orders: TestOrders = TestOrders.IGNORE
+    gateways: Mapping[str, PaymentMethod] = field(default_factory=dict)
+    vat_regimes: tuple[tuple[date, VatRegime], ...] = ((date.min, VatRegime.NORMAL),)
+    mentions: Mapping[str, str] = field(default_factory=dict)
+    oss: bool = False
+    supply: Supply = Supply.UNKNOWN
+    category_id: int | None = None
+    nature: int | None = None
+    language: str = ""
+    title: str = "Commande {number}"
+    information: str = ""
+    send_email: bool = False
+    zero_total_orders: bool = False
+
+    def regime_on(self, day: date) -> VatRegime:
+        """The seller's regime on that day."""
+        return [regime for since, regime in self.vat_regimes if since <= day][-1]

@@ -1,0 +1,91 @@
+"""Where a sale goes, as VAT sees it, and the rates used to recognise a reported tax. Tables only.
+
+The rates never price anything: they name the rate behind an amount of VAT that the platform reports.
+Territories: directive 2006/112/CE art. 6 and 7; CGI art. 294 for overseas departments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+
+from bridge.orders import Address
+
+
+class Zone(StrEnum):
+    """Where a place is for French VAT."""
+
+    FRANCE = "france"
+    OVERSEAS = "overseas"
+    EU = "eu"
+    NORTHERN_IRELAND = "northern_ireland"
+    OUTSIDE = "outside"
+    UNKNOWN = "unknown"
+
+
+def _rates(*percents: str) -> tuple[Decimal, ...]:
+    return tuple(Decimal(percent) / 100 for percent in percents)
+
+
+FRENCH_RATES = _rates("20", "10", "5.5", "2.1", "8.5")
+
+EU_RATES: Mapping[str, tuple[Decimal, ...]] = {
+    "AT": _rates("20", "13", "10"),
+    "BE": _rates("21", "12", "6"),
+    "BG": _rates("20", "9"),
+    "CY": _rates("19", "9", "5", "3"),
+    "CZ": _rates("21", "12"),
+    "DE": _rates("19", "7"),
+    "DK": _rates("25"),
+    "EE": _rates("24", "13", "9"),
+    "ES": _rates("21", "10", "4"),
+    "FI": _rates("25.5", "13.5", "10"),
+    "GR": _rates("24", "13", "6"),
+    "HR": _rates("25", "13", "5"),
+    "HU": _rates("27", "18", "5"),
+    "IE": _rates("23", "13.5", "9", "4.8"),
+    "IT": _rates("22", "10", "5", "4"),
+    "LT": _rates("21", "12", "5"),
+    "LU": _rates("17", "14", "8", "3"),
+    "LV": _rates("21", "12", "5"),
+    "MT": _rates("18", "12", "7", "5"),
+    "NL": _rates("21", "9"),
+    "PL": _rates("23", "8", "5"),
+    "PT": _rates("23", "13", "6"),
+    "RO": _rates("21", "11"),
+    "SE": _rates("25", "12", "6"),
+    "SI": _rates("22", "9.5", "5"),
+    "SK": _rates("23", "19", "5"),
+}
+
+_OVERSEAS = frozenset({"GP", "MQ", "GF", "RE", "YT", "PM", "BL", "MF", "NC", "PF", "WF", "TF"})
+
+_SPECIAL: Mapping[str, tuple[tuple[tuple[str, ...], Zone], ...]] = {
+    "FR": ((("97", "984", "986", "987", "988"), Zone.OVERSEAS),),
+    "ES": ((("35", "38", "51", "52"), Zone.OUTSIDE),),  # Canary Islands, Ceuta, Melilla
+    "FI": ((("22",), Zone.OUTSIDE),),  # Åland
+    "IT": ((("23041", "22061"), Zone.OUTSIDE),),  # Livigno, Campione d'Italia
+    "DE": ((("78266", "27498"), Zone.OUTSIDE),),  # Büsingen, Helgoland
+    "GR": ((("63086", "63087"), Zone.OUTSIDE),),  # Mount Athos
+    "GB": ((("BT",), Zone.NORTHERN_IRELAND),),
+}
+"""Country → beginnings of postcodes that are elsewhere for VAT."""
+
+
+def zone(address: Address | None) -> Zone:
+    """The zone of an address; UNKNOWN without a country."""
+    if address is None or not address.country:
+        return Zone.UNKNOWN
+    country = {"EL": "GR", "MC": "FR"}.get(address.country, address.country)
+    postcode = address.postcode.replace(" ", "").upper()
+    for beginnings, special in _SPECIAL.get(country, ()):
+        if postcode.startswith(beginnings):
+            return special
+    if country == "FR":
+        return Zone.FRANCE
+    if country in _OVERSEAS:
+        return Zone.OVERSEAS
+    if country == "XI":
+        return Zone.NORTHERN_IRELAND
+    return Zone.EU if country in EU_RATES else Zone.OUTSIDE

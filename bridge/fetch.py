@@ -1,0 +1,34 @@
+"""Reads from a platform's own API what its webhook left out. Read-only, one GET at a time."""
+
+from __future__ import annotations
+
+import httpx
+
+from bridge.errors import NeedsPerson, RetryLater
+from bridge.sources.base import Source
+from bridge.sync import Fetch
+
+
+def fetcher(http: httpx.AsyncClient, source: Source, shop: str, key: str, base_url: str) -> Fetch:
+    """path → body, with this shop's key. `base_url`: "" for the platform's own address."""
+
+    async def fetch(path: str) -> bytes:
+        request = source.api_request(path, key, base_url)
+        try:
+            answer = await http.get(request.url, headers=request.headers)
+        except httpx.HTTPError as exc:
+            raise RetryLater(f"{source.PLATFORM} cannot be reached ({type(exc).__name__})") from exc
+        if answer.status_code == 200:
+            return answer.content
+        if answer.status_code == 429 or answer.status_code >= 500:
+            after = answer.headers.get("retry-after", "")
+            raise RetryLater(
+                f"{source.PLATFORM} answers {answer.status_code}",
+                after=float(after) if after.isdigit() else None,
+            )
+        raise NeedsPerson(
+            f"{source.PLATFORM} answers {answer.status_code} to a read of {path.partition('?')[0]}: "
+            f"check shops.{shop}.platform_api_key and platform_api_url, then retry"
+        )
+
+    return fetch

@@ -1,0 +1,28 @@
+-- begin: may this document be created now? Writes the intent when it may.
+-- ARGV: document key, order key, token, attempt, placed ms, scope, durable
+-- → {'done', record} | {'busy'} | {'post', attempt} | {'lookup', age ms, attempt, 1 when only the ledger's youth
+--   is the reason and nobody has asked yet whether it forgot anything} | {'lost'}
+local ledger, order, attempt = ledger_of(ARGV[1]), ARGV[2], ARGV[4]
+if redis.call('GET', lease_of(order)) ~= ARGV[3] then return {'lost'} end
+local now = now_ms()
+local entry = redis.call('HMGET', ledger, 'state', 'at', 'attempt', 'owner', 'record')
+local state, at, owner = entry[1], tonumber(entry[2]), entry[4]
+if state == 'done' then return {'done', entry[5]} end
+local floor = floor_ms(ARGV[7], now)
+local verdict = verdict_on(ARGV[6], floor)
+if verdict == 'clean' then
+  floor = 0
+  if entry[3] == '?' then state = false end
+end
+if state == 'intent' and owner ~= order and redis.call('EXISTS', lease_of(owner)) == 1 then return {'busy'} end
+-- An older attempt, or one that this ledger has forgotten, may exist: its time counts from the floor.
+if (not state and tonumber(ARGV[5]) < floor + 300000) or (state and at < floor) then
+  state, at = 'intent', floor
+  redis.call('HSET', ledger, 'state', state, 'at', at, 'attempt', entry[3] or '?', 'owner', order)
+  entry[3] = entry[3] or '?'
+end
+if state == 'intent' then
+  return {'lookup', now - at, entry[3], entry[3] == '?' and not verdict and 1 or 0}
+end
+redis.call('HSET', ledger, 'state', 'intent', 'at', now, 'attempt', attempt, 'owner', order)
+return {'post', attempt}

@@ -1,0 +1,69 @@
+-- record: dedupe + bytes + version + due + bell, one round trip, one fsync.
+-- KEYS: event key
+-- ARGV: event id, shop, platform, topic, headers, body, order key or '', why ignored or '', why alarming or '',
+--       retention ms, rehint ms, link...
+local id, shop, platform, topic = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local order, ignored, alarm = ARGV[7], ARGV[8], ARGV[9]
+local retention, rehint = tonumber(ARGV[10]), tonumber(ARGV[11])
+if redis.call('EXISTS', KEYS[1]) == 1 then return {'duplicate', redis.call('HGET', KEYS[1], 'order')} end
+local now = now_ms()
+local function link_of(link) return P .. 'link:' .. shop .. ':' .. link end
+
+local adopt = {}
+if order == '' and #ARGV >= 12 then
+  for i = 12, #ARGV do order = redis.call('GET', link_of(ARGV[i])) or order end
+  if order == '' then order = platform .. ':' .. shop .. ':payment:' .. ARGV[12] end
+elseif order ~= '' then
+  for i = 12, #ARGV do
+    local orphan = platform .. ':' .. shop .. ':payment:' .. ARGV[i]
+    if redis.call('EXISTS', order_of(orphan)) == 1 then adopt[#adopt + 1] = orphan end
+  end
+end
+
+redis.call('HSET', KEYS[1], 'topic', topic, 'at', now, 'headers', ARGV[5], 'body', ARGV[6], 'order', order)
+redis.call('HSET', P .. 'shop:' .. shop, 'last_event', now, 'last:' .. topic, now)
+if ignored ~= '' then
+  redis.call('HSET', KEYS[1], 'note', ignored)
+  redis.call('PEXPIRE', KEYS[1], retention)
+  return {'ignored', ''}
+end
+for i = 12, #ARGV do redis.call('SET', link_of(ARGV[i]), order, 'NX') end
+for _, orphan in ipairs(adopt) do
+  for _, other in ipairs(redis.call('LRANGE', events_of(orphan), 0, -1)) do
+    redis.call('RPUSH', events_of(order), other)
+    redis.call('HSET', P .. 'event:' .. other, 'order', order)
+  end
+  redis.call('DEL', events_of(orphan), order_of(orphan))
+  redis.call('ZREM', DUE, orphan)
+  redis.call('ZREM', WAITING, orphan)
+  redis.call('ZREM', ATTENTION, orphan)
+  redis.call('ZREM', ORDERS, orphan)
+end
+-- An order that was finished comes back to life with all its events.
+if redis.call('HGET', order_of(order), 'state') then
+  for _, other in ipairs(redis.call('LRANGE', events_of(order), 0, -1)) do
+    redis.call('PERSIST', P .. 'event:' .. other)
+  end
+  redis.call('PERSIST', fetched_of(order))
+end
+redis.call('RPUSH', events_of(order), id)
+redis.call('HINCRBY', order_of(order), 'version', 1)
+redis.call('HSETNX', order_of(order), 'created', now)
+redis.call('HSET', order_of(order), 'shop', shop, 'platform', platform)
+redis.call('ZADD', ORDERS, now, order)
+if alarm ~= '' then
+  redis.call('HSET', order_of(order), 'state', 'attention', 'reason', alarm, 'since', now)
+  redis.call('ZADD', ATTENTION, now, order)
+  return {'accepted', order}
+end
+redis.call('HDEL', order_of(order), 'state', 'failing_since', 'attempts')
+redis.call('ZREM', ATTENTION, order)
+redis.call('ZADD', WAITING, 'NX', now, order)
+-- Past a long queue the sweep feeds arq, first come first served.
+if redis.call('ZCARD', 'arq:queue') < 500 then
+  redis.call('ZADD', DUE, now + rehint, order)
+  ring(order, now)
+else
+  redis.call('ZADD', DUE, now, order)
+end
+return {'accepted', order}

@@ -1,0 +1,11 @@
+-- vitals: what health and metrics look at. → now, waiting orders, since when the oldest, how many are overdue,
+-- orders asking for attention, last beat of a worker, workers alive, ledger's birth
+local now = now_ms()
+local function score(key, from, to)
+  return tonumber(redis.call('ZRANGE', key, from, to, 'WITHSCORES')[2]) or 0
+end
+return {
+  now, redis.call('ZCARD', WAITING), score(WAITING, 0, 0), redis.call('ZCOUNT', DUE, '-inf', now),
+  redis.call('ZCARD', ATTENTION), score(WORKERS, -1, -1), redis.call('ZCOUNT', WORKERS, now - 15000, '+inf'),
+  tonumber(redis.call('HGET', META, 'born')) or 0,
+}

@@ -1,0 +1,142 @@
+"""`bridge preview`: what a payload would become, and why. Writes nothing, asks nobody."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bridge.billing.documents import documents_for
+from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, DraftLine, InvoiceDraft
+from bridge.billing.rules import Rules
+from bridge.billing.totals import ALL
+from bridge.errors import NeedsPerson, UnreadableBody
+from bridge.orders import Event, Folded, Ignored, Incomplete, Order, Unfinished
+from bridge.sources.base import Source, peek
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What came out: `verdict` in one sentence; `order` and `documents` where it came so far."""
+
+    verdict: str
+    order: Order | None = None
+    documents: Documents | None = None
+
+
+TOPICS = {"shopify": "orders/updated", "woocommerce": "order.updated"}
+"""The topic of a bare order. Stripe's is in the body."""
+
+
+def preview(source: Source, shop: str, rules: Rules, body: bytes, now: datetime, topic: str = "") -> Preview:
+    """What this payload alone would become. Raises nothing that a person can cause."""
+    body, topic = _as_event(source.PLATFORM, body, topic or TOPICS.get(source.PLATFORM, ""))
+    headers = {"x-shopify-topic": topic, "x-shopify-webhook-id": "preview", "x-wc-webhook-topic": topic}
+    try:
+        identity = source.identify(shop, headers, body)
+        if identity.ignored:
+            return Preview(f"ignored: {identity.ignored}")
+        if identity.alarm:
+            return Preview(f"attention: {identity.alarm}")
+        event = Event(id=identity.event_id, topic=identity.topic, body=body, received_at=now, headers=headers)
+        folded = source.fold(shop, identity.order_key, [event])
+        return _judge(folded, rules)
+    except (NeedsPerson, UnreadableBody) as exc:
+        return Preview(f"attention: {exc}")
+
+
+def _judge(folded: Folded, rules: Rules) -> Preview:
+    if isinstance(folded, Ignored):
+        return Preview(f"ignored: {folded.reason}")
+    if isinstance(folded, Unfinished):
+        return Preview(f"waits: {folded.reason}")
+    if isinstance(folded, Incomplete):
+        return Preview(f"would be fetched from the platform ({folded.path}): {folded.reason}")
+    documents = documents_for(folded, rules, ALL)
+    if documents.hold:
+        return Preview(f"attention: {documents.hold}", folded, documents)
+    if documents.invoice is None:
+        said = f"ignored: {documents.ignore}" if documents.ignore else f"waits: {documents.wait}"
+        return Preview(said, folded, documents)
+    sure = "at once" if documents.invoice.agreed else "after its total was read back from a draft"
+    verdict = (
+        f"{documents.invoice.policy.value} invoice of {documents.invoice.total} {folded.currency}, {sure}"
+    )
+    if documents.hold_refunds:
+        verdict += f"; attention: {documents.hold_refunds}"
+    return Preview(verdict, folded, documents)
+
+
+def _as_event(platform: str, body: bytes, topic: str) -> tuple[bytes, str]:
+    """A bare Stripe object is put into the event that would have carried it; a Shopify refund is one."""
+    try:
+        data = peek(body)
+    except UnreadableBody:
+        return body, topic
+    if not isinstance(data, dict):
+        return body, topic
+    if platform == "stripe" and data.get("object") != "event":
+        bare = json.loads(body).get("object") if isinstance(data.get("object"), dict) else json.loads(body)
+        kind = bare.get("object", "")
+        types = {
+            "invoice": "invoice.paid",
+            "credit_note": "credit_note.created",
+            "checkout.session": "checkout.session.completed",
+            "charge": "charge.refunded",
+            "refund": "refund.created",
+        }
+        wrapped = {
+            "id": "evt_preview",
+            "object": "event",
+            "type": topic or types.get(kind, f"{kind}.updated"),
+            "created": bare.get("created", 0),
+            "livemode": bool(bare.get("livemode")),
+            "data": {"object": bare},
+        }
+        return json.dumps(wrapped).encode(), topic
+    if platform == "shopify" and "refund_line_items" in data:
+        return body, "refunds/create"
+    return body, topic
+
+
+def as_json(result: Preview) -> dict[str, Any]:
+    """For scripts."""
+    shown: dict[str, Any] = {"verdict": result.verdict}
+    documents = result.documents
+    if documents and documents.customer:
+        shown["customer"] = _customer(documents.customer)
+    if documents and documents.invoice:
+        shown["invoice"] = _document(documents.invoice) | {
+            "final_at_once": documents.invoice.agreed,
+            "title": documents.invoice.title,
+        }
+    if documents and documents.credit_notes:
+        shown["credit_notes"] = [_document(note) for note in documents.credit_notes]
+    return shown
+
+
+def _customer(draft: CustomerDraft) -> dict[str, Any]:
+    names = ("key", "individual", "company", "first_name", "last_name", "street", "postcode", "city")
+    more = ("country", "email", "phone", "language", "vat_number", "siret")
+    return {name: getattr(draft, name) for name in (*names, *more)} | {"why": list(draft.why)}
+
+
+def _document(draft: InvoiceDraft | CreditNoteDraft) -> dict[str, Any]:
+    return {
+        "key": draft.key,
+        "total": str(draft.total),
+        "currency": draft.currency,
+        "vat_exemption": draft.vat_exemption,
+        "lines": [_line(line) for line in draft.lines],
+        "why": list(draft.why),
+    }
+
+
+def _line(line: DraftLine) -> dict[str, str]:
+    return {
+        "title": line.title,
+        "quantity": str(line.quantity),
+        "unit_price": str(line.unit_price),
+        "vat": str(line.vat),
+    }

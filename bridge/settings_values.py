@@ -1,0 +1,113 @@
+"""What single settings may look like. Each check says in its message how to mend the value."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
+from pydantic_settings import NoDecode
+
+from bridge.sources import REGISTRY
+
+PLACEHOLDERS = frozenset({"…", "..."})
+"""What the example file has where a secret belongs; running with one would let anybody sign."""
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not text.strip():
+        raise ValueError("is empty; fill it in or leave the key out")
+    if text in PLACEHOLDERS:
+        raise ValueError("is still the placeholder of the example; fill it in")
+    if text != text.strip():
+        raise ValueError("begins or ends with white space; remove it")
+    return value
+
+
+def _secret_list(value: object) -> object:
+    """A variable holds a JSON list, or one secret as it stands.
+
+    Never a comma separated list: the secrets that WooCommerce generates hold commas.
+    https://developer.wordpress.org/reference/functions/wp_generate_password/
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        decoded = json.loads(value)
+    except ValueError:
+        return [value]
+    return decoded if isinstance(decoded, list) else [value]
+
+
+def _at_least_one(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if not secrets:
+        raise ValueError("at least one secret is needed")
+    return secrets
+
+
+def shown(value: object) -> str:
+    """A mistyped word, quoted; nothing that might be a secret pasted into the wrong place."""
+    return f'"{value}"' if re.fullmatch(r"[\w-]{1,20}", str(value)) else "this value"
+
+
+def _platform(name: str) -> str:
+    if name not in REGISTRY:
+        raise ValueError(f"{shown(name)} is none of {', '.join(sorted(REGISTRY))}")
+    return name
+
+
+def _ascii(text: str) -> str:
+    if not text.isascii() or not text.isprintable() or not text.strip():
+        raise ValueError(
+            "must be printable ASCII: it goes into a header of each request; use an e-mail address"
+        )
+    return text.strip()
+
+
+def _http_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError("is not an address like https://example.com")
+    return url.rstrip("/")
+
+
+def _redis_url(url: SecretStr) -> SecretStr:
+    if urlsplit(url.get_secret_value()).scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("must begin with redis://, rediss:// (TLS) or unix://")
+    return url
+
+
+def _sentry_dsn(dsn: SecretStr) -> SecretStr:
+    parts = urlsplit(dsn.get_secret_value())
+    if parts.scheme not in ("http", "https") or not parts.username or not parts.path.strip("/"):
+        raise ValueError("is not a Sentry DSN like https://key@host/project")
+    return dsn
+
+
+def _template(text: str) -> str:
+    try:
+        text.format(number="", shop="", platform="")
+    except (KeyError, IndexError, ValueError, AttributeError) as exc:
+        raise ValueError("may only hold {number}, {shop} and {platform} between braces") from exc
+    return text
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+Secret = Annotated[SecretStr, AfterValidator(_secret)]
+Secrets = Annotated[
+    tuple[Secret, ...], NoDecode, BeforeValidator(_secret_list), AfterValidator(_at_least_one)
+]
+RedisUrl = Annotated[Secret, AfterValidator(_redis_url)]
+SentryDsn = Annotated[Secret, AfterValidator(_sentry_dsn)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Contact = Annotated[str, AfterValidator(_ascii)]
+Platform = Annotated[str, AfterValidator(_platform)]
+ShopName = Annotated[str, StringConstraints(pattern="^[a-z0-9_-]{1,40}$")]
+Template = Annotated[str, AfterValidator(_template)]
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]

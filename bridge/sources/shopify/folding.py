@@ -1,0 +1,136 @@
+"""From all that Shopify sent about one order to what the order is."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bridge.errors import NeedsPerson
+from bridge.orders import Event, Folded, Ignored, Order, Unfinished, utc
+from bridge.sources.base import read
+from bridge.sources.shopify.lines import lines_of
+from bridge.sources.shopify.parties import customer_of
+from bridge.sources.shopify.payloads import (
+    DeletedPayload,
+    EditedPayload,
+    OrderPayload,
+    RefundPayload,
+    Transaction,
+)
+from bridge.sources.shopify.payments import STATUS, latest_moves, paid_when, payments_of, receipts_of
+from bridge.sources.shopify.problems import problems_of
+from bridge.sources.shopify.refunds import refunds_of
+
+SNAPSHOTS = frozenset(
+    f"orders/{verb}"
+    for verb in ("create", "paid", "updated", "cancelled", "partially_fulfilled", "fulfilled")
+)
+"""Topics whose body is the whole order."""
+SAMPLE_ORDER = "820982911946154508"
+"""The order of every test notification, whatever its topic; it never existed."""
+EDIT_GRACE = timedelta(seconds=5)
+"""An edit and the snapshot that holds it may differ by their rounding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the events of one order say, read and sorted. `snapshots` come with the bytes they came as."""
+
+    snapshots: list[tuple[OrderPayload, bytes]]
+    refunds: list[RefundPayload]
+    moves: list[Transaction]
+    edited_at: datetime | None
+    deleted: bool
+
+    @property
+    def newest(self) -> OrderPayload:
+        return max(self.snapshots, key=_newness)[0]
+
+
+def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
+    """The newest snapshot is the order; refunds and transactions are united from wherever they stand."""
+    known = _read_all(f"order {order_key.rpartition(':')[2]} of {shop}", events)
+    if not known.snapshots:
+        return _without_order(order_key, known)
+    if known.edited_at and known.edited_at > known.newest.changed_at + EDIT_GRACE:
+        return Unfinished(
+            reason="it was edited, and waits for its new state: an orders/updated event brings it"
+        )
+    return _order(shop, order_key, known)
+
+
+def _read_all(what: str, events: Sequence[Event]) -> _Known:
+    by_topic: dict[str, list[Event]] = defaultdict(list)
+    for event in sorted(events, key=lambda each: (each.topic, each.body)):
+        by_topic["orders/*" if event.topic in SNAPSHOTS else event.topic].append(event)
+    known = _Known(
+        snapshots=[(read(OrderPayload, event, what), event.body) for event in by_topic.pop("orders/*", [])],
+        refunds=[read(RefundPayload, event, what) for event in by_topic.pop("refunds/create", [])],
+        moves=[read(Transaction, event, what) for event in by_topic.pop("order_transactions/create", [])],
+        edited_at=max(
+            (
+                read(EditedPayload, event, what).order_edit.committed_at
+                for event in by_topic.pop("orders/edited", [])
+            ),
+            default=None,
+        ),
+        deleted=bool([read(DeletedPayload, event, what) for event in by_topic.pop("orders/delete", [])]),
+    )
+    if by_topic:
+        raise NeedsPerson(f"{what}: its event {min(by_topic)} is not one of an order; look at its payload")
+    return known
+
+
+def _without_order(order_key: str, known: _Known) -> Ignored | Unfinished:
+    if order_key.endswith(f":{SAMPLE_ORDER}"):
+        return Ignored(reason="it is Shopify's sample order of a test notification")
+    if known.deleted and not known.refunds and not known.moves:
+        return Ignored(reason="it was deleted in Shopify before anything else was received about it")
+    return Unfinished(reason="it waits for the order itself: an orders/* event with its lines has not come")
+
+
+def _newness(snapshot: tuple[OrderPayload, bytes]) -> tuple[datetime, bool, int, int, bytes]:
+    """Snapshots of one second differ by how far the order is; bytes settle the rest."""
+    order, body = snapshot
+    progress, _ = STATUS.get(order.financial_status, (0, False))
+    return order.changed_at, order.cancelled_at is not None, progress, len(order.refunds), body
+
+
+def _order(shop: str, key: str, known: _Known) -> Order:
+    order = known.newest
+    snapshots = [snapshot for snapshot, _ in known.snapshots]
+    versions = [*known.refunds, *(refund for snapshot in snapshots for refund in snapshot.refunds)]
+    money = latest_moves([*known.moves, *(move for refund in versions for move in refund.transactions)])
+    lines = lines_of(order)
+    refunds = refunds_of(order, lines, versions, money)
+    receipts = receipts_of(money)
+    paid_at = paid_when(order, snapshots, receipts)
+    cancelled_at = order.cancelled_at
+    if known.deleted and cancelled_at is None and paid_at is None:
+        cancelled_at = order.changed_at
+    number = order.name or f"#{order.id}"
+    return Order(
+        key=key,
+        platform="shopify",
+        shop=shop,
+        id=order.id,
+        number=number,
+        currency=order.currency,
+        total=order.total_price,
+        placed_at=utc(order.processed_at or order.created_at),
+        lines=lines,
+        customer=customer_of(order),
+        paid_at=paid_at,
+        payments=payments_of(order, receipts, paid=paid_at is not None),
+        refunds=refunds,
+        cancelled_at=utc(cancelled_at) if cancelled_at else None,
+        # a test notification is not confirmed and voided, even where its `test` is filtered out
+        test=order.test or (order.confirmed is False and order.financial_status == "voided"),
+        purchase_number=order.po_number,
+        problems=tuple(
+            f"order {number}: {problem}"
+            for problem in problems_of(order, lines, refunds, deleted=known.deleted)
+        ),
+    )

@@ -1,0 +1,114 @@
+"""What was sold: everything that the order's total is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from bridge.orders import ZERO, Line, LineKind, Supply, Tax, ZeroTaxReason
+from bridge.sources.shopify.payloads import (
+    Allocation,
+    Duty,
+    LineItem,
+    OrderPayload,
+    ShippingLine,
+    TaxLine,
+)
+
+
+def lines_of(order: OrderPayload) -> tuple[Line, ...]:
+    """Everything that the total is made of, as placed; edits and refunds do not change these lines."""
+    lines: list[Line] = []
+    for item in order.line_items:
+        lines.append(_item_line(order, item))
+        if not order.duties_included:  # otherwise they are inside the price
+            lines.extend(_duty_line(order, duty) for duty in item.duties)
+    lines.extend(_shipping_line(order, shipping) for shipping in order.shipping_lines)
+    fees = order.original_total_additional_fees_set
+    if fees and fees.shop_money.amount:
+        lines.append(_line(order, LineKind.FEE, "fees", "Frais supplémentaires", fees.shop_money.amount, ()))
+    return tuple(lines)
+
+
+def _item_line(order: OrderPayload, item: LineItem) -> Line:
+    kind = LineKind.TIP if item.is_tip else LineKind.GIFT_CARD if item.gift_card else LineKind.PRODUCT
+    return _line(
+        order,
+        kind,
+        item.id,
+        item.name or item.title or "Article",
+        item.base,
+        item.tax_lines,
+        item.discount_allocations,
+        sku=item.sku,
+        quantity=item.quantity,
+        supply=Supply.GOODS if item.requires_shipping else Supply.UNKNOWN,
+    )
+
+
+def _duty_line(order: OrderPayload, duty: Duty) -> Line:
+    base = duty.shop_money.amount
+    return _line(order, LineKind.DUTY, duty.id, "Droits de douane", base, duty.tax_lines)
+
+
+def _shipping_line(order: OrderPayload, line: ShippingLine) -> Line:
+    title = line.title or "Livraison"
+    return _line(
+        order, LineKind.SHIPPING, line.id, title, line.base, line.tax_lines, line.discount_allocations
+    )
+
+
+def _line(
+    order: OrderPayload,
+    kind: LineKind,
+    line_id: str,
+    title: str,
+    base: Decimal,
+    tax_lines: Iterable[TaxLine],
+    discounts: Iterable[Allocation] = (),
+    *,
+    sku: str = "",
+    quantity: Decimal = Decimal(1),
+    supply: Supply = Supply.UNKNOWN,
+) -> Line:
+    """`base`: after discounts, VAT inside or not as the order says."""
+    taxes = tuple(_tax(order, tax) for tax in tax_lines)
+    added = ZERO if order.taxes_included else sum((tax.amount for tax in taxes), ZERO)
+    return Line(
+        id=line_id,
+        kind=kind,
+        title=title,
+        sku=sku,
+        quantity=quantity,
+        gross=base + added,
+        taxes=taxes,
+        discount=sum((discount.amount for discount in discounts), ZERO),
+        discount_labels=_labels(order, discounts),
+        supply=supply,
+    )
+
+
+def _tax(order: OrderPayload, tax: TaxLine) -> Tax:
+    """A rate without money is a tax that was *not* charged; the buyer's exemptions may say why."""
+    reason = _exemption(order) if not tax.price and tax.rate else None
+    return Tax(amount=tax.price, rate=tax.rate, title=tax.title, reason=reason)
+
+
+def _exemption(order: OrderPayload) -> ZeroTaxReason | None:
+    """https://shopify.dev/docs/api/admin-graphql/latest/enums/TaxExemption"""
+    buyer = order.customer
+    if buyer and "EU_REVERSE_CHARGE_EXEMPTION_RULE" in buyer.tax_exemptions:
+        return ZeroTaxReason.REVERSE_CHARGE
+    if order.tax_exempt or (buyer and buyer.tax_exempt):
+        return ZeroTaxReason.CUSTOMER_EXEMPT
+    return None
+
+
+def _labels(order: OrderPayload, discounts: Iterable[Allocation]) -> tuple[str, ...]:
+    labels = []
+    for discount in discounts:
+        index = discount.discount_application_index
+        if index is not None and 0 <= index < len(order.discount_applications):
+            applied = order.discount_applications[index]
+            labels.append(applied.code or applied.title or applied.description)
+    return tuple(dict.fromkeys(label for label in labels if label))

@@ -1,0 +1,234 @@
+"""Stripe's objects as far as an order needs them, in every shape since 2019.
+
+Nothing is taken from `api_version`: a field of the old API and its successor stand side by side here, and
+whoever reads them takes the one that is there. `None` means absent where that differs from empty.
+Shapes: https://docs.stripe.com/api and https://docs.stripe.com/changelog (basil, clover, dahlia, endive).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from bridge.sources.base import Amount, Id, Payload, Text
+from bridge.sources.stripe.line_payloads import Discount, RateReference, ShippingCost, TaxEntry
+from bridge.sources.stripe.reading import Currency, Listing, Maybe, Moment, Reference, expanded, or_empty
+
+
+class Thing(Payload):
+    """What an event is about."""
+
+    id: Reference
+
+
+class StripeAddress(Payload):
+    line1: Text = ""
+    line2: Text = ""
+    city: Text = ""
+    postal_code: Text = ""
+    state: Text = ""
+    country: Text = ""
+
+
+class ShippingDetails(Payload):
+    name: Text = ""
+    phone: Text = ""
+    address: StripeAddress | None = None
+
+
+class TaxId(Payload):
+    type: Id = ""
+    value: Text = ""
+
+
+TaxIds = Annotated[tuple[TaxId, ...], BeforeValidator(or_empty)]
+Words = Annotated[dict[str, Text], BeforeValidator(lambda value: value or {})]
+Names = Annotated[tuple[Id, ...], BeforeValidator(or_empty)]
+
+
+class MethodDetails(Payload):
+    type: Id = ""
+
+
+class Paid(Payload):
+    """A payment intent or a charge: its id in events, more where it is expanded."""
+
+    id: Reference = ""
+    payment_method_details: MethodDetails | None = None
+    payment_method_types: Names = ()
+
+
+PaidReference = Annotated[Paid, BeforeValidator(expanded)]
+NOT_PAID = Paid()
+
+
+class PaymentSettings(Payload):
+    payment_method_types: Names = ()
+
+
+class StatusTransitions(Payload):
+    finalized_at: Moment = None
+    paid_at: Moment = None
+    voided_at: Moment = None
+    marked_uncollectible_at: Moment = None
+
+
+class CustomField(Payload):
+    name: Text = ""
+    value: Text = ""
+
+
+class StripeInvoice(Thing):
+    """https://docs.stripe.com/api/invoices/object; the customer fields are frozen when it is finalized."""
+
+    number: Text = ""
+    status: Id = ""
+    paid: bool | None = None
+    livemode: bool | None = None
+    currency: Currency
+    total: Amount
+    amount_paid: Amount = Decimal(0)
+    tax: Maybe = None
+    total_tax_amounts: tuple[TaxEntry, ...] | None = None
+    total_taxes: tuple[TaxEntry, ...] | None = None
+    default_tax_rates: Annotated[tuple[RateReference, ...], BeforeValidator(or_empty)] = ()
+    discount: Discount | None = None
+    lines: Listing | None = None
+    shipping_cost: ShippingCost | None = None
+    created: Moment = None
+    effective_at: Moment = None
+    status_transitions: StatusTransitions = StatusTransitions()
+    charge: PaidReference = NOT_PAID
+    payment_intent: PaidReference = NOT_PAID
+    payment_settings: PaymentSettings | None = None
+    customer: Reference = ""
+    customer_name: Text = ""
+    customer_email: Text = ""
+    customer_phone: Text = ""
+    customer_address: StripeAddress | None = None
+    customer_shipping: ShippingDetails | None = None
+    shipping_details: ShippingDetails | None = None
+    customer_tax_exempt: Id = ""
+    customer_tax_ids: TaxIds = ()
+    custom_fields: Annotated[tuple[CustomField, ...], BeforeValidator(or_empty)] = ()
+    metadata: Words = Field(default_factory=dict)
+
+    @property
+    def stated_tax(self) -> Decimal | None:
+        """The tax of the whole invoice, None where it is not spoken of."""
+        entries = self.total_taxes if self.total_taxes is not None else self.total_tax_amounts
+        if entries is not None:
+            return sum((entry.amount for entry in entries), Decimal(0))
+        if "tax" in self.model_fields_set:
+            return self.tax or Decimal(0)
+        return None
+
+
+class PaymentOfInvoice(Payload):
+    type: Id = ""
+    payment_intent: Reference = ""
+    charge: Reference = ""
+    payment_record: Reference = ""
+
+
+class StripeInvoicePayment(Thing):
+    """https://docs.stripe.com/api/invoice-payment/object (since basil)."""
+
+    currency: Currency
+    amount_paid: Maybe = None
+    payment: PaymentOfInvoice = PaymentOfInvoice()
+
+
+class CustomerDetails(Payload):
+    name: Text = ""
+    business_name: Text = ""
+    individual_name: Text = ""
+    email: Text = ""
+    phone: Text = ""
+    address: StripeAddress | None = None
+    tax_exempt: Id = ""
+    tax_ids: TaxIds = ()
+
+
+class CollectedInformation(Payload):
+    business_name: Text = ""
+    individual_name: Text = ""
+    shipping_details: ShippingDetails | None = None
+
+
+class StripeSession(Thing):
+    """https://docs.stripe.com/api/checkout/sessions/object, in payment mode."""
+
+    livemode: bool | None = None
+    currency: Currency
+    amount_total: Amount
+    payment_status: Id = ""
+    invoice: Reference = ""
+    created: Moment = None
+    payment_intent: PaidReference = NOT_PAID
+    payment_method_types: Names = ()
+    shipping_cost: ShippingCost | None = None
+    customer: Reference = ""
+    customer_email: Text = ""
+    customer_details: CustomerDetails | None = None
+    collected_information: CollectedInformation | None = None
+    shipping_details: ShippingDetails | None = None
+    locale: Text = ""
+    metadata: Words = Field(default_factory=dict)
+
+
+class StripeRefund(Thing):
+    """https://docs.stripe.com/api/refunds/object."""
+
+    amount: Amount
+    currency: Currency
+    created: Moment = None
+    status: Id = ""
+    reason: Text = ""
+    charge: Reference = ""
+    payment_intent: Reference = ""
+
+
+class StripeCharge(Thing):
+    """https://docs.stripe.com/api/charges/object; `refunds` only until API 2022-11-15."""
+
+    currency: Currency
+    amount_refunded: Amount
+    payment_intent: Reference = ""
+    refunds: Listing | None = None
+
+
+class CreditedRefund(Payload):
+    refund: Reference = ""
+    amount_refunded: Amount = Decimal(0)
+
+
+class StripeCreditNote(Thing):
+    """https://docs.stripe.com/api/credit_notes/object."""
+
+    number: Text = ""
+    currency: Currency
+    status: Id = ""
+    total: Amount
+    created: Moment = None
+    effective_at: Moment = None
+    out_of_band_amount: Amount = Decimal(0)
+    customer_balance_transaction: Reference = ""
+    refund: Reference = ""
+    refunds: Annotated[tuple[CreditedRefund, ...], BeforeValidator(or_empty)] = ()
+    lines: Listing | None = None
+    shipping_cost: ShippingCost | None = None
+
+
+class EventData(Payload):
+    object: dict[str, Any]
+
+
+class EventBody(Payload):
+    """The envelope: https://docs.stripe.com/api/events/object."""
+
+    created: Moment = None
+    livemode: bool | None = None
+    data: EventData

@@ -1,0 +1,51 @@
+"""WooCommerce: signed webhooks of the REST API v3, and `GET /orders/{id}/refunds` where a refund needs it.
+
+What a shop must know:
+
+- An order is paid when `date_paid_gmt` is set. WooCommerce sets it for every payment, for cash on delivery
+  only when the order is completed; the status alone proves nothing.
+- A cancelled order gets `cancelled_at`. So does an order that was deleted or binned before it was paid.
+  Deleting a paid order gives no money back: the sale stays as it was. A living snapshot received after the
+  deletion, or an `order.restored`, undoes it.
+- Gift cards used as payment lower WooCommerce's `total`; `Order.total` is what the goods cost, and the cards
+  are payments.
+- A webhook names refunds with their amount only. A refund of everything explains itself; any other asks for
+  its lines (`Incomplete`).
+
+Receiving (`receiving.py`) verifies and names an event. Folding reads the bodies (`payloads.py`), makes lines
+(`lines.py`), buyer and payments (`parties.py`) and the order with its refunds (`folding.py`).
+
+Facts: https://github.com/woocommerce/woocommerce/blob/trunk/plugins/woocommerce/includes/class-wc-webhook.php
+and https://woocommerce.github.io/woocommerce-rest-api-docs/#order-properties
+"""
+
+from __future__ import annotations
+
+import base64
+
+from bridge.errors import NeedsPerson
+from bridge.sources.base import ApiRequest
+from bridge.sources.woocommerce.folding import fold
+from bridge.sources.woocommerce.receiving import HANDLED, IGNORED, PLATFORM, identify, is_ping, verify
+
+KEPT_HEADERS: frozenset[str] = frozenset()
+
+__all__ = [
+    "HANDLED",
+    "IGNORED",
+    "KEPT_HEADERS",
+    "PLATFORM",
+    "api_request",
+    "fold",
+    "identify",
+    "is_ping",
+    "verify",
+]
+
+
+def api_request(path: str, key: str, base_url: str) -> ApiRequest:
+    """A GET with an API key "ck_…:cs_…". The shop's own address is needed; raises NeedsPerson without it."""
+    if not base_url:
+        raise NeedsPerson(f"{path} cannot be asked for: the shop's own address is not configured")
+    token = base64.b64encode(key.encode()).decode()
+    return ApiRequest(url=base_url.rstrip("/") + path, headers={"Authorization": f"Basic {token}"})

@@ -1,0 +1,317 @@
+"""The truth, in Redis: events, orders, what is due, leases, and the ledger of what exists in Facturation.pro.
+
+Every operation is one Lua script, one round trip (`lua/`). Times are Redis' own. Everything redis-py raises
+becomes StoreUnavailable here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from importlib.resources import files
+from typing import Any, Final, Literal
+
+import zstandard
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError
+
+from bridge.durability import Durability, look_at_durability
+from bridge.errors import LeaseLost, StoreUnavailable
+from bridge.orders import Event
+from bridge.sources.base import Identity
+
+PREFIX: Final = "bridge:"
+LEASE: Final = timedelta(seconds=5)
+"""Of one order. Renewed by its holder; when the holder dies, others wait no longer than this."""
+REHINT: Final = timedelta(seconds=5)
+"""After so long without an answer the bell is rung again."""
+ARCHIVE_AGE: Final = timedelta(hours=6)
+"""The list of archived customers is asked for anew after so long."""
+BELLS: Final = 500
+"""So many jobs wait in arq at the most; the rest wait in `due`, first come first served."""
+
+
+class Outcome(StrEnum):
+    """How a run over an order ended, and its state until the next event."""
+
+    DONE = "done"
+    OPEN = "open"  # nothing to do before the shop says more
+    IGNORED = "ignored"
+    WAITING = "waiting"  # until a time
+    ATTENTION = "attention"  # for a person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """An order as its holder sees it. `failing_since`: of the present run of failures, or None.
+    `rounding`: Facturation.pro's rule, once calibrated, or ""."""
+
+    version: int
+    attempts: int
+    takes: int
+    failing_since: datetime | None
+    rounding: str
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """The answer to "may this be created now?".
+
+    `act`: "done" (see `record`), "busy" (another order is at it), "post" (the intent is written) or "lookup"
+    (an attempt exists or may have been forgotten; `age` in seconds since it). `unsure`: only the ledger's
+    youth is the reason, and nobody has asked yet whether this shop was ever bridged before.
+    """
+
+    act: Literal["done", "busy", "post", "lookup"]
+    attempt: str = ""
+    age: float = 0.0
+    unsure: bool = False
+    record: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vitals:
+    """The system at a glance. `oldest`: since when the longest waiting order waits; `workers`: alive now."""
+
+    now: datetime
+    waiting: int
+    oldest: datetime | None
+    overdue: int
+    attention: int
+    last_beat: datetime | None
+    workers: int
+    born: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who holds which order."""
+
+    order_key: str
+    token: str
+
+
+def _ms(span: timedelta) -> int:
+    return int(span.total_seconds() * 1000)
+
+
+def _script(redis: Redis, name: str) -> AsyncScript:
+    folder = files("bridge") / "lua"
+    return redis.register_script((folder / "common.lua").read_text() + (folder / f"{name}.lua").read_text())
+
+
+class Store:
+    """See the module."""
+
+    def __init__(self, redis: Redis, *, retention: timedelta) -> None:
+        self.redis = redis
+        self._durable: bool | None = None
+        self._retention_ms = _ms(retention)
+        self._compressor = zstandard.ZstdCompressor(level=1)
+        self._scripts = {
+            name: _script(redis, name)
+            for name in (
+                *("open", "record", "take", "extend", "release", "fetched", "sweep", "vitals"),
+                *("ledger", "begin", "rearm", "clear", "done", "judge", "archived", "keep_archived"),
+            )
+        }
+
+    async def _run(self, name: str, *args: Any, keys: Sequence[str] = ()) -> Any:
+        try:
+            return await self._scripts[name](keys=keys, args=args)
+        except (RedisError, OSError) as exc:
+            raise StoreUnavailable(f"{name}: {type(exc).__name__}: {exc}") from exc
+
+    async def open(self) -> Durability:
+        """Learns whether this Redis is durable; gives a new ledger its birth date."""
+        durability = await look_at_durability(self.redis)
+        self._durable = durability.durable
+        await self._run("open", int(durability.durable))
+        return durability
+
+    async def _is_durable(self) -> int:
+        if self._durable is None:
+            await self.open()
+        return int(bool(self._durable))
+
+    async def record(
+        self, shop: str, platform: str, identity: Identity, headers: Mapping[str, str], body: bytes
+    ) -> tuple[Literal["accepted", "duplicate", "ignored"], str]:
+        """Keeps the event durably, once, and marks its order changed. Returns its fate and its order."""
+        event_id = f"{shop}:{identity.event_id}"
+        status, order_key = await self._run(
+            "record",
+            event_id,
+            shop,
+            platform,
+            identity.topic,
+            json.dumps(dict(headers), separators=(",", ":")),
+            self._compressor.compress(body),
+            identity.order_key or (f"{platform}:{shop}:event:{identity.event_id}" if identity.alarm else ""),
+            identity.ignored,
+            identity.alarm,
+            self._retention_ms,
+            _ms(REHINT),
+            *identity.links,
+            keys=[f"{PREFIX}event:{event_id}"],
+        )
+        return status.decode(), (order_key or b"").decode()
+
+    async def take(self, lease: Lease) -> View | None:
+        """The order and its lease; None when another worker has it or nothing is due."""
+        taken = await self._run("take", lease.order_key, lease.token, _ms(LEASE))
+        return None if taken is None else _view(taken[1], takes=taken[0])
+
+    async def extend(self, lease: Lease) -> bool:
+        """Renews the lease; False when it is lost."""
+        return bool(await self._run("extend", lease.order_key, lease.token, _ms(LEASE)))
+
+    async def release(
+        self,
+        lease: Lease,
+        view: View,
+        outcome: Outcome,
+        reason: str,
+        *,
+        after: float = 0.0,
+        counted: bool = False,
+        calls: str = "",
+        keep: Mapping[str, str] | None = None,
+    ) -> View | None:
+        """Ends a run over an order. Returns its new view instead when it changed meanwhile: go round again.
+
+        `after`: seconds, for WAITING. `calls`: the API calls of this run, JSON. `keep`: fields of the
+        order for people (number, total, …).
+        """
+        pairs = [text for item in (keep or {}).items() for text in item]
+        answer = await self._run(
+            "release",
+            lease.order_key,
+            lease.token,
+            view.version,
+            outcome.value,
+            reason,
+            int(after * 1000),
+            int(counted),
+            self._retention_ms,
+            calls,
+            *pairs,
+        )
+        if answer[0] == b"lost":
+            raise LeaseLost(lease.order_key)
+        return _view(answer[1], takes=view.takes) if answer[0] == b"changed" else None
+
+    async def ledger(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The records of those documents that are known to exist, by key."""
+        records = await self._run("ledger", *keys)
+        return {key: json.loads(record) for key, record in zip(keys, records, strict=True) if record}
+
+    async def keep_fetched(self, order_key: str, path: str, body: bytes) -> None:
+        """Keeps an answer of the platform's API with the order; it comes back among its events."""
+        await self._run("fetched", order_key, path, self._compressor.compress(body))
+
+    async def begin(self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str) -> Begun:
+        """Asks for leave to create the document `key`; writes the intent when it is given.
+
+        `scope`: the prefix of all keys of this shop. Raises LeaseLost.
+        """
+        placed = int(placed_at.timestamp() * 1000)
+        answer = await self._run(
+            "begin", key, lease.order_key, lease.token, attempt, placed, scope, await self._is_durable()
+        )
+        match answer:
+            case [b"done", record]:
+                return Begun(act="done", record=json.loads(record))
+            case [b"busy"]:
+                return Begun(act="busy")
+            case [b"post", name]:
+                return Begun(act="post", attempt=name.decode())
+            case [b"lookup", age, name, unsure]:
+                return Begun(act="lookup", attempt=name.decode(), age=max(0, age) / 1000, unsure=bool(unsure))
+            case _:
+                raise LeaseLost(lease.order_key)
+
+    async def rearm(self, lease: Lease, key: str, current: str, attempt: str) -> None:
+        """Puts a new attempt in the place of one that is settled. Raises LeaseLost when a rival did so."""
+        if not await self._run("rearm", key, lease.order_key, lease.token, current, attempt):
+            raise LeaseLost(lease.order_key)
+
+    async def clear(self, key: str, attempt: str) -> None:
+        """This attempt is proven not to have happened."""
+        await self._run("clear", key, attempt)
+
+    async def done(self, keys: Sequence[str], record: Mapping[str, Any]) -> None:
+        """The document exists, and this is what is known of it. Needs no lease: it is a fact."""
+        await self._run("done", json.dumps(record, separators=(",", ":")), *keys)
+
+    async def judge(self, scope: str, *, clean: bool) -> None:
+        """Keeps what was found out about a shop: `clean` when Facturation.pro holds nothing of ours for it,
+        so that the ledger, though new, has forgotten nothing."""
+        await self._run("judge", scope, "clean" if clean else "known", await self._is_durable())
+
+    async def archived_customer(self, fence: str) -> int | None:
+        """The archived customer of this fence, 0 when there is none, None when the list is too old."""
+        found = await self._run("archived", fence)
+        return None if found is None else int(found)
+
+    async def keep_archived_customers(self, index: Mapping[str, int]) -> None:
+        """Keeps the list of archived customers, by fence, for some hours."""
+        pairs = [str(part) for item in index.items() for part in item]
+        await self._run("keep_archived", _ms(ARCHIVE_AGE), *pairs)
+
+    async def sweep(self, worker: str) -> int:
+        """Rings for what is due; returns for how many orders. Says that `worker` lives."""
+        return int(await self._run("sweep", BELLS, _ms(REHINT), worker))
+
+    async def vitals(self) -> Vitals:
+        """What health and metrics look at."""
+        now, waiting, oldest, overdue, attention, beat, workers, born = await self._run("vitals")
+        return Vitals(
+            now=moment(now) or datetime.now(UTC),
+            waiting=waiting,
+            oldest=moment(oldest),
+            overdue=overdue,
+            attention=attention,
+            last_beat=moment(beat),
+            workers=workers,
+            born=moment(born),
+        )
+
+    async def check_writable(self) -> None:
+        """Writes, durably, as an event would be. Raises StoreUnavailable with the reason."""
+        try:
+            await self.redis.set(f"{PREFIX}probe", b"1", px=60_000)
+        except (RedisError, OSError) as exc:
+            raise StoreUnavailable(f"{type(exc).__name__}: {exc}") from exc
+
+
+def moment(ms: int | bytes | str | None) -> datetime | None:
+    """Redis' milliseconds as a time; None for nothing or 0."""
+    return datetime.fromtimestamp(int(ms) / 1000, UTC) if ms and int(ms) else None
+
+
+def _view(answer: list[Any], *, takes: int) -> View:
+    version, attempts, failing_since, rounding, events = answer
+    return View(
+        version=version,
+        attempts=attempts,
+        takes=takes,
+        failing_since=moment(failing_since),
+        rounding=rounding.decode(),
+        events=tuple(_event(*event) for event in events),
+    )
+
+
+def _event(event_id: bytes, topic: bytes, at: bytes, headers: bytes, body: bytes) -> Event:
+    return Event(
+        id=event_id.decode(),
+        topic=topic.decode(),
+        body=zstandard.decompress(body),
+        received_at=datetime.fromtimestamp(int(at) / 1000, UTC),
+        headers=json.loads(headers),
+    )

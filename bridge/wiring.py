@@ -1,0 +1,186 @@
+"""The one place where things are joined: settings in, services out."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import httpx
+from arq.connections import ArqRedis
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
+
+from bridge.act import Actor
+from bridge.errors import ConfigurationError, StoreUnavailable
+from bridge.facturation.client import ApiCall, FacturationClient, open_client
+from bridge.facturation.quota import Quota
+from bridge.fetch import fetcher
+from bridge.health import Health
+from bridge.queue import deserialize, serialize
+from bridge.settings import Settings
+from bridge.sources import REGISTRY
+from bridge.store import Store
+from bridge.sync import Report, Shop, Syncer, in_background, note_call
+from bridge.telemetry import Metrics, capture
+from bridge.web import Door, Webhooks
+
+POOL = 32
+"""Connections of one process to Redis: more would only queue inside it."""
+
+
+class SystemClock:
+    """Real time and chance."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+        return datetime.now(UTC)
+
+    def boottime(self) -> float:
+        """Goes on while the machine is suspended, where the system can tell."""
+        return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+    def token(self) -> str:
+        """A name nobody else has."""
+        return uuid.uuid4().hex
+
+    def jitter(self) -> float:
+        """Between 0.8 and 1.2."""
+        return random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries, guards nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a role may need, open."""
+
+    settings: Settings
+    redis_url: str
+    store: Store
+    quota: Quota
+    client: FacturationClient
+    metrics: Metrics
+    health: Health
+    webhooks: Webhooks
+    syncer: Syncer
+
+    def connect_arq(self) -> ArqRedis:
+        """A fresh pool for arq, which closes the one it is given."""
+        # An OSError is what a refused connection is; redis-py does not count it among its own errors.
+        retry = Retry(ExponentialBackoff(cap=0.5), 20)
+        pool = BlockingConnectionPool.from_url(
+            self.redis_url,
+            max_connections=POOL,
+            timeout=5,
+            socket_timeout=5,
+            socket_connect_timeout=1,
+            retry=retry,
+            retry_on_error=[ConnectionError, TimeoutError, BusyLoadingError, OSError],
+        )
+        return ArqRedis(pool, job_serializer=serialize, job_deserializer=deserialize)
+
+
+def connect(redis_url: str) -> Redis:
+    """Answers or fails within two seconds, whatever Redis does: a shop waits for us."""
+    pool = BlockingConnectionPool.from_url(
+        redis_url, max_connections=POOL, timeout=2, socket_timeout=2, socket_connect_timeout=1
+    )
+    return Redis(connection_pool=pool)
+
+
+def doors_of(settings: Settings) -> dict[str, Door]:
+    """Each configured shop's entrance."""
+    return {
+        name: Door(name, REGISTRY[shop.platform], tuple(s.get_secret_value() for s in shop.secrets))
+        for name, shop in settings.shops.items()
+    }
+
+
+def shops_of(settings: Settings, http: httpx.AsyncClient) -> dict[str, Shop]:
+    """Each configured shop, as syncing sees it."""
+    shops = {}
+    for name, shop in settings.shops.items():
+        source = REGISTRY[shop.platform]
+        fetch = None
+        if shop.platform_api_key:
+            key, url = shop.platform_api_key.get_secret_value(), shop.platform_api_url or ""
+            fetch = fetcher(http, source, name, key, url)
+        shops[name] = Shop(name, source, shop.rules(), fetch)
+    return shops
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Services]:
+    """Opens what web, worker, console and commands share; closes it at the end. Redis may be away."""
+    clock, metrics = SystemClock(), Metrics()
+    async with AsyncExitStack() as stack:
+        try:
+            redis = connect(redis_url)
+        except ValueError as exc:
+            raise ConfigurationError(f"redis_url: {exc}") from exc
+        stack.push_async_callback(redis.aclose, close_connection_pool=True)
+        store = Store(redis, retention=timedelta(days=settings.retention_days))
+        keeper = asyncio.create_task(_keep_acquainted(store))
+        stack.callback(keeper.cancel)
+        firm = settings.facturation
+        quota = Quota(
+            redis,
+            firm_id=firm.firm_id,
+            per_5_minutes=firm.requests_per_5_minutes,
+            per_day=firm.requests_per_day,
+        )
+
+        async def on_call(call: ApiCall) -> None:
+            metrics.api_call(call.method, call.path, call.outcome, call.seconds)
+            note_call(clock.now(), f"{call.method} {call.path}", call.outcome, call.seconds)
+
+        client = await stack.enter_async_context(
+            open_client(
+                base_url=firm.base_url,
+                firm_id=firm.firm_id,
+                api_id=firm.api_id,
+                api_key=firm.api_key,
+                contact=firm.contact,
+                quota=quota,
+                on_call=on_call,
+            )
+        )
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=20))
+
+        def report(run: Report) -> None:
+            metrics.synced(run.outcome.value, seconds=run.seconds, ack_to_invoice=run.invoiced_after)
+
+        syncer = Syncer(
+            store,
+            lambda lane: Actor(store, client.using(lane=lane), clock, settle=firm.settle_seconds),
+            shops_of(settings, http),
+            clock,
+            background=in_background,
+            report=report,
+            unexpected=lambda exc, key: capture(exc, order_key=key),
+        )
+        webhooks = Webhooks(
+            doors_of(settings),
+            store,
+            max_body_bytes=settings.max_body_bytes,
+            now=clock.now,
+            observe=metrics.received,
+        )
+        health = Health(store, quota, metrics, clock.now)
+        yield Services(settings, redis_url, store, quota, client, metrics, health, webhooks, syncer)
+
+
+async def _keep_acquainted(store: Store) -> None:
+    """Gives a new ledger its birth date, and keeps knowing whether this Redis is durable."""
+    while True:
+        try:
+            await store.open()
+            await asyncio.sleep(30)
+        except StoreUnavailable:
+            await asyncio.sleep(1)

@@ -1,0 +1,28 @@
+"""What tests share: a real Valkey, as durable as in production."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from redis.asyncio import BlockingConnectionPool, Redis
+
+from bridge.embedded import EmbeddedValkey
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Valkey of this test run's own."""
+    with EmbeddedValkey(tmp_path_factory.mktemp("data")) as server:
+        yield server.url
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A client of an empty Valkey."""
+    pool = BlockingConnectionPool.from_url(redis_url, max_connections=50, timeout=5, socket_timeout=5)
+    client = Redis(connection_pool=pool)
+    await client.flushall()
+    yield client
+    await client.aclose()
+    await pool.disconnect()
