@@ -148,7 +148,12 @@ def _shopify_order(now: datetime) -> bytes:
         "payment_gateway_names": ["shopify_payments"],
         "billing_address": address,
         "shipping_address": address,
-        "customer": {"id": 7001, "email": "camille.martin@example.com", "first_name": "Camille"},
+        "customer": {
+            "id": 7001,
+            "email": "camille.martin@example.com",
+            "first_name": "Camille",
+            "last_name": "Martin",
+        },
         "line_items": [
             {
                 "id": 1,

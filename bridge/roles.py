@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 
+from starlette.applications import Starlette
+
 from bridge.server import serve
 from bridge.web import create_app
 from bridge.wiring import Services
@@ -19,3 +21,8 @@ async def serve_web(services: Services, sock: socket.socket, stop: asyncio.Event
 async def serve_worker(services: Services, stop: asyncio.Event) -> None:
     """Brings orders in line until `stop`."""
     await run_worker(services.syncer, services.store, services.connect_arq, stop)
+
+
+async def serve_vitals(services: Services, sock: socket.socket, stop: asyncio.Event) -> None:
+    """A worker's own /livez, /health and /metrics on `sock` until `stop`."""
+    await serve(Starlette(routes=services.health.routes()), sock, stop)

@@ -214,6 +214,12 @@ class Settings(BaseSettings):
         default="127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 is all of them."
     )
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
+    worker_port: int | None = Field(
+        default=None,
+        gt=0,
+        le=65535,
+        description="Where `bridge worker` answers /livez, /health and /metrics; left out: nowhere.",
+    )
     ops_token: Secret | None = Field(
         default=None, description="Opens the console and /api to operators; left out: both are closed."
     )

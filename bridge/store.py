@@ -117,7 +117,8 @@ class Store:
             name: _script(redis, name)
             for name in (
                 *("open", "record", "take", "extend", "release", "fetched", "sweep", "vitals"),
-                *("ledger", "begin", "rearm", "clear", "done", "judge", "archived", "keep_archived"),
+                *("ledger", "begin", "rearm", "clear", "done", "judge"),
+                *("archived", "keep_archived", "keep_rounding"),
             )
         }
 
@@ -253,6 +254,10 @@ class Store:
         """Keeps what was found out about a shop: `clean` when Facturation.pro holds nothing of ours for it,
         so that the ledger, though new, has forgotten nothing."""
         await self._run("judge", scope, "clean" if clean else "known", await self._is_durable())
+
+    async def keep_rounding(self, rule: str) -> None:
+        """Keeps the rounding rule that calibration found; orders see it from their next run on."""
+        await self._run("keep_rounding", rule)
 
     async def archived_customer(self, fence: str) -> int | None:
         """The archived customer of this fence, 0 when there is none, None when the list is too old."""

@@ -278,7 +278,7 @@ class Syncer:
         if exc.after is not None:
             return exc.after
         if isinstance(exc, AccessRefused):
-            return 60.0
+            return 15.0
         return self._backoff(view.attempts)
 
     def _backoff(self, attempts: int) -> float:

@@ -108,16 +108,14 @@ def _probe(*lines: tuple[str, str, str]) -> tuple[DraftLine, ...]:
     )
 
 
-PROBES: tuple[tuple[DraftLine, ...], ...] = (
-    _probe(
-        ("1", "3.146", "0.2"),
-        ("1", "2.375", "0.2"),
-        ("1", "1.845", "0.1"),
-        ("1", "0.455", "0.055"),
-        ("1", "3.009", "0.055"),
-    ),
+PROBE: tuple[DraftLine, ...] = _probe(
+    ("1", "3.146", "0.2"),
+    ("1", "2.375", "0.2"),
+    ("1", "1.845", "0.1"),
+    ("1", "0.455", "0.055"),
+    ("1", "3.009", "0.055"),
 )
-"""Drafts whose total alone tells all six rules apart (found by trial): one is enough, `fitting` reads it."""
+"""A draft whose total alone tells all six rules apart (found by trial); `fitting` reads it."""
 
 
 def encode(lines: Sequence[BilledLine], total: Decimal, rounding: frozenset[Rounding]) -> Encoded:

@@ -133,6 +133,10 @@ class FacturationClient:
         """Brings a customer back, so that it can be invoiced."""
         await self._wire.call("POST", "/customers/{id}/unarchive.json", record_id=customer_id)
 
+    async def delete_customer(self, customer_id: int) -> None:
+        """Deletes a customer who was never invoiced."""
+        await self._wire.call("DELETE", "/customers/{id}.json", record_id=customer_id)
+
     # --------------------------------------------------------------------------------------- invoices
 
     async def find_invoices(self, api_id: int) -> list[InvoiceRecord]:

@@ -112,8 +112,8 @@ class Quota:
             wait = wait_ms / 1000
             if wait > patience:
                 raise QuotaReached(
-                    f"the quota of Facturation.pro is used up for {lane} requests: "
-                    f"nothing was sent, it goes on by itself in {wait:.0f} s",
+                    f"no {lane} request goes out to Facturation.pro for {wait:.0f} s (its quota is used up, or "
+                    "it refused us): nothing was sent, it goes on by itself",
                     after=wait,
                 )
             patience -= wait

@@ -34,6 +34,8 @@ CONNECT_SECONDS: Final = 5.0
 TOTAL_SECONDS: Final = 30.0
 TCP_USER_TIMEOUT_MS: Final = 10_000
 """Without it the kernel delivers a request up to half a minute after its sender was killed."""
+REFUSED_PAUSE: Final = 15.0
+"""Seconds nobody sends after the credentials were refused."""
 FIRST_BYTE: Final = "http11.send_request_headers.started"
 """httpcore's name for the moment before the first byte of a request."""
 
@@ -165,7 +167,12 @@ class Wire:
             await self._quota.pause(exc.after or PAUSE_WITHOUT_RETRY_AFTER)
             await self._quota.note_failure(exc.reason)
             raise
-        except (OutcomeUnknown, AccessRefused) as exc:
+        except AccessRefused as exc:
+            # One worker tries again after a while; a thousand waiting orders need not all be refused.
+            await self._quota.pause(REFUSED_PAUSE)
+            await self._quota.note_failure(exc.reason)
+            raise
+        except OutcomeUnknown as exc:
             await self._quota.note_failure(exc.reason)
             raise
         await self._quota.note_success()

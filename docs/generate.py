@@ -1,0 +1,122 @@
+"""Writes docs/configuration.md from the settings themselves: `python -m docs.generate`.
+
+tests/test_docs.py fails when the page is not what this writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bridge.settings import FacturationSettings, Settings, ShopSettings
+from bridge.settings_keys import PREFIX
+
+PAGE = Path(__file__).parent / "configuration.md"
+
+_HEAD = """\
+# Configuration
+
+<!-- Written by `python -m docs.generate` from bridge/settings_keys.py. Change the descriptions there. -->
+
+The bridge reads `bridge.toml` in the working directory, or the file named by `BRIDGE_CONFIG`.
+Every key can also be an environment variable, and the variable wins. Its name: `BRIDGE_` before the key,
+`__` between levels, upper case. Lists and tables are written as JSON.
+[deploy/bridge.example.toml](../deploy/bridge.example.toml) is a file to copy.
+
+A key that does not exist, a value that cannot work and an unknown `BRIDGE_` variable are errors: the command
+ends with status 2 and names each of them. `bridge check` reads the configuration and tries it.
+
+Secrets belong in variables. No command, log or error shows them.
+
+A secret list in a variable is one secret as it stands, or a JSON list of several: `'["new", "old"]'`.
+It is never split at commas, because the secrets that WooCommerce makes may hold commas.
+A shop's hyphens become underscores in a variable: `BRIDGE_SHOPS__MY_SHOP__SECRETS` is for `[shops.my-shop]`.
+"""
+
+_SECTIONS: tuple[tuple[str, str, type[Any], str], ...] = (
+    ("At the top of the file", "", Settings, PREFIX),
+    (
+        "`[facturation]`",
+        "The account that invoices are written to.",
+        FacturationSettings,
+        f"{PREFIX}FACTURATION__",
+    ),
+    (
+        "`[shops.<name>]`",
+        "One table for each shop. Its webhooks come to `/webhooks/<name>`. [mapping.md](mapping.md) says what "
+        "each choice does to the documents.",
+        ShopSettings,
+        f"{PREFIX}SHOPS__<NAME>__",
+    ),
+)
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [_HEAD]
+    for title, words, model, prefix in _SECTIONS:
+        schema = model.model_json_schema()
+        parts.append(f"## {title}\n" + (f"\n{words}\n" if words else ""))
+        parts.append("\n".join(_rows(schema, prefix)) + "\n")
+    return "\n".join(parts)
+
+
+def _rows(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    yield "| key | kind | default | meaning | variable |"
+    yield "| --- | --- | --- | --- | --- |"
+    for name, field in schema["properties"].items():
+        if name in ("facturation", "shops"):
+            continue
+        kind = _kind(field, schema.get("$defs", {}))
+        default = _default(name, field, required=name in schema.get("required", ()))
+        meaning = field["description"].replace("|", "\\|")
+        yield f"| `{name}` | {kind} | {default} | {meaning} | `{prefix}{name.upper()}` |"
+
+
+def _kind(field: Mapping[str, Any], known: Mapping[str, Any]) -> str:
+    """One or two words for what may be written."""
+    field = _resolved(field, known)
+    if "anyOf" in field:
+        kinds = [_kind(each, known) for each in field["anyOf"] if each.get("type") != "null"]
+        return " or ".join(dict.fromkeys(kinds))
+    if "enum" in field:
+        return ", ".join(f"`{choice}`" for choice in field["enum"])
+    match field.get("type"), field.get("format"):
+        case "string", "password":
+            return "secret"
+        case "string", "path":
+            return "path"
+        case "string", _:
+            return "text"
+        case "integer", _:
+            return "whole number"
+        case "number", _:
+            return "number"
+        case "boolean", _:
+            return "`true`, `false`"
+        case "array", _:
+            inside = _resolved(field["items"], known)
+            return "list of tables" if inside.get("type") == "object" else f"list of {_kind(inside, known)}s"
+        case "object", _:
+            return "table"
+    raise ValueError(f"no words for {field}")
+
+
+def _resolved(field: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[str, Any]:
+    return known[field["$ref"].rpartition("/")[2]] if "$ref" in field else field
+
+
+def _default(name: str, field: Mapping[str, Any], *, required: bool) -> str:
+    if required:
+        return "**required**"
+    if name == "vat_regime":
+        return "`normal`"
+    value = field.get("default")
+    if value is None or value == "" or value == {}:
+        return "none"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

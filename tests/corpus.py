@@ -1,0 +1,82 @@
+"""What every file of ../shared/payloads becomes: `python -m tests.corpus` prints the table.
+
+The payloads are under mixed licences and stay outside the project; without them there is nothing to print.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bridge.billing.rules import Rules, TestOrders
+from bridge.preview import Preview, preview
+from bridge.sources import REGISTRY
+
+PAYLOADS = Path(__file__).parents[2] / "shared" / "payloads"
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+RULES = Rules(test_orders=TestOrders.INVOICE)
+"""Most of the corpus comes from development shops: their test orders are looked at too."""
+
+TOPICS = {
+    "shopify": {
+        "companies_create": "companies/create",
+        "compliance_customers_data_request": "customers/data_request",
+        "compliance_customers_redact": "customers/redact",
+        "compliance_shop_redact": "shop/redact",
+        "customer_": "customers/update",
+        "customers_create": "customers/create",
+        "customers_update": "customers/update",
+        "draft_order": "draft_orders/update",
+        "order_transactions_create": "order_transactions/create",
+        "orders_cancelled": "orders/cancelled",
+        "orders_create": "orders/create",
+        "orders_delete": "orders/delete",
+        "orders_edited": "orders/edited",
+        "refund": "refunds/create",
+        "order_": "orders/updated",
+        "shape_only_order": "orders/updated",
+    },
+    "woocommerce": {
+        "customer": "customer.updated",
+        "webhook": "product.updated",
+        "order_727_docs_deleted": "order.deleted",
+        "order_560_refunds_list": "order.updated",
+        "order": "order.updated",
+        "refund": "order.updated",
+    },
+    "stripe": {"": ""},
+}
+"""The topic a file would have come under, by the beginning of its name."""
+
+
+def topic_of(platform: str, name: str) -> str:
+    """The topic that fits the file."""
+    return next((topic for start, topic in TOPICS[platform].items() if name.startswith(start)), "")
+
+
+def previews(rules: Rules = RULES) -> Iterator[tuple[str, Preview]]:
+    """Every payload file and what it alone becomes."""
+    for path in sorted(PAYLOADS.glob("*/*.json")):
+        platform = path.parent.name
+        body = path.read_bytes()
+        result = preview(REGISTRY[platform], "corpus", rules, body, NOW, topic_of(platform, path.stem))
+        yield f"{platform}/{path.stem}", result
+
+
+def main() -> None:
+    """Prints one line a file."""
+    for name, result in previews():
+        documents = result.documents
+        shown = []
+        if documents and documents.invoice:
+            lines = len(documents.invoice.lines)
+            shown.append(f"invoice {documents.invoice.total} {documents.invoice.currency}, {lines} line(s)")
+        if documents:
+            shown += [f"credit note {note.total}" for note in documents.credit_notes]
+        print(json.dumps([name, result.verdict, *shown], ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,375 @@
+"""The store and its model in the simulator are the same thing: whatever is done to both, both answer alike and
+hold the same afterwards.
+
+Time is the test's: the scripts read it from a key in place of Redis' clock, and a lease, which is a time to live
+and therefore Redis' own, ends when the model says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Coroutine
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from redis.asyncio import Redis
+
+from bridge.errors import LeaseLost
+from bridge.sources.base import Identity
+from bridge.store import LEASE, PREFIX, Lease, Outcome, Store, View
+from tests.sim.store_model import LEASE_MS, Data, StoredOrder
+
+T = TypeVar("T")
+START = int(datetime(2026, 11, 22, 9, 0, tzinfo=UTC).timestamp() * 1000)
+NOW_KEY = "test:now"
+SHOP = "boutique"
+SCOPES = [f"shopify:{SHOP}:", "shopify:galerie:"]
+ORDERS = [f"shopify:{SHOP}:order:{n}" for n in (1, 2, 3)]
+PAYMENTS = [f"shopify:{SHOP}:payment:{link}" for link in ("pi", "ch", "re")]
+DOCUMENTS = ["document-1", "document-2"]
+
+order_keys = st.sampled_from(ORDERS)
+taken_keys = st.sampled_from([*ORDERS, *PAYMENTS])
+documents = st.sampled_from(DOCUMENTS)
+scopes = st.sampled_from(SCOPES)
+links = st.lists(st.sampled_from(["pi", "ch", "re"]), max_size=2, unique=True).map(tuple)
+pauses = st.sampled_from([0, 1, 200, 1_000, 4_999, 5_000, 5_300, 70_000, 300_000, 700_000])
+
+
+def with_a_clock_of_ours(redis: Redis, store: Store) -> None:
+    """Its scripts as they are, but for the line that reads the clock."""
+    common = (files("bridge") / "lua" / "common.lua").read_text()
+    clock = "local t = redis.call('TIME')\n  return t[1] * 1000 + math.floor(t[2] / 1000)"
+    assert clock in common
+    ours = common.replace(clock, f"return tonumber(redis.call('GET', '{NOW_KEY}'))")
+    for name in store._scripts:
+        text = (files("bridge") / "lua" / f"{name}.lua").read_text()
+        store._scripts[name] = redis.register_script(ours + text)
+
+
+class Both(RuleBasedStateMachine):
+    """Does everything twice."""
+
+    url = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.Runner()
+        self.redis = Redis.from_url(self.url)
+        self.run(self.redis.flushall())
+        self.store = Store(self.redis, retention=timedelta(days=400))
+        with_a_clock_of_ours(self.redis, self.store)
+        self.data = Data()
+        self.now = START
+        self.sent = 0
+        self.attempts = 0
+        self.views: dict[str, tuple[Lease, View]] = {}
+        self.move(0)
+
+    def teardown(self) -> None:
+        self.run(self.redis.aclose())
+        self.loop.close()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run(coroutine)
+
+    def outcome(self, coroutine: Coroutine[Any, Any, T]) -> T | type[LeaseLost]:
+        try:
+            return self.run(coroutine)
+        except LeaseLost:
+            return LeaseLost
+
+    # ---------------------------------------------------------------------------------------------- time
+
+    @initialize(durable=st.booleans())
+    def begin_to_exist(self, durable: bool) -> None:
+        self.durable(durable)
+
+    @rule(ms=pauses)
+    def time_passes(self, ms: int) -> None:
+        self.move(ms)
+
+    def move(self, ms: int) -> None:
+        """Leases whose time has come end here: in Redis they last as long as the test."""
+        self.now += ms
+        self.run(self.redis.set(NOW_KEY, self.now))
+        over = [key for key, (_, until) in self.data.leases.items() if until <= self.now]
+        for key in over:
+            del self.data.leases[key]
+        if over:
+            self.run(self.redis.delete(*(f"{PREFIX}lease:{key}" for key in over)))
+
+    @rule(durable=st.booleans())
+    def redis_is_restarted(self, durable: bool) -> None:
+        """Its run id is another one, and so may be what is known of its durability."""
+        self.data.known_run = "gone" if self.data.known_run else ""
+        if self.data.known_run:
+            self.run(self.redis.hset(f"{PREFIX}meta", "run", "gone"))
+        self.durable(durable)
+
+    def durable(self, durable: bool) -> None:
+        self.is_durable = durable
+        self.store._durable = durable
+
+    # -------------------------------------------------------------------------------------------- events
+
+    @rule(order=order_keys | st.just(""), links=links, again=st.booleans(), fate=st.sampled_from(["", "", "i", "a"]))
+    def an_event_comes(self, order: str, links: tuple[str, ...], again: bool, fate: str) -> None:
+        self.sent += not (again and self.sent)
+        identity = Identity(
+            event_id=f"e{self.sent}",
+            topic="orders/paid",
+            order_key=order or ("" if links else ORDERS[0]),
+            links=links,
+            ignored="no matter" if fate == "i" else "",
+            alarm="look" if fate == "a" else "",
+        )
+        body = f"body of {self.sent}".encode()
+        told = self.run(self.store.record(SHOP, "shopify", identity, {"x": "y"}, body))
+        assert told == self.data.record(self.now, SHOP, "shopify", identity, {"x": "y"}, body)
+
+    @rule(worker=st.sampled_from(["w1", "w2"]))
+    def someone_sweeps(self, worker: str) -> None:
+        assert self.run(self.store.sweep(worker)) == self.data.sweep(self.now, worker)
+
+    # -------------------------------------------------------------------------------------------- orders
+
+    @rule(key=taken_keys)
+    def an_order_is_taken(self, key: str) -> None:
+        self.attempts += 1
+        lease = Lease(order_key=key, token=f"token-{self.attempts}")
+        view = self.run(self.store.take(lease))
+        assert view == self.data.take(self.now, lease)
+        if view:
+            self.run(self._keep_lease(key))
+            self.views[key] = (lease, view)
+
+    @rule(key=taken_keys)
+    def a_lease_is_extended(self, key: str) -> None:
+        if key in self.views:
+            lease, _ = self.views[key]
+            held = self.run(self.store.extend(lease))
+            assert held == self.data.extend(self.now, lease)
+            if held:
+                self.run(self._keep_lease(key))
+
+    async def _keep_lease(self, key: str) -> None:
+        """It was given its time; from here on the model counts it."""
+        name = f"{PREFIX}lease:{key}"
+        assert LEASE_MS - 2_000 < await self.redis.pttl(name) <= LEASE.total_seconds() * 1000
+        await self.redis.persist(name)
+
+    @rule(
+        key=taken_keys,
+        outcome=st.sampled_from(list(Outcome)),
+        after=st.sampled_from([0.0, 2.0, 120.0]),
+        counted=st.booleans(),
+        kept=st.sampled_from([{}, {"number": "#1"}]),
+    )
+    def an_order_is_released(
+        self, key: str, outcome: Outcome, after: float, counted: bool, kept: dict[str, str]
+    ) -> None:
+        if key not in self.views:
+            return
+        lease, view = self.views[key]
+        told = self.outcome(
+            self.store.release(lease, view, outcome, "why", after=after, counted=counted, keep=kept)
+        )
+        expected: View | type[LeaseLost] | None
+        try:
+            expected = self.data.release(
+                self.now, lease, view, outcome, "why", int(after * 1000), counted, kept
+            )
+        except LeaseLost:
+            expected = LeaseLost
+        assert told == expected
+        if isinstance(told, View):
+            self.views[key] = (lease, told)
+
+    @rule(key=order_keys, path=st.sampled_from(["a", "b"]))
+    def an_answer_is_kept(self, key: str, path: str) -> None:
+        if key in self.data.orders:
+            self.run(self.store.keep_fetched(key, path, b"answer"))
+            self.data.keep_fetched(key, path, b"answer")
+
+    # -------------------------------------------------------------------------------------------- ledger
+
+    @rule(key=order_keys, document=documents, scope=scopes, ago=st.sampled_from([-400, 0, 10, 299, 300, 9999]))
+    def leave_is_asked(self, key: str, document: str, scope: str, ago: int) -> None:
+        lease = self.views[key][0] if key in self.views else Lease(order_key=key, token="never")
+        self.attempts += 1
+        attempt, placed_ms = f"attempt-{self.attempts}", self.now - 1000 * ago
+        placed = datetime.fromtimestamp(placed_ms / 1000, UTC)
+        told = self.outcome(self.store.begin(lease, document, attempt, placed, scope))
+        try:
+            assert told == self.data.begin(
+                self.now, lease, document, attempt, placed_ms, scope, self.is_durable
+            )
+        except LeaseLost:
+            assert told is LeaseLost
+
+    @rule(key=order_keys, document=documents, right=st.booleans())
+    def a_settled_attempt_is_replaced(self, key: str, document: str, right: bool) -> None:
+        lease = self.views[key][0] if key in self.views else Lease(order_key=key, token="never")
+        entry = self.data.entries.get(document)
+        current = entry.attempt if entry and right else "another"
+        self.attempts += 1
+        told = self.outcome(self.store.rearm(lease, document, current, f"attempt-{self.attempts}"))
+        try:
+            self.data.rearm(self.now, lease, document, current, f"attempt-{self.attempts}")
+            assert told is None
+        except LeaseLost:
+            assert told is LeaseLost
+
+    @rule(document=documents, right=st.booleans())
+    def an_attempt_never_was(self, document: str, right: bool) -> None:
+        entry = self.data.entries.get(document)
+        attempt = entry.attempt if entry and right else "another"
+        self.run(self.store.clear(document, attempt))
+        self.data.clear(document, attempt)
+
+    @rule(keys=st.lists(documents, min_size=1, unique=True))
+    def documents_exist(self, keys: list[str]) -> None:
+        record = {"id": self.attempts, "number": "F1"}
+        self.run(self.store.done(keys, record))
+        self.data.done(self.now, keys, record)
+
+    @rule(scope=scopes, clean=st.booleans())
+    def a_shop_is_judged(self, scope: str, clean: bool) -> None:
+        self.run(self.store.judge(scope, clean=clean))
+        self.data.judge(self.now, scope, clean, self.is_durable)
+
+    @rule(index=st.dictionaries(st.sampled_from(["buyer:1", "buyer:2"]), st.integers(1, 9)))
+    def archived_customers_are_listed(self, index: dict[str, int]) -> None:
+        self.run(self.store.keep_archived_customers(index))
+        self.data.keep_archived_customers(self.now, index)
+        for fence in ("buyer:1", "buyer:2"):
+            told = self.run(self.store.archived_customer(fence))
+            assert told == self.data.archived_customer(self.now, fence)
+
+    # ------------------------------------------------------------------------------------------ the same
+
+    @invariant()
+    def both_hold_the_same(self) -> None:
+        assert self.run(self._held()) == self._modelled()
+
+    async def _held(self) -> dict[str, Any]:
+        """What Redis holds, in the model's words."""
+        names = sorted([name.decode() async for name in self.redis.scan_iter(f"{PREFIX}*", count=1000)])
+        hashes = [n for n in names if n.split(":")[1] in ("event", "order", "ledger", "meta", "fetched")]
+        lists = [n for n in names if n.split(":")[1] == "events"]
+        texts = [n for n in names if n.split(":")[1] in ("link", "lease")]
+        scores = [*(f"{PREFIX}{name}" for name in ("due", "waiting", "attention", "orders", "workers")), "arq:queue"]
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for name in hashes:
+                pipe.hgetall(name)
+            for name in hashes:
+                pipe.ttl(name)
+            for name in lists:
+                pipe.lrange(name, 0, -1)
+            for name in texts:
+                pipe.get(name)
+            for name in scores:
+                pipe.zrange(name, 0, -1, withscores=True)
+            answers = iter(await pipe.execute())
+        read = {name: _texts(next(answers)) for name in hashes}
+        mortal = {name: next(answers) > 0 for name in hashes}
+        held = {
+            "events_of": {_rest(n): [each.decode() for each in next(answers)] for n in lists},
+            "texts": {n.removeprefix(PREFIX): next(answers).decode() for n in texts},
+            **{score: _scores(next(answers)) for score in ["due", "waiting", "attention", "listed", "workers", "queue"]},
+        }
+        return {
+            **held,
+            "entries": {
+                _rest(n): {name: text for name, text in fields.items() if name != "record"}
+                | ({"record": json.loads(fields["record"])} if fields.get("record") else {})
+                for n, fields in read.items()
+                if n.startswith(f"{PREFIX}ledger:")
+            },
+            "orders": {
+                _rest(n): {name: fields.get(name, "") for name in (*_ORDER_FIELDS, "number")}
+                for n, fields in read.items()
+                if n.startswith(f"{PREFIX}order:")
+            },
+            "events": {
+                _rest(n): (fields["at"], fields["order"], fields.get("note", ""), mortal[n])
+                for n, fields in read.items()
+                if n.startswith(f"{PREFIX}event:")
+            },
+            "fetched": {
+                _rest(n): sorted(fields) for n, fields in read.items() if n.startswith(f"{PREFIX}fetched:")
+            },
+            "floor": int(read.get(f"{PREFIX}meta", {}).get("floor", 0)),
+            "born": int(read.get(f"{PREFIX}meta", {}).get("born", 0)),
+        }
+
+    def _modelled(self) -> dict[str, Any]:
+        data = self.data
+        return {
+            "events_of": {key: names for key, names in data.events_of.items() if names},
+            "texts": {
+                **{f"link:{link}": order for link, order in data.links.items()},
+                **{f"lease:{key}": token for key, (token, _) in data.leases.items()},
+            },
+            "due": data.due,
+            "waiting": data.waiting,
+            "attention": data.attention,
+            "listed": data.listed,
+            "orders": {key: _order_fields(order) for key, order in data.orders.items()},
+            "workers": data.workers,
+            "queue": data.queue,
+            "entries": {
+                key: {name: str(value) for name, value in asdict(entry).items() if value and name != "record"}
+                | ({"record": json.loads(entry.record)} if entry.record else {})
+                for key, entry in data.entries.items()
+            },
+            "events": {
+                name: (str(event.at), event.order, event.note, event.mortal)
+                for name, event in data.events.items()
+            },
+            "fetched": {key: sorted(answers) for key, answers in data.fetched.items()},
+            "floor": data.floor,
+            "born": data.born,
+        }
+
+
+_ORDER_FIELDS = ("version", "created", "takes", "attempts", "failing_since", "state", "reason", "done")
+
+
+def _order_fields(order: StoredOrder) -> dict[str, str]:
+    values = {name: getattr(order, name) for name in _ORDER_FIELDS} | {"number": order.kept.get("number", "")}
+    return {name: str(value) if value else "" for name, value in values.items()}
+
+
+def _texts(answer: dict[bytes, bytes]) -> dict[str, str]:
+    return {name.decode(): text.decode("utf-8", "replace") for name, text in answer.items()}
+
+
+def _scores(answer: list[tuple[bytes, float]]) -> dict[str, int]:
+    return {name.decode(): int(score) for name, score in answer}
+
+
+def _rest(name: str) -> str:
+    return name.split(":", 2)[2]
+
+
+def test_the_store_and_its_model_stay_equal(redis_url: str) -> None:
+    class Here(Both):
+        url = redis_url
+
+    run_state_machine_as_test(
+        Here,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
