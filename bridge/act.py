@@ -31,7 +31,15 @@ from bridge.billing.plan import (
     facts_of,
 )
 from bridge.billing.rules import DocumentPolicy, Rules
-from bridge.errors import AccessRefused, ApiRefused, NeedsPerson, NotSent, QuotaReached, Settling
+from bridge.errors import (
+    AccessRefused,
+    ApiRefused,
+    NeedsPerson,
+    NotSent,
+    OutcomeUnknown,
+    QuotaReached,
+    Settling,
+)
 from bridge.facturation.records import (
     CustomerRecord,
     InvoiceRecord,
@@ -154,8 +162,7 @@ class Actor:
             case ReadBack():
                 return await self._write([step.key], await self._read_back(step.made))
             case SendEmail():
-                await self._api.send_email(step.made.id)
-                return await self._write([step.key], replace(step.made, emailed=True))
+                return await self._send_email(step)
             case _:
                 raise TypeError(f"no step: {step}")
 
@@ -367,6 +374,16 @@ class Actor:
                 f"{step.made.number}: record it there, then retry"
             )
         return await self._write([step.key], replace(step.made, paid=True))
+
+    async def _send_email(self, step: SendEmail) -> dict[str, Made]:
+        """Asked for once: a mail too few can be sent by hand, a mail too many cannot be taken back."""
+        said = "e-mail envoyé par Facturation.pro"
+        try:
+            await self._api.send_email(step.made.id)
+        except (ApiRefused, OutcomeUnknown) as exc:
+            said = f"e-mail peut-être pas envoyé : {exc}"
+        made = replace(step.made, emailed=True, why=(*step.made.why, said))
+        return await self._write([step.key], made)
 
 
 def fence_of(draft: CustomerDraft) -> str:

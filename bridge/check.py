@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from bridge.errors import ApiRefused, BridgeError, RetryLater, StoreUnavailable
+from bridge.errors import ApiRefused, BridgeError, NotSent, RetryLater, StoreUnavailable
+from bridge.health import ledger_problem
 from bridge.settings import Settings
 from bridge.wiring import Services
+
+OLDEST_REDIS = (6, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +33,34 @@ async def findings(settings: Settings, services: Services) -> AsyncIterator[Find
     except StoreUnavailable as exc:
         yield Finding("redis", "fail", f"does not answer ({exc}): start it, or correct redis_url")
     else:
-        yield Finding("redis", "ok", "answers, and can be written to")
+        version = await services.store.version()
+        yield Finding("redis", *_version(version))
         problem = durability.problem()
-        yield Finding(
-            "durability", "warn" if problem else "ok", problem or "every acknowledged write is on disk"
-        )
+        state = "ok" if not problem else "warn" if durability.fsync in (None, "always") else "fail"
+        yield Finding("durability", state, problem or "every acknowledged write is on disk")
+        problem = ledger_problem(await services.store.vitals())
+        yield Finding("ledger", "warn" if problem else "ok", problem or "no sign of lost data")
         yield await _account(settings, services)
     for name, shop in settings.shops.items():
         yield _shop(name, shop.platform, [secret.get_secret_value() for secret in shop.secrets])
+
+
+def _version(version: str) -> tuple[str, str]:
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if numbers < OLDEST_REDIS:
+        return "fail", f"is {version}: use Redis 6.2 or newer, or Valkey"
+    return "ok", f"{version} answers, and can be written to"
 
 
 async def _account(settings: Settings, services: Services) -> Finding:
     firm_id = settings.facturation.firm_id
     try:
         account = await services.client.account()
+    except NotSent as exc:
+        address = settings.facturation.base_url
+        return Finding(
+            "facturation", "fail", f"{exc}: check the network and facturation.base_url ({address})"
+        )
     except (RetryLater, ApiRefused) as exc:
         return Finding("facturation", "fail", str(exc))
     except BridgeError as exc:

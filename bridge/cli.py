@@ -19,6 +19,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from bridge.crashpoints import armed
 from bridge.errors import BridgeError, ConfigurationError
 from bridge.settings import Settings, load_settings
 
@@ -52,7 +53,7 @@ def main() -> None:
 
 
 def _settings() -> Settings:
-    return load_settings(os.environ, Path.cwd())
+    return load_settings(armed(os.environ), Path.cwd())
 
 
 def _run(work: Callable[[], Coroutine[Any, Any, int]]) -> None:
@@ -266,14 +267,12 @@ def _show_demo(result: Any, *, keep: bool) -> None:
     out.print(table)
     out.print()
     repeated = sum(row.answers.count("duplicate") for row in result.rows)
-    out.print(
-        f"{good} of {len(result.rows)} orders have exactly one invoice of exactly what was paid ({paid:.2f} EUR)."
-    )
-    out.print(
-        f"Each was sent twice: {repeated} duplicates recognised. {result.calls} API calls, {result.seconds:.1f} s."
-    )
+    of = f"{good} of {len(result.rows)} orders"
+    cost = f"{result.calls} API calls, {result.seconds:.1f} s"
+    out.print(f"{of} have exactly one invoice of exactly what was paid ({paid:.2f} EUR).")
+    out.print(f"Each was sent twice: {repeated} duplicates recognised. {cost}.")
     if keep:
-        out.print(f"\nIt goes on until Ctrl-C: {result.url}/health")
+        out.print(f"\nIt goes on until Ctrl-C: {result.url}/console (token {result.console_token})")
     else:
         out.print("\nNext: bridge demo --keep to look around; your own bridge.toml, bridge check, bridge up.")
 

@@ -28,6 +28,12 @@ OLD = timedelta(minutes=5)
 TOO_OLD = timedelta(hours=6)
 
 
+YOUNG = timedelta(days=7)
+"""So long a ledger that replaces a lost one is worth a warning."""
+CALLS_PER_ORDER = 2
+"""Between one for a known customer and three for a new one."""
+
+
 class Status(StrEnum):
     """As in the health+json draft: pass and warn are 200, fail is 503."""
 
@@ -51,10 +57,11 @@ def assess(vitals: Vitals, durability: Durability, quota: QuotaState) -> dict[st
         "redis": Check(status=Status.PASS, observed="answers"),
         "durability": _durability(durability),
         "workers": _workers(vitals),
-        "backlog": _backlog(vitals),
+        "backlog": _backlog(vitals, quota),
         "attention": _attention(vitals),
         "facturation": _facturation(quota),
         "quota": _quota(quota, vitals),
+        "ledger": _ledger(vitals),
     }
 
 
@@ -76,9 +83,25 @@ def _workers(vitals: Vitals) -> Check:
     )
 
 
-def _backlog(vitals: Vitals) -> Check:
+def drained_at(vitals: Vitals, quota: QuotaState) -> datetime:
+    """When the waiting orders will be through, should none be added: the quota sets the pace."""
+    calls = vitals.waiting * CALLS_PER_ORDER
+    start = max(vitals.now, quota["paused_until"] or vitals.now)
+    days, rest = divmod(max(0, calls - quota["left_day"]), max(1, quota["limit_day"]))
+    wait = timedelta(days=days + 1) if days or rest else timedelta(0)
+    pace = timedelta(seconds=300 * calls / max(1, quota["limit_five"]))
+    return start + max(wait, pace)
+
+
+def _backlog(vitals: Vitals, quota: QuotaState) -> Check:
     age = vitals.now - vitals.oldest if vitals.oldest else timedelta(0)
-    observed = {"orders": vitals.waiting, "oldest_seconds": round(age.total_seconds()), "due": vitals.overdue}
+    observed: dict[str, Any] = {
+        "orders": vitals.waiting,
+        "oldest_seconds": round(age.total_seconds()),
+        "due": vitals.overdue,
+    }
+    if vitals.waiting:
+        observed["drained_at"] = _text(drained_at(vitals, quota))
     if age <= OLD:
         return Check(status=Status.PASS, observed=observed)
     status = Status.FAIL if age > TOO_OLD and vitals.overdue else Status.WARN
@@ -121,6 +144,23 @@ def _quota(quota: QuotaState, vitals: Vitals) -> Check:
 
 def _text(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else None
+
+
+def _ledger(vitals: Vitals) -> Check:
+    problem = ledger_problem(vitals)
+    observed = {"born": _text(vitals.born)}
+    return Check(status=Status.WARN if problem else Status.PASS, observed=observed, reason=problem)
+
+
+def ledger_problem(vitals: Vitals) -> str:
+    """What a ledger younger than the firm's invoices means, or "" when it is not, or no longer matters."""
+    if not vitals.known or vitals.born is None or vitals.now - vitals.born > YOUNG:
+        return ""
+    shops = ", ".join(scope.rstrip(":") for scope in vitals.known)
+    return (
+        f"the ledger was born {_text(vitals.born)}, after documents of {shops} in Facturation.pro: Redis is new "
+        "or lost its data. Older orders are looked up before anything is created; nothing is to be done"
+    )
 
 
 def overall(checks: Mapping[str, Check]) -> Status:

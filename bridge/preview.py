@@ -111,7 +111,7 @@ def as_json(result: Preview) -> dict[str, Any]:
             "final_at_once": documents.invoice.agreed,
             "title": documents.invoice.title,
         }
-    if documents and documents.credit_notes:
+    if documents and documents.invoice and documents.credit_notes:
         shown["credit_notes"] = [_document(note) for note in documents.credit_notes]
     return shown
 

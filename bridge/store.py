@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
+from bridge.crashpoints import passing
 from bridge.durability import Durability, look_at_durability
 from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.orders import Event
@@ -76,7 +77,8 @@ class Begun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
-    """The system at a glance. `oldest`: since when the longest waiting order waits; `workers`: alive now."""
+    """The system at a glance. `oldest`: since when the longest waiting order waits; `workers`: alive now.
+    `born`: the ledger; `known`: the shops that had documents in Facturation.pro before it could know them."""
 
     now: datetime
     waiting: int
@@ -86,6 +88,7 @@ class Vitals:
     last_beat: datetime | None
     workers: int
     born: datetime | None
+    known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +126,13 @@ class Store:
         }
 
     async def _run(self, name: str, *args: Any, keys: Sequence[str] = ()) -> Any:
+        passing("store", name, "before")
         try:
-            return await self._scripts[name](keys=keys, args=args)
+            answer = await self._scripts[name](keys=keys, args=args)
         except (RedisError, OSError) as exc:
             raise StoreUnavailable(f"{name}: {type(exc).__name__}: {exc}") from exc
+        passing("store", name, "after")
+        return answer
 
     async def open(self) -> Durability:
         """Learns whether this Redis is durable; gives a new ledger its birth date."""
@@ -275,7 +281,7 @@ class Store:
 
     async def vitals(self) -> Vitals:
         """What health and metrics look at."""
-        now, waiting, oldest, overdue, attention, beat, workers, born = await self._run("vitals")
+        now, waiting, oldest, overdue, attention, beat, workers, born, known = await self._run("vitals")
         return Vitals(
             now=moment(now) or datetime.now(UTC),
             waiting=waiting,
@@ -285,7 +291,15 @@ class Store:
             last_beat=moment(beat),
             workers=workers,
             born=moment(born),
+            known=tuple(scope.decode() for scope in known),
         )
+
+    async def version(self) -> str:
+        """The server's Redis version (Valkey states the one it is compatible with)."""
+        try:
+            return str((await self.redis.info("server"))["redis_version"])
+        except (RedisError, OSError) as exc:
+            raise StoreUnavailable(f"{type(exc).__name__}: {exc}") from exc
 
     async def check_writable(self) -> None:
         """Writes, durably, as an event would be. Raises StoreUnavailable with the reason."""

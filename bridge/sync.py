@@ -23,6 +23,7 @@ from bridge.billing.documents import documents_for
 from bridge.billing.plan import CreateInvoice, Made, Rest, keys_of, next_step
 from bridge.billing.rules import Rules
 from bridge.billing.totals import ALL, Rounding
+from bridge.crashpoints import passing
 from bridge.errors import AccessRefused, BridgeError, LeaseLost, NeedsPerson, RetryLater, StoreUnavailable
 from bridge.facturation.quota import Lane
 from bridge.orders import Event, Folded, Ignored, Incomplete, Unfinished
@@ -243,6 +244,7 @@ class Syncer:
         events = view.events
         asked: set[str] = set()
         while True:
+            passing("sync", "fold")
             folded = shop.source.fold(shop.name, lease.order_key, events)
             if not isinstance(folded, Incomplete):
                 return folded
@@ -269,6 +271,7 @@ class Syncer:
             if isinstance(step, Rest):
                 return Outcome(step.outcome), step.reason
             log.info("act", step=type(step).__name__)
+            passing("sync", "act", type(step).__name__)
             made |= await actor.act(step, run)
             if isinstance(step, CreateInvoice):
                 keep["invoiced_now"] = "1"

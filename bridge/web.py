@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
+from bridge.crashpoints import passing
 from bridge.errors import BodyTooLarge, Rejected, StoreUnavailable
 from bridge.sources.base import Source
 from bridge.store import Store
@@ -68,8 +69,10 @@ class Webhooks:
             (b"content-length", b"%d" % len(body)),
             *extra,
         ]
+        passing("receive", "acknowledge", "before")
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+        passing("receive", "acknowledge", "after")
         door = self._doors.get(scope["path_params"]["shop"])
         outcome = answer.get("status") or str(status)
         self._observe(

@@ -44,8 +44,8 @@ _SECTIONS: tuple[tuple[str, str, type[Any], str], ...] = (
     ),
     (
         "`[shops.<name>]`",
-        "One table for each shop. Its webhooks come to `/webhooks/<name>`. [mapping.md](mapping.md) says what "
-        "each choice does to the documents.",
+        "One table for each shop. Its webhooks come to `/webhooks/<name>`.\n"
+        "[mapping.md](mapping.md) says what each choice does to the documents.",
         ShopSettings,
         f"{PREFIX}SHOPS__<NAME>__",
     ),
@@ -57,21 +57,22 @@ def page() -> str:
     parts = [_HEAD]
     for title, words, model, prefix in _SECTIONS:
         schema = model.model_json_schema()
-        parts.append(f"## {title}\n" + (f"\n{words}\n" if words else ""))
-        parts.append("\n".join(_rows(schema, prefix)) + "\n")
+        words = f"{words} " if words else ""
+        parts.append(f"## {title}\n\n{words}Variables: `{prefix}` and the key in upper case.\n")
+        parts.append("\n".join(_rows(schema)) + "\n")
     return "\n".join(parts)
 
 
-def _rows(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
-    yield "| key | kind | default | meaning | variable |"
-    yield "| --- | --- | --- | --- | --- |"
+def _rows(schema: Mapping[str, Any]) -> Iterator[str]:
+    yield "| key | kind | default | meaning |"
+    yield "| --- | --- | --- | --- |"
     for name, field in schema["properties"].items():
         if name in ("facturation", "shops"):
             continue
         kind = _kind(field, schema.get("$defs", {}))
         default = _default(name, field, required=name in schema.get("required", ()))
         meaning = field["description"].replace("|", "\\|")
-        yield f"| `{name}` | {kind} | {default} | {meaning} | `{prefix}{name.upper()}` |"
+        yield f"| `{name}` | {kind} | {default} | {meaning} |"
 
 
 def _kind(field: Mapping[str, Any], known: Mapping[str, Any]) -> str:

@@ -112,8 +112,8 @@ class Quota:
             wait = wait_ms / 1000
             if wait > patience:
                 raise QuotaReached(
-                    f"no {lane} request goes out to Facturation.pro for {wait:.0f} s (its quota is used up, or "
-                    "it refused us): nothing was sent, it goes on by itself",
+                    f"no {lane} request goes out to Facturation.pro for {wait:.0f} s (its quota is used "
+                    "up, or it refused us): nothing was sent, it goes on by itself",
                     after=wait,
                 )
             patience -= wait

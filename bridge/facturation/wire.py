@@ -23,6 +23,7 @@ import httpx
 import structlog
 from pydantic import SecretStr
 
+from bridge.crashpoints import passing
 from bridge.errors import AccessRefused, NotSent, OutcomeUnknown, QuotaReached, RetryLater
 from bridge.facturation.answers import PAUSE_WITHOUT_RETRY_AFTER, decipher
 from bridge.facturation.quota import Lane, Quota
@@ -38,6 +39,9 @@ REFUSED_PAUSE: Final = 15.0
 """Seconds nobody sends after the credentials were refused."""
 FIRST_BYTE: Final = "http11.send_request_headers.started"
 """httpcore's name for the moment before the first byte of a request."""
+
+LAST_BYTE: Final = "http11.send_request_body.complete"
+"""And for the moment when the kernel has all of it."""
 
 BeforeSend = Callable[[], None]
 Params = Mapping[str, str | int]
@@ -144,7 +148,9 @@ class Wire:
             content=None if fields is None else json.dumps(fields, ensure_ascii=False).encode(),
             headers=headers,
         )
+        passing("api", call, "before")
         permit = await self._quota.take(self._lane)
+        passing("api", call, "permitted")
         started = time.monotonic()
         try:
             response = await self._exchange(request, call, before_send)
@@ -153,11 +159,14 @@ class Wire:
             if exc.__cause__:
                 await self._quota.note_failure(exc.reason)
             raise
+        passing("api", call, "answered")
         limit, remaining = _rate_limit(response)
         await self._report(method, path, str(response.status_code), started, limit, remaining)
         if limit is not None and remaining is not None:
             await self._quota.learn(permit, limit, remaining)
-        return await self._judge(call, response)
+        answer = await self._judge(call, response)
+        passing("api", call, "after")
+        return answer
 
     async def _judge(self, call: str, response: httpx.Response) -> Answer:
         """What the answer means, told to the quota that all workers share."""
@@ -188,11 +197,14 @@ class Wire:
             nonlocal left
             if before_send is not None:
                 before_send()
+            passing("api", call, "first_byte")
             left = True
 
         async def trace(event: str, _info: dict[str, Any]) -> None:
             if event == FIRST_BYTE:
                 leave()
+            elif event == LAST_BYTE:
+                passing("api", call, "sent")
 
         if self._traced:
             request.extensions["trace"] = trace

@@ -1,11 +1,17 @@
 -- vitals: what health and metrics look at. → now, waiting orders, since when the oldest, how many are overdue,
--- orders asking for attention, last beat of a worker, workers alive, ledger's birth
+-- orders asking for attention, last beat of a worker, workers alive, ledger's birth, and the shops for which
+-- Facturation.pro held documents of ours before the ledger's floor
 local now = now_ms()
+local known, meta = {}, redis.call('HGETALL', META)
+for i = 1, #meta, 2 do
+  local scope = string.match(meta[i], '^verdict:(.*)')
+  if scope and string.find(meta[i + 1], ' known', 1, true) then known[#known + 1] = scope end
+end
 local function score(key, from, to)
   return tonumber(redis.call('ZRANGE', key, from, to, 'WITHSCORES')[2]) or 0
 end
 return {
   now, redis.call('ZCARD', WAITING), score(WAITING, 0, 0), redis.call('ZCOUNT', DUE, '-inf', now),
   redis.call('ZCARD', ATTENTION), score(WORKERS, -1, -1), redis.call('ZCOUNT', WORKERS, now - 15000, '+inf'),
-  tonumber(redis.call('HGET', META, 'born')) or 0,
+  tonumber(redis.call('HGET', META, 'born')) or 0, known,
 }

@@ -1,0 +1,163 @@
+"""Pages out of templates, in French or English."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.resources import files
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from bridge.console import english, french
+from bridge.orders import PARIS
+
+TEXTS: Final[Mapping[str, Mapping[str, str]]] = {"en": english.TEXTS, "fr": french.TEXTS}
+MONTHS: Final = {
+    "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+    "fr": (
+        *("janv.", "févr.", "mars", "avr.", "mai", "juin"),
+        *("juil.", "août", "sept.", "oct.", "nov.", "déc."),
+    ),
+}
+
+
+def choose_language(asked: str | None, kept: str | None, accepted: str) -> str:
+    """`?lang=`, else the cookie, else the first of the browser's languages that we speak, else English."""
+    for wish in (asked, kept):
+        if wish in TEXTS:
+            return str(wish)
+    for part in accepted.split(","):
+        language = part.split(";")[0].strip()[:2].lower()
+        if language in TEXTS:
+            return language
+    return "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One language: its texts, and how it writes times, spans and numbers. `now`: aware UTC."""
+
+    lang: str
+    now: datetime
+
+    def text(self, key: str, **values: object) -> str:
+        """The text of this key, its `{places}` filled."""
+        return TEXTS[self.lang][key].format(**values)
+
+    def at(self, moment: datetime | None) -> Markup:
+        """A time of the clock in France, with the day unless it is today's."""
+        if moment is None:
+            return Markup("–")  # noqa: S704 - a constant
+        local, today = moment.astimezone(PARIS), self.now.astimezone(PARIS)
+        told = f"{local:%H:%M}" if local.date() == today.date() else f"{self._day(local, today)} {local:%H:%M}"
+        iso = moment.astimezone(UTC).isoformat(timespec="seconds")
+        return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(iso, told)
+
+    def clock(self, moment: datetime) -> Markup:
+        """As `at`, to the millisecond: for the story of an order."""
+        local = moment.astimezone(PARIS)
+        told = f"{self._day(local, self.now.astimezone(PARIS))} {local:%H:%M:%S}.{local.microsecond // 1000:03}"
+        iso = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+        return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(iso, told)
+
+    def _day(self, local: datetime, today: datetime) -> str:
+        year = "" if local.year == today.year else f" {local.year}"
+        return f"{local.day} {MONTHS[self.lang][local.month - 1]}{year}"
+
+    def ago(self, moment: datetime | None) -> Markup:
+        """How long ago, or in how long."""
+        if moment is None:
+            return Markup("–")  # noqa: S704 - a constant
+        seconds = (self.now - moment).total_seconds()
+        told = self.text("ago" if seconds >= 0 else "in", span=self.span(abs(seconds)))
+        iso = moment.astimezone(UTC).isoformat(timespec="seconds")
+        return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(iso, told)
+
+    def span(self, seconds: float) -> str:
+        """A length of time, in its two largest units at the most: "40 ms", "3.2 s", "2 h 05"."""
+        if seconds < 1:
+            return f"{round(seconds * 1000)} ms"
+        if seconds < 10:
+            return f"{self.number(Decimal(str(round(seconds, 1))))} s"
+        if seconds < 60:
+            return f"{int(seconds)} s"
+        if seconds < 3600:
+            return f"{int(seconds // 60)} min"
+        if seconds < 86400:
+            return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02}"
+        return self.text("days", n=int(seconds // 86400))
+
+    def number(self, value: Decimal | int | float) -> str:
+        """Thousands apart, the language's own decimal mark."""
+        told = f"{value:,}" if isinstance(value, int | Decimal) else f"{value:,g}"
+        return told.replace(",", "\u202f").replace(".", ",") if self.lang == "fr" else told
+
+    def money(self, amount: object, currency: str) -> str:
+        """An amount to the cent, or "–" where there is none."""
+        if amount in (None, ""):
+            return "–"
+        return f"{self.number(Decimal(str(amount)).quantize(Decimal('0.01')))} {currency}".strip()
+
+
+def _pretty(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def order_path(key: str) -> str:
+    """The page of an order."""
+    return f"/console/orders/{quote(key, safe=':')}"
+
+
+def event_path(event_id: str) -> str:
+    """The page of an event."""
+    return f"/console/events/{quote(event_id, safe=':')}"
+
+
+def query_path(path: str, **parts: object) -> str:
+    """`path` with those of the parts that say something."""
+    given = {name: value for name, value in parts.items() if value not in (None, "")}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def environment() -> Environment:
+    """The templates, everything escaped, unknown names refused."""
+    env = Environment(
+        loader=PackageLoader("bridge.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    folder = files("bridge.console") / "static"
+    content = b"".join((folder / name).read_bytes() for name in ("console.css", "console.js"))
+    helpers: dict[str, Callable[..., object]] = {
+        "order_path": order_path,
+        "event_path": event_path,
+        "query_path": query_path,
+    }
+    env.globals |= helpers
+    env.globals["version"] = hashlib.sha256(content).hexdigest()[:12]
+    env.filters["pretty"] = _pretty
+    return env
+
+
+def words_for(wording: Wording) -> dict[str, Any]:
+    """What the templates of one answer call its language."""
+    return {
+        "lang": wording.lang,
+        "t": wording.text,
+        "at": wording.at,
+        "clock": wording.clock,
+        "ago": wording.ago,
+        "span": wording.span,
+        "number": wording.number,
+        "money": wording.money,
+    }
