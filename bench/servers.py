@@ -172,14 +172,13 @@ def baseline(name: str, redis_url: str) -> None:
         runner.run(run())
 
 
-def bridge(role: str, port: int, environ: dict[str, str]) -> None:
+def bridge(role: str, environ: dict[str, str]) -> None:
     """The bridge itself, as its command line starts it; it logs to nowhere but at its usual level."""
     from bridge.cli import main
 
     os.environ |= environ
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process
     die_with_parent()
-    say({"port": port})
     sys.argv = ["bridge", role]
     main()
 

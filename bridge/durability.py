@@ -67,3 +67,13 @@ async def look_at_durability(redis: Any) -> Durability:
         eviction=config.get("maxmemory-policy"),
         promoted=set(str(replication.get("master_replid2", "0"))) != {"0"},
     )
+
+
+async def memory_used(redis: Any) -> float:
+    """The used share of `maxmemory`; 0.0 where there is no limit. Raises StoreUnavailable."""
+    try:
+        memory = await redis.info("memory")
+    except (RedisError, OSError) as exc:
+        raise StoreUnavailable(f"{type(exc).__name__}: {exc}") from exc
+    limit = int(memory.get("maxmemory", 0))
+    return int(memory["used_memory"]) / limit if limit else 0.0

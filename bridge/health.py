@@ -158,8 +158,8 @@ def ledger_problem(vitals: Vitals) -> str:
         return ""
     shops = ", ".join(scope.rstrip(":") for scope in vitals.known)
     return (
-        f"the ledger was born {_text(vitals.born)}, after documents of {shops} in Facturation.pro: Redis is new "
-        "or lost its data. Older orders are looked up before anything is created; nothing is to be done"
+        f"the ledger was born {_text(vitals.born)}, after documents of {shops} in Facturation.pro: Redis is "
+        "new or lost its data. Older orders are looked up before anything is created; nothing is to be done"
     )
 
 

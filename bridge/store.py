@@ -20,7 +20,7 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from bridge.crashpoints import passing
-from bridge.durability import Durability, look_at_durability
+from bridge.durability import Durability, look_at_durability, memory_used
 from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.orders import Event
 from bridge.sources.base import Identity
@@ -32,6 +32,8 @@ REHINT: Final = timedelta(seconds=5)
 """After so long without an answer the bell is rung again."""
 ARCHIVE_AGE: Final = timedelta(hours=6)
 """The list of archived customers is asked for anew after so long."""
+FULL: Final = 0.9
+"""Past this share of maxmemory no event is taken: the rest belongs to those who finish what is stored."""
 BELLS: Final = 500
 """So many jobs wait in arq at the most; the rest wait in `due`, first come first served."""
 
@@ -114,6 +116,7 @@ class Store:
     def __init__(self, redis: Redis, *, retention: timedelta) -> None:
         self.redis = redis
         self._durable: bool | None = None
+        self.memory_used = 0.0
         self._retention_ms = _ms(retention)
         self._compressor = zstandard.ZstdCompressor(level=1)
         self._scripts = {
@@ -141,6 +144,10 @@ class Store:
         await self._run("open", int(durability.durable))
         return durability
 
+    async def look_at_memory(self) -> None:
+        """Keeps `memory_used` (share of maxmemory) true; `record` goes by it."""
+        self.memory_used = await memory_used(self.redis)
+
     async def _is_durable(self) -> int:
         if self._durable is None:
             await self.open()
@@ -150,6 +157,8 @@ class Store:
         self, shop: str, platform: str, identity: Identity, headers: Mapping[str, str], body: bytes
     ) -> tuple[Literal["accepted", "duplicate", "ignored"], str]:
         """Keeps the event durably, once, and marks its order changed. Returns its fate and its order."""
+        if self.memory_used > FULL:
+            raise StoreUnavailable(f"record: Redis is full ({self.memory_used:.0%} of maxmemory)")
         event_id = f"{shop}:{identity.event_id}"
         status, order_key = await self._run(
             "record",

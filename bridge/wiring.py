@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import random
 import time
 import uuid
@@ -177,10 +179,10 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
 
 
 async def _keep_acquainted(store: Store) -> None:
-    """Gives a new ledger its birth date, and keeps knowing whether this Redis is durable."""
-    while True:
-        try:
-            await store.open()
-            await asyncio.sleep(30)
-        except StoreUnavailable:
-            await asyncio.sleep(1)
+    """Gives a new ledger its birth date; keeps knowing whether this Redis is durable, and how full."""
+    for second in itertools.count():
+        with contextlib.suppress(StoreUnavailable):
+            if second % 30 == 0:
+                await store.open()
+            await store.look_at_memory()
+        await asyncio.sleep(1)

@@ -128,7 +128,7 @@ async def test_the_bell_is_a_job_that_arq_reads(store: Store, redis: Redis) -> N
     await record(store, event())
     arq = ArqRedis(redis.connection_pool, job_serializer=serialize, job_deserializer=deserialize)
     (queued,) = await arq.queued_jobs()
-    assert (queued.function, queued.args, queued.kwargs) == ("sync_order", (KEY,), {})
+    assert (queued.function, queued.args, queued.kwargs) == ("sync_order", [KEY], {})
     assert queued.enqueue_time.tzinfo
     (job_id,) = await redis.zrange("arq:queue", 0, -1)
     info = await Job(job_id.decode(), arq, _deserializer=deserialize).info()
@@ -149,7 +149,7 @@ async def test_all_of_arq_may_vanish(store: Store, redis: Redis, monkeypatch: py
 
     await until(rung)
     arq = ArqRedis(redis.connection_pool, job_serializer=serialize, job_deserializer=deserialize)
-    assert [job.args for job in await arq.queued_jobs()] == [(KEY,)]
+    assert [job.args for job in await arq.queued_jobs()] == [[KEY]]
 
 
 async def test_bells_that_nobody_answers_make_room(store: Store, redis: Redis) -> None:

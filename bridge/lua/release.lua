@@ -4,6 +4,8 @@
 --       keep (name, value)...
 local key, seen, outcome = ARGV[1], tonumber(ARGV[3]), ARGV[4]
 if redis.call('GET', lease_of(key)) ~= ARGV[2] then return {'lost'} end
+-- Its events were adopted by another order meanwhile: nothing is left to write down.
+if redis.call('EXISTS', order_of(key)) == 0 then return {'released', redis.call('DEL', lease_of(key))} end
 local version = tonumber(redis.call('HGET', order_of(key), 'version'))
 if version ~= seen and outcome ~= 'waiting' then return {'changed', view_of(key)} end
 local now = now_ms()
