@@ -4,7 +4,7 @@ BIN := .venv/bin
 N ?= 2000
 SEED ?= 1
 
-.PHONY: help demo test check bench chaos lock clean
+.PHONY: help demo test check audit bench chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -27,10 +27,14 @@ demo: .venv/runtime ## the whole system on this machine, one order of each platf
 test: .venv/dev ## the tests
 	$(BIN)/pytest
 
-check: .venv/dev ## ruff, mypy strict
+check: .venv/dev ## ruff, mypy strict, bandit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive bridge --severity-level medium
+
+audit: .venv/dev ## known vulnerabilities of the locked dependencies
+	$(BIN)/pip-audit --disable-pip --require-hashes -r requirements.lock
 
 bench: .venv/dev ## speed, as ratios against baselines
 	$(BIN)/python -m bench

@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import median
 
+import psutil
+
 from bench.child import child
 from bench.ground import OTHER_CORE, SERVER_CORE, Ground, wait_for_web
 from bench.servers import BASELINES, free_port
@@ -23,11 +25,12 @@ FASTEST = 15_000
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One contestant in one round: answers a second; milliseconds."""
+    """One contestant in one round: answers a second; milliseconds; µs of the server's CPU for each answer."""
 
     rate: float
     p50: float
     p99: float
+    cpu: float
 
 
 class Contest:
@@ -37,16 +40,19 @@ class Contest:
         self._ground = ground
         self._first = 0
         self._load = stack.enter_context(child("load:main", OTHER_CORE))
-        self._ports = {}
+        self._ports: dict[str, int] = {}
+        self._servers: dict[str, psutil.Process] = {}
         for name in BASELINES:
             server = stack.enter_context(
                 child("servers:baseline", SERVER_CORE, name=name, redis_url=ground.url)
             )
             self._ports[name] = server.hear()["port"]
+            self._servers[name] = psutil.Process(server.pid)
         port = self._ports[OURS] = free_port()
-        stack.enter_context(
+        server = stack.enter_context(
             child("servers:bridge", SERVER_CORE, role="web", environ=ground.environ(port=port))
         )
+        self._servers[OURS] = psutil.Process(server.pid)
         for port in self._ports.values():
             wait_for_web(port)
 
@@ -55,17 +61,22 @@ class Contest:
         self._ground.clear()
         orders = int(FASTEST * seconds)
         self._first += orders
-        return Measured(
-            **self._load.ask(
-                {
-                    "port": self._ports[name],
-                    "connections": connections,
-                    "seconds": seconds,
-                    "first": self._first,
-                    "orders": orders,
-                }
-            )
+        spent = self._spent(name)
+        said = self._load.ask(
+            {
+                "port": self._ports[name],
+                "connections": connections,
+                "seconds": seconds,
+                "first": self._first,
+                "orders": orders,
+            }
         )
+        answered = said.pop("answered")
+        return Measured(**said, cpu=(self._spent(name) - spent) / answered * 1e6)
+
+    def _spent(self, name: str) -> float:
+        times = self._servers[name].cpu_times()
+        return float(times.user + times.system)
 
 
 def run(
@@ -104,6 +115,7 @@ def _table(found: dict[tuple[str, int], list[Measured]]) -> Table:
             round(median(one.rate for one in rounds)),
             round(median(one.p50 for one in rounds), 2),
             round(median(one.p99 for one in rounds), 1),
+            round(median(one.cpu for one in rounds)),
             *(round(ratio(name, to, many), 2) for to in compared),
         )
         for (name, many), rounds in found.items()
@@ -116,5 +128,5 @@ def _table(found: dict[tuple[str, int], list[Measured]]) -> Table:
             Goal(f"times C, {busiest} connections", ratio(OURS, "C", busiest), 3, 4),
             Goal("p99, ms", median(one.p99 for one in found[OURS, busiest]), 120, 60, at_least=False),
         ]
-    headings = ("connections", "server", "req/s", "p50 ms", "p99 ms", *(f"of {to}" for to in compared))
+    headings = ("connections", "server", "req/s", "p50 ms", "p99 ms", "CPU µs", *(f"of {to}" for to in compared))
     return Table("ack: signed 8 KB order → durable → 200", headings, rows, goals)

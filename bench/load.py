@@ -79,7 +79,7 @@ async def _round(port: int, connections: int, seconds: float, requests: list[byt
     if wrong:
         raise RuntimeError(f"{len(wrong)} wrong answers, the first: {wrong[0]}")
     seen.sort()
-    return {"rate": len(seen) / took, "p50": _part(seen, 0.5), "p99": _part(seen, 0.99)}
+    return {"answered": len(seen), "rate": len(seen) / took, "p50": _part(seen, 0.5), "p99": _part(seen, 0.99)}
 
 
 def _part(values: list[float], share: float) -> float:
@@ -87,7 +87,7 @@ def _part(values: list[float], share: float) -> float:
 
 
 def main() -> None:
-    """Answers `{port, connections, seconds, first, orders}` with `{rate, p50, p99}` (a second; ms)."""
+    """Answers `{port, connections, seconds, first, orders}` with `{answered, rate, p50, p99}` (a second; ms)."""
     orders = Orders()
     for asked in questions():
         requests = [orders.request(n, n) for n in range(asked["first"], asked["first"] + asked["orders"])]

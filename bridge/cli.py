@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-import os
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import uvloop
-from rich.console import Console
 from rich.table import Table
 
-from bridge.crashpoints import armed
+from bridge.cli_alerts import alerts_app
+from bridge.cli_orders import register
 from bridge.errors import BridgeError, ConfigurationError
-from bridge.settings import Settings, load_settings
+from bridge.settings import Settings
+from bridge.terminal import FAILED, MISUSED, err, out
+from bridge.terminal import command as terminal_command
+from bridge.terminal import redis_url_of as _redis_url
+from bridge.terminal import settings_here as _settings
 
 app = typer.Typer(
     name="bridge",
@@ -31,10 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
-
-FAILED, MISUSED = 1, 2
+command = functools.partial(terminal_command, app)
 
 
 def main() -> None:
@@ -52,31 +49,6 @@ def main() -> None:
         sys.exit(130)
 
 
-def _settings() -> Settings:
-    return load_settings(armed(os.environ), Path.cwd())
-
-
-def _run(work: Callable[[], Coroutine[Any, Any, int]]) -> None:
-    """Runs `work` on uvloop and exits with what it returns."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        status = runner.run(work())
-    raise typer.Exit(status)
-
-
-def command(name: str) -> Callable[[Callable[..., Coroutine[Any, Any, int]]], Callable[..., None]]:
-    """An asynchronous command that returns its exit status."""
-
-    def register(function: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., None]:
-        @app.command(name)
-        @functools.wraps(function)
-        def run(*args: Any, **kwargs: Any) -> None:
-            _run(lambda: function(*args, **kwargs))
-
-        return run
-
-    return register
-
-
 @app.callback(invoke_without_command=True)
 def root(
     show_version: Annotated[bool, typer.Option("--version", help="Say the version and exit.")] = False,
@@ -85,18 +57,6 @@ def root(
     if show_version:
         out.print(version("facturation-bridge"))
         raise typer.Exit
-
-
-@asynccontextmanager
-async def _redis_url(settings: Settings) -> AsyncIterator[str]:
-    """The configured Redis, or the private one: the one that runs already, or one started for this."""
-    from bridge.embedded import embedded_valkey
-
-    if settings.redis_url:
-        yield settings.redis_url.get_secret_value()
-        return
-    async with embedded_valkey(settings.data_dir) as url:
-        yield url
 
 
 def _shared_redis(settings: Settings, role: str) -> str:
@@ -128,7 +88,7 @@ async def up() -> int:
     sock = listen(settings.host, settings.port)
     async with (
         stop_on_signals() as stop,
-        _redis_url(settings) as url,
+        _redis_url(settings, own=True) as url,
         open_services(settings, url) as services,
     ):
         err.print(f"bridge listens on http://{settings.host}:{sock.getsockname()[1]}")
@@ -388,3 +348,7 @@ def _show_document(kind: str, document: dict[str, Any]) -> None:
 def _show_why(why: list[str]) -> None:
     for reason in why:
         out.print(f"  · {reason}", markup=False, style="dim", soft_wrap=True)
+
+
+register(app)
+app.add_typer(alerts_app)

@@ -78,7 +78,7 @@ def _as_event(platform: str, body: bytes, topic: str) -> tuple[bytes, str]:
         return body, topic
     if platform == "stripe" and data.get("object") != "event":
         bare = json.loads(body).get("object") if isinstance(data.get("object"), dict) else json.loads(body)
-        kind = bare.get("object", "")
+        kind = str(bare.get("object", ""))
         types = {
             "invoice": "invoice.paid",
             "credit_note": "credit_note.created",

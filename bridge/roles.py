@@ -6,21 +6,39 @@ import asyncio
 import socket
 
 from starlette.applications import Starlette
+from starlette.routing import Route
 
+from bridge.api import api_routes
+from bridge.console import Sessions, console_routes
+from bridge.desk import Desk
 from bridge.server import serve
 from bridge.web import create_app
-from bridge.wiring import Services
+from bridge.wiring import Services, SystemClock
 from bridge.worker import run_worker
 
 
 async def serve_web(services: Services, sock: socket.socket, stop: asyncio.Event) -> None:
-    """Receives webhooks and answers health on `sock` until `stop`."""
-    await serve(create_app(services.webhooks, routes=services.health.routes()), sock, stop)
+    """Receives webhooks, answers health, and shows operators the console and the API, until `stop`."""
+    routes = [*services.health.routes(), *operators_routes(services)]
+    async with services.herald.at_work():
+        await serve(create_app(services.webhooks, routes=routes), sock, stop)
+
+
+def operators_routes(services: Services) -> list[Route]:
+    """The console and the API; none without an ops_token: then nobody can tell that they exist."""
+    settings, store = services.settings, services.store
+    if settings.ops_token is None:
+        return []
+    desk = Desk(store, settings, services.quota)
+    sessions = Sessions(settings.ops_token.get_secret_value(), SystemClock().now)
+    console = console_routes(sessions, desk, services.health, settings, store.redis)
+    return [*console, *api_routes(sessions, desk, services.health)]
 
 
 async def serve_worker(services: Services, stop: asyncio.Event) -> None:
     """Brings orders in line until `stop`."""
-    await run_worker(services.syncer, services.store, services.connect_arq, stop)
+    async with services.herald.at_work():
+        await run_worker(services.syncer, services.store, services.connect_arq, stop)
 
 
 async def serve_vitals(services: Services, sock: socket.socket, stop: asyncio.Event) -> None:

@@ -16,6 +16,8 @@ from bridge.errors import ConfigurationError
 
 STOP_SECONDS = 8
 """Requests in hand at SIGTERM may take so long."""
+BACKLOG = 1024
+"""Connections that may wait to be accepted."""
 
 
 class _Server(uvicorn.Server):
@@ -35,6 +37,7 @@ def listen(host: str, port: int) -> socket.socket:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         sock.bind((host, port))
+        sock.listen(BACKLOG)  # who comes while we still start waits; a second process is told at once
     except OSError as exc:
         sock.close()
         raise ConfigurationError(
@@ -55,7 +58,7 @@ async def serve(app: ASGIApp, sock: socket.socket, stop: asyncio.Event) -> None:
         lifespan="off",
         timeout_graceful_shutdown=STOP_SECONDS,
         timeout_keep_alive=30,
-        backlog=1024,
+        backlog=BACKLOG,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[sock]))

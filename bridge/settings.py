@@ -22,6 +22,7 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 from bridge.errors import ConfigurationError
 from bridge.settings_keys import (
     PREFIX,
+    AlertSettings,
     FacturationSettings,
     RegimeSince,
     Settings,
@@ -29,7 +30,7 @@ from bridge.settings_keys import (
 )
 from bridge.settings_values import shown
 
-__all__ = ["FacturationSettings", "Settings", "ShopSettings", "load_settings"]
+__all__ = ["AlertSettings", "FacturationSettings", "Settings", "ShopSettings", "load_settings"]
 
 
 class _Environment(EnvSettingsSource):
@@ -166,7 +167,11 @@ _PATTERNS = {
 
 def _where_it_belongs(where: tuple[str, ...]) -> str:
     level, name = where[:-1], where[-1]
-    tables: dict[str, type[BaseModel]] = {"facturation": FacturationSettings, "shops": ShopSettings}
+    tables: dict[str, type[BaseModel]] = {
+        "facturation": FacturationSettings,
+        "alerts": AlertSettings,
+        "shops": ShopSettings,
+    }
     here: type[BaseModel] = tables[level[0]] if level else Settings
     if "vat_regime" in level:
         here = RegimeSince
@@ -174,6 +179,8 @@ def _where_it_belongs(where: tuple[str, ...]) -> str:
         return "; it belongs at the top of the file, before the first [table]"
     if here is not FacturationSettings and name in FacturationSettings.model_fields:
         return "; it belongs in [facturation]"
+    if here is not AlertSettings and name in AlertSettings.model_fields:
+        return "; it belongs in [alerts]"
     if here is not ShopSettings and name in ShopSettings.model_fields:
         return "; it belongs in a [shops.<name>] table"
     return _did_you_mean(name, here.model_fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import (
@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -25,13 +26,16 @@ from bridge.settings_values import (
     Contact,
     HttpUrl,
     LogLevel,
+    Mailboxes,
     Platform,
     RedisUrl,
     Secret,
     Secrets,
     SentryDsn,
     ShopName,
+    SmtpUrl,
     Template,
+    WebhookSecret,
 )
 
 PREFIX = "BRIDGE_"
@@ -101,6 +105,40 @@ class FacturationSettings(_Table):
         description="How long an unanswered creation may still arrive at Facturation.pro. It is tried again "
         "only when it is older and not found: lowering this risks double invoices.",
     )
+
+
+class AlertSettings(_Table):
+    """`[alerts]`: who is told when something goes wrong, beside Sentry."""
+
+    webhook_url: HttpUrl | None = Field(
+        default=None,
+        description="Where alerts are posted, signed as Standard Webhooks 1.0.0 says; left out: nowhere.",
+    )
+    webhook_secret: WebhookSecret | None = Field(
+        default=None, description="Signs them: whsec_ and the base64 of 24 to 64 random bytes."
+    )
+    email_to: Mailboxes | None = Field(
+        default=None, description="Who gets alerts by e-mail; several with commas between them."
+    )
+    email_from: Mailboxes | None = Field(
+        default=None, description="The sender of these e-mails; left out: the first of email_to."
+    )
+    smtp_url: SmtpUrl | None = Field(
+        default=None,
+        description="The mail server: smtp://user:password@host:587 (STARTTLS), or smtps://… (TLS from the start).",
+    )
+    silence: bool = Field(
+        default=True,
+        description="Tell when a shop falls silent against its own weekly rhythm; it takes two weeks to learn it.",
+    )
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.webhook_url is None) != (self.webhook_secret is None):
+            raise ValueError("webhook_url and webhook_secret go together; set both, or neither")
+        if (self.email_to is None) != (self.smtp_url is None):
+            raise ValueError("email_to and smtp_url go together; set both, or neither")
+        return self
 
 
 class ShopSettings(_Table):
@@ -205,6 +243,9 @@ class Settings(BaseSettings):
     facturation: FacturationSettings = Field(description="The account that invoices are written to.")
     shops: dict[ShopName, ShopSettings] = Field(
         min_length=1, description="The shops by name (a-z, 0-9, _ and -, at most 40)."
+    )
+    alerts: AlertSettings = Field(
+        default=AlertSettings(), description="Who is told when something goes wrong, beside Sentry."
     )
     redis_url: RedisUrl | None = Field(
         default=None, description="Redis or Valkey, redis://…; left out: a private Valkey under data_dir."

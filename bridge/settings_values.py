@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from typing import Annotated, Literal
@@ -87,6 +88,36 @@ def _sentry_dsn(dsn: SecretStr) -> SecretStr:
     return dsn
 
 
+def _webhook_secret(secret: SecretStr) -> SecretStr:
+    """https://github.com/standard-webhooks/standard-webhooks: base64 of 24 to 64 random bytes."""
+    prefix, mark, encoded = secret.get_secret_value().partition("whsec_")
+    try:
+        size = len(base64.b64decode(encoded, validate=True))
+    except ValueError:
+        size = 0
+    if prefix or not mark or not 24 <= size <= 64:
+        raise ValueError("must be whsec_ and the base64 of 24 to 64 random bytes")
+    return secret
+
+
+def _smtp_url(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    try:
+        parts.port  # noqa: B018 - reading it is the check
+    except ValueError as exc:
+        raise ValueError("its port is not a number; write ports like smtp://user:password@host:587") from exc
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError("is not an address like smtp://user:password@host:587, or smtps://… with TLS from the start")
+    return url
+
+
+def _mailboxes(text: str) -> str:
+    boxes = [box.strip() for box in text.split(",")]
+    if not all(re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", box) for box in boxes):
+        raise ValueError("is not an e-mail address, or several with commas between them")
+    return ", ".join(boxes)
+
+
 def _template(text: str) -> str:
     try:
         text.format(number="", shop="", platform="")
@@ -105,6 +136,9 @@ Secrets = Annotated[
 ]
 RedisUrl = Annotated[Secret, AfterValidator(_redis_url)]
 SentryDsn = Annotated[Secret, AfterValidator(_sentry_dsn)]
+WebhookSecret = Annotated[Secret, AfterValidator(_webhook_secret)]
+SmtpUrl = Annotated[Secret, AfterValidator(_smtp_url)]
+Mailboxes = Annotated[str, AfterValidator(_mailboxes)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Contact = Annotated[str, AfterValidator(_ascii)]
 Platform = Annotated[str, AfterValidator(_platform)]

@@ -17,11 +17,12 @@ from typing import Any, Final, Literal
 import zstandard
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from bridge.crashpoints import passing
 from bridge.durability import Durability, look_at_durability, memory_used
 from bridge.errors import LeaseLost, StoreUnavailable
+from bridge.group_commit import GroupCommit
 from bridge.orders import Event
 from bridge.sources.base import Identity
 
@@ -51,7 +52,9 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """An order as its holder sees it. `failing_since`: of the present run of failures, or None.
-    `rounding`: Facturation.pro's rule, once calibrated, or ""."""
+    `rounding`: Facturation.pro's rule, once calibrated, or "". What people said: `lane`: of the quota, or "";
+    `issue_credit_notes`: final, whatever the shop's rule; `set_aside`: the state and the reason in which a
+    person left it."""
 
     version: int
     attempts: int
@@ -59,6 +62,9 @@ class View:
     failing_since: datetime | None
     rounding: str
     events: tuple[Event, ...]
+    lane: str = ""
+    issue_credit_notes: bool = False
+    set_aside: tuple[Outcome, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +111,10 @@ def _ms(span: timedelta) -> int:
     return int(span.total_seconds() * 1000)
 
 
-def _script(redis: Redis, name: str) -> AsyncScript:
+def load_script(redis: Redis, *names: str) -> AsyncScript:
+    """These files of `lua/`, one after the other, behind what all scripts share."""
     folder = files("bridge") / "lua"
-    return redis.register_script((folder / "common.lua").read_text() + (folder / f"{name}.lua").read_text())
+    return redis.register_script("".join((folder / f"{name}.lua").read_text() for name in ("common", *names)))
 
 
 class Store:
@@ -115,12 +122,13 @@ class Store:
 
     def __init__(self, redis: Redis, *, retention: timedelta) -> None:
         self.redis = redis
+        self._commit = GroupCommit(redis.connection_pool)
         self._durable: bool | None = None
         self.memory_used = 0.0
         self._retention_ms = _ms(retention)
         self._compressor = zstandard.ZstdCompressor(level=1)
         self._scripts = {
-            name: _script(redis, name)
+            name: load_script(redis, name)
             for name in (
                 *("open", "record", "take", "extend", "release", "fetched", "sweep", "vitals"),
                 *("ledger", "begin", "rearm", "clear", "done", "judge"),
@@ -131,11 +139,17 @@ class Store:
     async def _run(self, name: str, *args: Any, keys: Sequence[str] = ()) -> Any:
         passing("store", name, "before")
         try:
-            answer = await self._scripts[name](keys=keys, args=args)
+            answer = await self._evaluate(self._scripts[name], keys, args)
         except (RedisError, OSError) as exc:
             raise StoreUnavailable(f"{name}: {type(exc).__name__}: {exc}") from exc
         passing("store", name, "after")
         return answer
+
+    async def _evaluate(self, script: AsyncScript, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        try:
+            return await self._commit.run("EVALSHA", script.sha, len(keys), *keys, *args)
+        except NoScriptError:
+            return await self._commit.run("EVAL", script.script, len(keys), *keys, *args)
 
     async def open(self) -> Durability:
         """Learns whether this Redis is durable; gives a new ledger its birth date."""
@@ -324,7 +338,8 @@ def moment(ms: int | bytes | str | None) -> datetime | None:
 
 
 def _view(answer: list[Any], *, takes: int) -> View:
-    version, attempts, failing_since, rounding, events = answer
+    version, attempts, failing_since, rounding, events, said = answer
+    lane, credit, set_aside, reason = (each.decode() for each in said)
     return View(
         version=version,
         attempts=attempts,
@@ -332,6 +347,9 @@ def _view(answer: list[Any], *, takes: int) -> View:
         failing_since=moment(failing_since),
         rounding=rounding.decode(),
         events=tuple(_event(*event) for event in events),
+        lane=lane,
+        issue_credit_notes=credit == "final",
+        set_aside=(Outcome(set_aside), reason) if set_aside else None,
     )
 
 

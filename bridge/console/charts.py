@@ -82,3 +82,20 @@ def trace(values: Sequence[float | None], top: float) -> Trace:
 
 def _y(value: float, top: float) -> float:
     return round(BOTTOM - (BOTTOM - TOP) * min(1.0, value / top), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Words at a place of an axis."""
+
+    x: float
+    label: str
+
+
+def every_sixth(hours: Sequence[str]) -> tuple[Label, ...]:
+    """The hours that are written under the plot: each sixth, and the present one."""
+    room = (WIDTH - LEFT) / max(1, len(hours))
+    last = len(hours) - 1
+    return tuple(
+        Label(round(LEFT + (i + 0.5) * room, 1), hour) for i, hour in enumerate(hours) if (last - i) % 6 == 0
+    )

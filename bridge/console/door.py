@@ -1,9 +1,9 @@
-"""Coming in and going out, and what every page shares: the session, the language, the form's token, the frame."""
+"""Coming in and going out, and what every page shares: session, language, the forms' token, the frame."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,9 +17,11 @@ from bridge.console.guard import WINDOW, LoginLimit
 from bridge.console.rendering import Wording, choose_language, environment, words_for
 from bridge.console.session import COOKIE, LIFETIME, Session, Sessions, operator_name
 
+CURSOR = re.compile(r"[0-9]{1,16} \S.*")
 LANGUAGE_COOKIE = "bridge_lang"
 FORM_BYTES = 64 * 1024
 YEAR = 365 * 86400
+LONGEST_PARAMETER = 300
 
 
 class Refused(Exception):
@@ -45,7 +47,7 @@ class Visit:
         lang = choose_language(
             self._asked, request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", "")
         )
-        self.wording = Wording(lang, door.now())
+        self.wording = Wording(lang, door.sessions.now())
 
     @property
     def client(self) -> str:
@@ -57,6 +59,15 @@ class Visit:
         """Whether the browser came by https, to us or to the proxy before us."""
         forwarded = self.request.headers.get("x-forwarded-proto", "").split(",")[0].strip()
         return "https" in (self.request.url.scheme, forwarded)
+
+    def asked(self, name: str) -> str:
+        """A parameter of the address, "" where there is none."""
+        return self.request.query_params.get(name, "").strip()[:LONGEST_PARAMETER]
+
+    def cursor(self) -> str:
+        """Where the list goes on; what no list of ours has said is left out."""
+        given = self.request.query_params.get("cursor", "")
+        return given if CURSOR.fullmatch(given) else ""
 
     async def form(self) -> FormData:
         """The form that was sent. Raises Refused when it is not one of this session's own."""
@@ -92,8 +103,13 @@ class Visit:
             self.keep(response, self.session)
         if self._asked:
             response.set_cookie(
-                *(LANGUAGE_COOKIE, self.wording.lang, YEAR),
-                **{"path": "/console", "secure": self.secure, "httponly": True, "samesite": "strict"},
+                LANGUAGE_COOKIE,
+                self.wording.lang,
+                max_age=YEAR,
+                path="/console",
+                secure=self.secure,
+                httponly=True,
+                samesite="strict",
             )
         return response
 
@@ -113,15 +129,12 @@ class Visit:
 class Door:
     """Login, logout, and the way to every other page."""
 
-    def __init__(self, sessions: Sessions, limit: LoginLimit, now: Callable[[], datetime]) -> None:
+    def __init__(self, sessions: Sessions, limit: LoginLimit) -> None:
         self.sessions = sessions
-        self.now = now
         self.templates: Environment = environment()
         self._limit = limit
 
-    def page(
-        self, show: Callable[[Visit], Awaitable[Response]]
-    ) -> Callable[[Request], Awaitable[Response]]:
+    def page(self, show: Callable[[Visit], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """An endpoint that shows its page to operators and leads everybody else to the login."""
 
         async def endpoint(request: Request) -> Response:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-import json
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,10 +16,9 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bridge.console import english, french
 from bridge.orders import PARIS
 
-TEXTS: Final[Mapping[str, Mapping[str, str]]] = {"en": english.TEXTS, "fr": french.TEXTS}
+LANGUAGES: Final = ("en", "fr")
 MONTHS: Final = {
     "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
     "fr": (
@@ -28,14 +28,20 @@ MONTHS: Final = {
 }
 
 
+@functools.cache
+def texts(lang: str) -> Mapping[str, str]:
+    """Every text of a language, by key."""
+    return tomllib.loads((files("bridge.console") / "texts" / f"{lang}.toml").read_text(encoding="utf-8"))
+
+
 def choose_language(asked: str | None, kept: str | None, accepted: str) -> str:
     """`?lang=`, else the cookie, else the first of the browser's languages that we speak, else English."""
     for wish in (asked, kept):
-        if wish in TEXTS:
+        if wish in LANGUAGES:
             return str(wish)
     for part in accepted.split(","):
         language = part.split(";")[0].strip()[:2].lower()
-        if language in TEXTS:
+        if language in LANGUAGES:
             return language
     return "en"
 
@@ -47,23 +53,27 @@ class Wording:
     lang: str
     now: datetime
 
-    def text(self, key: str, **values: object) -> str:
-        """The text of this key, its `{places}` filled."""
-        return TEXTS[self.lang][key].format(**values)
+    def text(self, key: str, **values: object) -> Markup:
+        """The text of this key, its `{places}` filled with what is escaped unless it is markup already."""
+        return Markup(texts(self.lang)[key]).format(**values)  # noqa: S704 - our own words
 
     def at(self, moment: datetime | None) -> Markup:
         """A time of the clock in France, with the day unless it is today's."""
         if moment is None:
-            return Markup("–")  # noqa: S704 - a constant
+            return Markup("–")
         local, today = moment.astimezone(PARIS), self.now.astimezone(PARIS)
-        told = f"{local:%H:%M}" if local.date() == today.date() else f"{self._day(local, today)} {local:%H:%M}"
+        told = (
+            f"{local:%H:%M}" if local.date() == today.date() else f"{self._day(local, today)} {local:%H:%M}"
+        )
         iso = moment.astimezone(UTC).isoformat(timespec="seconds")
         return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(iso, told)
 
     def clock(self, moment: datetime) -> Markup:
         """As `at`, to the millisecond: for the story of an order."""
         local = moment.astimezone(PARIS)
-        told = f"{self._day(local, self.now.astimezone(PARIS))} {local:%H:%M:%S}.{local.microsecond // 1000:03}"
+        told = (
+            f"{self._day(local, self.now.astimezone(PARIS))} {local:%H:%M:%S}.{local.microsecond // 1000:03}"
+        )
         iso = moment.astimezone(UTC).isoformat(timespec="milliseconds")
         return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(iso, told)
 
@@ -74,7 +84,7 @@ class Wording:
     def ago(self, moment: datetime | None) -> Markup:
         """How long ago, or in how long."""
         if moment is None:
-            return Markup("–")  # noqa: S704 - a constant
+            return Markup("–")
         seconds = (self.now - moment).total_seconds()
         told = self.text("ago" if seconds >= 0 else "in", span=self.span(abs(seconds)))
         iso = moment.astimezone(UTC).isoformat(timespec="seconds")
@@ -104,10 +114,6 @@ class Wording:
         if amount in (None, ""):
             return "–"
         return f"{self.number(Decimal(str(amount)).quantize(Decimal('0.01')))} {currency}".strip()
-
-
-def _pretty(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
 def order_path(key: str) -> str:
@@ -145,7 +151,7 @@ def environment() -> Environment:
     }
     env.globals |= helpers
     env.globals["version"] = hashlib.sha256(content).hexdigest()[:12]
-    env.filters["pretty"] = _pretty
+    env.globals["parts"] = env.get_template("parts.html").module
     return env
 
 

@@ -38,7 +38,7 @@ class Sessions:
     def __init__(self, ops_token: str, now: Callable[[], datetime]) -> None:
         self._ops_token = ops_token.encode()
         self._key = hmac.digest(self._ops_token, b"bridge console session", hashlib.sha256)
-        self._now = now
+        self.now = now
 
     def knows(self, token: str) -> bool:
         """Whether this is `ops_token`; in constant time, whatever its length."""
@@ -47,7 +47,7 @@ class Sessions:
 
     def begin(self, who: str) -> Session:
         """A new session, with a nonce of its own."""
-        expires = int((self._now() + LIFETIME).timestamp())
+        expires = int((self.now() + LIFETIME).timestamp())
         return Session(who=who, nonce=secrets.token_urlsafe(16), expires=expires)
 
     def seal(self, session: Session) -> str:
@@ -65,7 +65,7 @@ class Sessions:
         if not hmac.compare_digest(given, self._sign(b"cookie", content)):
             return None
         session = Session(*json.loads(content))
-        return session if session.expires > self._now().timestamp() else None
+        return session if session.expires > self.now().timestamp() else None
 
     def csrf(self, session: Session) -> str:
         """What every form of this session must send back."""

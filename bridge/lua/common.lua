@@ -16,6 +16,31 @@ local function ledger_of(key) return P .. 'ledger:' .. key end
 
 local DUE, ATTENTION, ORDERS, META = P .. 'due', P .. 'attention', P .. 'orders', P .. 'meta'
 local WAITING, WORKERS = P .. 'waiting', P .. 'workers'
+local OPEN, IGNORED, EVENTS = P .. 'open', P .. 'ignored', P .. 'event_index'
+
+local function find_of(term) return P .. 'find:' .. term end
+local function stats_of(hour) return P .. 'stats:' .. string.format('%.0f', hour) end
+
+-- The finished orders that lists are made of; the done ones are all others.
+local FILES = {attention = ATTENTION, open = OPEN, ignored = IGNORED}
+local function unfile(key)
+  for _, list in pairs(FILES) do redis.call('ZREM', list, key) end
+end
+local function file(key, state, now)
+  unfile(key)
+  if FILES[state] then redis.call('ZADD', FILES[state], now, key) end
+end
+
+-- What happens, for those who watch it happen; only the last thousand or so.
+local function tell(key, what, text)
+  redis.call('XADD', P .. 'feed', 'MAXLEN', '~', 1000, '*', 'order', key, 'what', what, 'text', text)
+end
+
+-- Counters by the hour (since 1970), kept for 8 days.
+local function count(now, field, by)
+  local hour = stats_of(math.floor(now / 3600000))
+  if redis.call('HINCRBY', hour, field, by) == by then redis.call('PEXPIRE', hour, 691200000) end
+end
 
 -- The bell: an arq job that a worker finds at its next poll. Everything under arq:* may be lost; the sweep
 -- rings again, under a new id: the id of a killed worker's job stays blocked for arq's own time. The score
@@ -51,7 +76,8 @@ end
 
 -- The order with its events, for one who holds its lease.
 local function view_of(key)
-  local order = redis.call('HMGET', order_of(key), 'version', 'attempts', 'failing_since', 'created')
+  local order = redis.call('HMGET', order_of(key),
+    'version', 'attempts', 'failing_since', 'created', 'lane', 'credit', 'set_aside', 'reason')
   local events = {}
   for _, id in ipairs(redis.call('LRANGE', events_of(key), 0, -1)) do
     local e = redis.call('HMGET', P .. 'event:' .. id, 'topic', 'at', 'headers', 'body')
@@ -62,5 +88,6 @@ local function view_of(key)
     events[#events + 1] = {fetched[i], 'fetched', order[4], '{}', fetched[i + 1]}
   end
   local rounding = redis.call('HGET', META, 'rounding') or ''
-  return {tonumber(order[1]) or 0, tonumber(order[2]) or 0, tonumber(order[3]) or 0, rounding, events}
+  local said = {order[5] or '', order[6] or '', order[7] or '', order[8] or ''}
+  return {tonumber(order[1]) or 0, tonumber(order[2]) or 0, tonumber(order[3]) or 0, rounding, events, said}
 end

@@ -9,6 +9,20 @@ local function row_of(key)
   return {key, redis.call('ZSCORE', ORDERS, key), redis.call('HMGET', order_of(key), unpack(ROW))}
 end
 
+-- What a list shows of an event. The head of its body tells how long it is.
+local function event_row_of(id)
+  local e = redis.call('HMGET', P .. 'event:' .. id, 'topic', 'at', 'order', 'note', 'erased', 'body')
+  return {id, e[1], e[2], e[3], e[4], e[5], e[6] and string.sub(e[6], 1, 18)}
+end
+
+-- The payload goes; that the event came stays, so that it is not taken for a new one. → 1, or 0
+local function blank(id)
+  local event = P .. 'event:' .. id
+  if redis.call('HDEL', event, 'body', 'headers') == 0 then return 0 end
+  redis.call('HSET', event, 'erased', now_ms())
+  return 1
+end
+
 -- Who did what, and when; the last 50 of each order.
 local function note_action(key, now, what, who, reason)
   local noted = {at = now, what = what, who = who}

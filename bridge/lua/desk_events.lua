@@ -5,7 +5,7 @@
 local from, last, shop, topic = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local limit, look = tonumber(ARGV[5]), tonumber(ARGV[6])
 local passed = last == '' or not redis.call('ZSCORE', EVENTS, last)
-local rows, offset = {{}}, 0
+local rows, offset, ended = {{}}, 0, {}
 while true do
   local batch = redis.call('ZREVRANGEBYSCORE', EVENTS, from, '-inf', 'WITHSCORES', 'LIMIT', offset, 200)
   if #batch == 0 then return rows end
@@ -16,11 +16,16 @@ while true do
       passed = id == last
     elseif shop == '' or string.sub(id, 1, #shop + 1) == shop .. ':' then
       if topic == '' or redis.call('HGET', P .. 'event:' .. id, 'topic') == topic then
+        if #rows > limit then
+          rows[1] = ended
+          return rows
+        end
         rows[#rows + 1] = event_row_of(id)
       end
     end
-    if #rows > limit or offset >= look then
-      rows[1] = {batch[i + 1], id}
+    ended = {batch[i + 1], id}
+    if offset >= look then
+      rows[1] = ended
       return rows
     end
   end

@@ -6,7 +6,7 @@ local list, from, last, state, shop = P .. ARGV[1], ARGV[2], ARGV[3], ARGV[4], A
 local limit, look = tonumber(ARGV[6]), tonumber(ARGV[7])
 -- Where the last one has moved since, its neighbours of the same millisecond come twice rather than not at all.
 local passed = last == '' or redis.call('ZSCORE', list, last) ~= from
-local rows, offset, stop = {{}}, 0, {}
+local rows, offset, ended = {{}}, 0, {}
 while true do
   local batch = redis.call('ZREVRANGEBYSCORE', list, from, '-inf', 'WITHSCORES', 'LIMIT', offset, 200)
   if #batch == 0 then return rows end
@@ -16,16 +16,19 @@ while true do
     if passed then
       local is = redis.call('HMGET', order_of(key), 'state', 'shop')
       if (state == '' or (is[1] or 'in_hand') == state) and (shop == '' or is[2] == shop) then
+        if #rows > limit then
+          rows[1] = ended
+          return rows
+        end
         rows[#rows + 1] = row_of(key)
       end
-      if #rows > limit or offset >= look then
-        rows[1] = {score, key}
+      ended = {score, key}
+      if offset >= look then
+        rows[1] = ended
         return rows
       end
-    elseif key == last then
-      passed = true
-    elseif score ~= from then
-      passed = true
+    else
+      passed = key == last
     end
   end
 end

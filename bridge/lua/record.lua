@@ -22,6 +22,10 @@ end
 
 redis.call('HSET', KEYS[1], 'topic', topic, 'at', now, 'headers', ARGV[5], 'body', ARGV[6], 'order', order)
 redis.call('HSET', P .. 'shop:' .. shop, 'last_event', now, 'last:' .. topic, now)
+redis.call('ZADD', EVENTS, now, id)
+redis.call('ZREMRANGEBYRANK', EVENTS, 0, -50001)
+count(now, 'events:' .. shop, 1)
+tell(order, 'event', topic)
 if ignored ~= '' then
   redis.call('HSET', KEYS[1], 'note', ignored)
   redis.call('PEXPIRE', KEYS[1], retention)
@@ -36,7 +40,7 @@ for _, orphan in ipairs(adopt) do
   redis.call('DEL', events_of(orphan), order_of(orphan))
   redis.call('ZREM', DUE, orphan)
   redis.call('ZREM', WAITING, orphan)
-  redis.call('ZREM', ATTENTION, orphan)
+  unfile(orphan)
   redis.call('ZREM', ORDERS, orphan)
 end
 -- An order that was finished comes back to life with all its events.
@@ -53,11 +57,11 @@ redis.call('HSET', order_of(order), 'shop', shop, 'platform', platform)
 redis.call('ZADD', ORDERS, now, order)
 if alarm ~= '' then
   redis.call('HSET', order_of(order), 'state', 'attention', 'reason', alarm, 'since', now)
-  redis.call('ZADD', ATTENTION, now, order)
+  file(order, 'attention', now)
   return {'accepted', order}
 end
-redis.call('HDEL', order_of(order), 'state', 'failing_since', 'attempts')
-redis.call('ZREM', ATTENTION, order)
+redis.call('HDEL', order_of(order), 'state', 'failing_since', 'attempts', 'lane')
+unfile(order)
 redis.call('ZADD', WAITING, 'NX', now, order)
 -- Past a long queue the sweep feeds arq, first come first served.
 if redis.call('ZCARD', 'arq:queue') < 500 then

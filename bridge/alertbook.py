@@ -1,0 +1,208 @@
+"""What all processes know of alerts, in Redis: what holds, and who is still to be told.
+
+`bridge:alerts` holds the alerts that stand, `bridge:alerts:errands` the messages not delivered yet. An alert
+enters or leaves the one and its messages enter the other in one script, so that each is said once, and said
+even when the process that judged dies before it speaks.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
+
+from redis.exceptions import RedisError
+
+from bridge.alerts import ALERTS, Alert, Asking, Pulse, Situation, Stuck
+from bridge.durability import look_at_durability
+from bridge.errors import StoreUnavailable
+from bridge.facturation.quota import Quota
+from bridge.store import PREFIX, Store, load_script, moment
+
+PATIENCE: Final = timedelta(hours=6)
+"""How long `sync.py` lets an order rest that waits for its shop's next word."""
+PAGE: Final = 500
+MISSING: Final = timedelta(seconds=20)
+"""Less than between two judgements: what is missing in two of them is over."""
+IN_HAND: Final = timedelta(minutes=2)
+"""Longer than any delivery takes; then another process may try."""
+
+Kind = Literal["raised", "resolved", "test"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """An alert that was raised or resolved `at` a time. `id` is the same however often it is delivered."""
+
+    id: str
+    kind: Kind
+    at: datetime
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """One message for one channel. `tried`: how often in vain."""
+
+    id: str
+    channel: str
+    tried: int
+    message: Message
+
+
+class AlertBook:
+    """See the module. Everything raises StoreUnavailable."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._scripts = {
+            name: load_script(store.redis, f"herald_{name}")
+            for name in ("pulse", "refused", "asking", "proclaim", "errands", "postpone")
+        }
+
+    async def _run(self, name: str, *args: Any) -> Any:
+        try:
+            return await self._scripts[name](args=args)
+        except (RedisError, OSError) as exc:
+            raise StoreUnavailable(f"herald {name}: {type(exc).__name__}: {exc}") from exc
+
+    async def become_judge(self, token: str, term: timedelta) -> bool:
+        """True for one process in each `term`: it judges, the others need not."""
+        try:
+            return bool(
+                await self._store.redis.set(
+                    f"{PREFIX}alerts:judge", token, nx=True, px=int(term.total_seconds() * 1000)
+                )
+            )
+        except (RedisError, OSError) as exc:
+            raise StoreUnavailable(f"herald judge: {type(exc).__name__}: {exc}") from exc
+
+    async def note_refused(self, shop: str, count: int) -> None:
+        """So many deliveries more without a valid signature."""
+        await self._run("refused", shop, count)
+
+    async def look(self, quota: Quota, shops: Sequence[str], *, silence: bool) -> Situation:
+        """Everything that is judged."""
+        stuck, *pulses = await self._run("pulse", int(PATIENCE.total_seconds() * 1000), *shops)
+        standing = await current(self._store)
+        return Situation(
+            vitals=await self._store.vitals(),
+            durability=await look_at_durability(self._store.redis),
+            quota=await quota.state(),
+            asking=await self._asking(),
+            pulses=tuple(_pulse(shop, answer) for shop, answer in zip(shops, pulses, strict=True)),
+            stuck=_stuck(stuck),
+            raised=frozenset(alert.key for alert in standing),
+            silence=silence,
+        )
+
+    async def _asking(self) -> tuple[Asking, ...]:
+        found: dict[str, Asking] = {}
+        for offset in range(0, 100 * PAGE, PAGE):
+            page = await self._run("asking", offset, PAGE)
+            for key, since, created, reason, number in page:
+                found[key.decode()] = Asking(
+                    key=key.decode(),
+                    created=_time(created),
+                    since=_time(since),
+                    reason=reason.decode(),
+                    number=number.decode(),
+                )
+            if len(page) < PAGE:
+                break
+        return tuple(found.values())
+
+    async def proclaim(
+        self, token: str, alerts: Iterable[Alert], channels: Sequence[str]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """These alerts hold now, no others. Returns the keys of those raised and resolved by that; None when
+        `token` is not the judge's any more."""
+        said: list[str | int] = []
+        for alert in alerts:
+            said += [alert.key, uuid.uuid4().hex, int(alert.since.timestamp() * 1000), _kept(alert)]
+        missing = int(MISSING.total_seconds() * 1000)
+        answer = await self._run("proclaim", token, missing, ",".join(channels), *said)
+        if answer is None:
+            return None
+        raised, resolved = answer
+        return tuple(key.decode() for key in raised), tuple(key.decode() for key in resolved)
+
+    async def errands(self) -> tuple[Errand, ...]:
+        """What is to be said now; each goes to one process only."""
+        answer = await self._run("errands", int(IN_HAND.total_seconds() * 1000))
+        return tuple(errand for errand in map(_errand, answer) if errand)
+
+    async def finish(self, errand: Errand) -> None:
+        """It was said, or is given up."""
+        await self._run("postpone", errand.id, "")
+
+    async def postpone(self, errand: Errand, after: timedelta) -> None:
+        """It could not be said; it is tried again."""
+        await self._run("postpone", errand.id, int(after.total_seconds() * 1000))
+
+
+async def current(store: Store) -> tuple[Alert, ...]:
+    """The alerts that stand, worst and oldest first. Raises StoreUnavailable."""
+    try:
+        held = await store.redis.hgetall(f"{PREFIX}alerts")
+    except (RedisError, OSError) as exc:
+        raise StoreUnavailable(f"alerts: {type(exc).__name__}: {exc}") from exc
+    found = []
+    for value in held.values():
+        _, since, _, said = value.decode().split(" ", 3)
+        alert = _alert(since, said)
+        if alert:
+            found.append(alert)
+    return tuple(sorted(found, key=lambda alert: (alert.meaning.severity, alert.since, alert.key)))
+
+
+def _time(ms: bytes | str) -> datetime:
+    return datetime.fromtimestamp(float(ms) / 1000, UTC)
+
+
+def _stuck(answer: list[bytes]) -> Stuck | None:
+    if not answer:
+        return None
+    key, since, reason = answer
+    return Stuck(key=key.decode(), since=_time(since), reason=reason.decode())
+
+
+def _pulse(shop: str, answer: list[Any]) -> Pulse:
+    last_event, refused, refused_since, flat = answer
+    hours = dict(zip(flat[::2], flat[1::2], strict=True))
+    hours.pop(b"upto", None)
+    return Pulse(
+        shop=shop,
+        last_event=moment(last_event),
+        refused=refused,
+        refused_since=moment(refused_since),
+        hours={int(hour): int(count) for hour, count in hours.items()},
+    )
+
+
+def _kept(alert: Alert) -> str:
+    kept = asdict(alert)
+    del kept["since"]
+    return json.dumps(kept, separators=(",", ":"))
+
+
+def _alert(since: str | bytes, said: str | bytes) -> Alert | None:
+    """None for one that this version of the bridge does not know."""
+    kept = json.loads(said)
+    if kept["name"] not in ALERTS:
+        return None
+    return Alert(**{**kept, "since": _time(since), "orders": tuple(kept["orders"])})
+
+
+def _errand(answer: list[Any]) -> Errand | None:
+    errand_id, tried, at, since, said = answer
+    alert = _alert(since, said)
+    if alert is None:
+        return None
+    message_id, channel = errand_id.decode().split(":")
+    kind: Kind = "raised" if message_id.endswith("_raised") else "resolved"
+    message = Message(id=message_id, kind=kind, at=_time(at), alert=alert)
+    return Errand(id=errand_id.decode(), channel=channel, tried=tried, message=message)

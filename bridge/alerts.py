@@ -1,0 +1,401 @@
+"""What somebody must be told, judged from what is seen. Pure.
+
+An alert is one cause, not one order: `key` tells causes apart, `herald.py` says each once when it is raised
+and once when it is resolved. `ALERTS` says of each what it means, how to check it and how to mend it. No text
+here holds anything personal: reasons come without names and numbers (`causes.py`), orders by their keys.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from bridge.causes import cause_of, digest_of
+from bridge.durability import Durability
+from bridge.facturation.quota import SHARES, Lane, QuotaState
+from bridge.health import ledger_problem
+from bridge.rhythm import silence_of
+from bridge.store import Vitals
+
+SAMPLE: Final = 5
+"""So many orders are named in an alert."""
+REFUSED: Final = 10
+"""So many wrong signatures in a row are no accident."""
+NO_WORKER: Final = timedelta(minutes=1)
+"""Longer than any restart of a worker."""
+LONG_PAUSE: Final = timedelta(minutes=5)
+LONG_WAIT: Final = timedelta(hours=1)
+"""Longer than four retries of an order that goes on failing."""
+SOON: Final = timedelta(days=7)
+
+
+class Severity(StrEnum):
+    """`critical`: invoices, or events, are missing now. `warning`: they will, or might."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """An entry of the runbook."""
+
+    severity: Severity
+    meaning: str
+    check: str
+    cure: str
+
+
+ALERTS: Final[Mapping[str, Meaning]] = {
+    "attention": Meaning(
+        Severity.WARNING,
+        "Orders ask for a person, all for the same reason. They are not invoiced, or not to the end.",
+        "`bridge orders list --state attention`, or the console's list; `bridge orders show KEY` says why.",
+        "Do what the reason says, then retry the orders; or ignore those that you settled by hand.",
+    ),
+    "privacy": Meaning(
+        Severity.WARNING,
+        "Shopify passes on a request about personal data. The law gives the shop 30 days from its receipt.",
+        "`bridge orders show KEY` shows the request, with the buyer or shop it is about.",
+        "For customers/data_request, send the shop's owner what is kept of the buyer. For customers/redact and "
+        "shop/redact, run `bridge privacy erase`; issued invoices stay, the law wants them kept for 10 years. "
+        "Then ignore the request, which ends the alert.",
+    ),
+    "privacy_due": Meaning(
+        Severity.CRITICAL,
+        "A request about personal data is still open a week before its 30 days end, or after.",
+        "`bridge orders show KEY`.",
+        "As for `privacy`, now.",
+    ),
+    "silence": Meaning(
+        Severity.CRITICAL,
+        "A shop has sent nothing for longer than its own weekly rhythm explains. Orders are probably missing.",
+        "Look at the shop's list of webhooks: Shopify deletes one that fails for long, WooCommerce disables it, "
+        "Stripe too. Is there a new order that the bridge does not have?",
+        "Register or enable the webhooks again, and send again from the shop what was missed. If the shop is "
+        "closed, nothing is to be done: the next event ends the alert. `alerts.silence = false` turns it off.",
+    ),
+    "signatures": Meaning(
+        Severity.CRITICAL,
+        f"{REFUSED} or more deliveries to a shop in a row had no valid signature, and none that had came "
+        "since. They were answered 401 and not kept; the shop sends them again for some hours only.",
+        "Compare the secret in the shop's webhook settings with `shops.<name>.secrets`. A proxy that changes "
+        "the body breaks signatures too. Strangers who try the address raise this as well; harmless then.",
+        "Add the new secret beside the old one and restart the web processes. The next good event ends it.",
+    ),
+    "quota": Meaning(
+        Severity.WARNING,
+        "Facturation.pro takes no more requests for a while: the day's quota is used up, or it asked for a "
+        "long pause. Orders are kept and wait; they go on by themselves.",
+        "`bridge stats`, or /health: quota left and paused_until. `foreign` is use by other programs.",
+        "Wait. When it comes back often, ask Facturation.pro for more and set requests_per_day; stop other "
+        "programs that use the same firm's quota.",
+    ),
+    "credentials": Meaning(
+        Severity.CRITICAL,
+        "Facturation.pro refuses the API key, or its rights on the firm. Every order waits; none is spoilt.",
+        "`bridge check` asks for the account.",
+        "Correct facturation.api_id, facturation.api_key or facturation.firm_id and restart; or give the key "
+        "its rights back. The orders go on within a minute.",
+    ),
+    "no_worker": Meaning(
+        Severity.CRITICAL,
+        "No worker has given a sign of life for a minute. Events are kept, nothing is invoiced.",
+        "Is the worker's process there? What does its log say last?",
+        "Start `bridge worker`. Nothing is lost: it begins with the oldest order.",
+    ),
+    "backlog": Meaning(
+        Severity.CRITICAL,
+        "An order has been due for over an hour without getting through.",
+        "`bridge orders list --state waiting` says what for; /health says when the queue will be through.",
+        "After a rush: wait, or start more workers while quota is left. Otherwise mend what the reason says.",
+    ),
+    "durability": Meaning(
+        Severity.CRITICAL,
+        "Redis does not flush each write to disk, or may throw keys away. An event that was acknowledged can "
+        "be lost when it crashes.",
+        "`bridge check`.",
+        "Set what the alert names in redis.conf (deploy/redis.conf has all of it) and restart Redis.",
+    ),
+    "ledger": Meaning(
+        Severity.WARNING,
+        "The list of what exists in Facturation.pro is younger than the documents of this shop there: Redis "
+        "is new, or lost its data.",
+        "Is this a new installation for a shop that was bridged before? Else: what happened to Redis' volume?",
+        "Nothing is to be done for the invoices: older orders are looked up first. Events that only the old "
+        "Redis had must be sent again by the shops. The alert ends after a week.",
+    ),
+    "redis": Meaning(
+        Severity.CRITICAL,
+        "A process has not reached Redis for a minute. Shops are answered 503 and send again; nothing is "
+        "invoiced. Without Redis the processes cannot agree: each tells on its own.",
+        "`bridge check`; is Redis running, is its disk full?",
+        "Start Redis, or correct redis_url. Everything goes on by itself.",
+    ),
+    "test": Meaning(
+        Severity.WARNING,
+        "Somebody ran `bridge alerts test`.",
+        "That it came is the check.",
+        "Nothing is to be done.",
+    ),
+}
+
+PRIVACY_TERMS: Final[Mapping[str, timedelta]] = {
+    # https://shopify.dev/docs/apps/build/compliance/privacy-law-compliance
+    "customers/data_request": timedelta(days=30),
+    "customers/redact": timedelta(days=30),
+    "shop/redact": timedelta(days=30),
+}
+"""Topic → how long there is to act, counted from its receipt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One cause. `since`: when it began, as far as that is known. `orders`: the keys of the first few of
+    `count`."""
+
+    name: str
+    key: str
+    since: datetime
+    text: str
+    shop: str = ""
+    count: int = 0
+    orders: tuple[str, ...] = ()
+
+    @property
+    def meaning(self) -> Meaning:
+        """Its entry in `ALERTS`."""
+        return ALERTS[self.name]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "name": self.name,
+            "key": self.key,
+            "severity": self.meaning.severity.value,
+            "since": self.since.astimezone(UTC).isoformat(timespec="seconds"),
+            "text": self.text,
+            "meaning": self.meaning.meaning,
+            "check": self.meaning.check,
+            "cure": self.meaning.cure,
+            "shop": self.shop,
+            "count": self.count,
+            "orders": list(self.orders),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """An order that asks for a person. `created`: its first event; `since`: it asks; `number`: the shop's."""
+
+    key: str
+    created: datetime
+    since: datetime
+    reason: str
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse:
+    """Signs of life of one shop. `refused`: wrong signatures since the last good event, `refused_since` the
+    first of them; `hours`: events by hour since 1970."""
+
+    shop: str
+    last_event: datetime | None = None
+    refused: int = 0
+    refused_since: datetime | None = None
+    hours: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stuck:
+    """The longest waiting of the orders that are due, not waiting for the shop's next word."""
+
+    key: str
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """Everything that is judged. `raised`: keys of the alerts that stand already."""
+
+    vitals: Vitals
+    durability: Durability
+    quota: QuotaState
+    asking: tuple[Asking, ...] = ()
+    pulses: tuple[Pulse, ...] = ()
+    stuck: Stuck | None = None
+    raised: frozenset[str] = frozenset()
+    silence: bool = True
+
+    @property
+    def now(self) -> datetime:
+        """Redis' clock."""
+        return self.vitals.now
+
+
+def judge(seen: Situation) -> tuple[Alert, ...]:
+    """Every alert that holds now."""
+    return tuple(alert for rule in RULES for alert in rule(seen))
+
+
+def _topic_of(order_key: str) -> str:
+    """Of an event that belongs to no order, whose key is `platform:shop:event:topic:id`; else ""."""
+    parts = order_key.split(":", 4)
+    return parts[3] if len(parts) == 5 and parts[2] == "event" else ""
+
+
+def _attention(seen: Situation) -> Iterator[Alert]:
+    causes: dict[str, list[Asking]] = defaultdict(list)
+    for order in seen.asking:
+        if _topic_of(order.key) not in PRIVACY_TERMS:
+            causes[cause_of(order.reason, (order.key, order.number))].append(order)
+    for cause, orders in causes.items():
+        yield _alert_of("attention", digest_of(cause), orders, f"{_orders(len(orders))}: {cause}")
+
+
+def _privacy(seen: Situation) -> Iterator[Alert]:
+    requests: dict[tuple[str, str], list[Asking]] = defaultdict(list)
+    for order in seen.asking:
+        topic = _topic_of(order.key)
+        if topic in PRIVACY_TERMS:
+            requests[order.key.split(":")[1], topic].append(order)
+    for (shop, topic), orders in requests.items():
+        due = min(order.created for order in orders) + PRIVACY_TERMS[topic]
+        name = "privacy_due" if due - seen.now <= SOON else "privacy"
+        many = f"{len(orders)} requests" if len(orders) > 1 else "1 request"
+        text = f"shop {shop}: {many} {topic} to be answered by {due:%Y-%m-%d}"
+        yield _alert_of(name, f"{shop}:{topic}", orders, text, shop)
+
+
+def _alert_of(name: str, cause: str, orders: list[Asking], text: str, shop: str = "") -> Alert:
+    first = sorted(orders, key=lambda order: (order.since, order.key))
+    return Alert(
+        name=name,
+        key=f"{name}:{cause}",
+        since=first[0].since,
+        text=text,
+        shop=shop,
+        count=len(first),
+        orders=tuple(order.key for order in first[:SAMPLE]),
+    )
+
+
+def _orders(count: int) -> str:
+    return f"{count} orders ask for a person" if count > 1 else "1 order asks for a person"
+
+
+def _silence(seen: Situation) -> Iterator[Alert]:
+    for pulse in seen.pulses if seen.silence else ():
+        if pulse.last_event is None:
+            continue
+        silence = silence_of(pulse.hours, pulse.last_event, seen.now)
+        if silence and silence.strange:
+            text = f"shop {pulse.shop} has sent nothing since {_text(pulse.last_event)}, against its weekly rhythm"
+            yield Alert(
+                name="silence",
+                key=f"silence:{pulse.shop}",
+                since=pulse.last_event,
+                text=text,
+                shop=pulse.shop,
+            )
+
+
+def _signatures(seen: Situation) -> Iterator[Alert]:
+    for pulse in seen.pulses:
+        if pulse.refused >= REFUSED:
+            yield Alert(
+                name="signatures",
+                key=f"signatures:{pulse.shop}",
+                since=pulse.refused_since or seen.now,
+                text=f"shop {pulse.shop}: {pulse.refused} deliveries in a row without a valid signature",
+                shop=pulse.shop,
+                count=pulse.refused,
+            )
+
+
+def _quota(seen: Situation) -> Iterator[Alert]:
+    quota, paused = seen.quota, seen.quota["paused_until"]
+    # Once raised it holds to the end of the pause.
+    least = timedelta(0) if "quota" in seen.raised else LONG_PAUSE
+    if paused and paused - seen.now > least:
+        text = f"no request goes out to Facturation.pro before {_text(paused)}"
+    elif quota["left_day"] <= quota["limit_day"] * (1 - SHARES[Lane.LIVE]):
+        text = f"the day's {quota['limit_day']} requests to Facturation.pro are used up"
+    else:
+        return
+    yield Alert(name="quota", key="quota", since=seen.now, text=text)
+
+
+def _credentials(seen: Situation) -> Iterator[Alert]:
+    good, bad = seen.quota["last_success"], seen.quota["last_failure"]
+    reason = seen.quota["last_failure_reason"]
+    # The words of facturation/answers.py; a test holds the two together.
+    if bad and (good is None or bad > good) and reason.startswith("Facturation.pro refuses"):
+        yield Alert(name="credentials", key="credentials", since=bad, text=reason)
+
+
+def _no_worker(seen: Situation) -> Iterator[Alert]:
+    vitals = seen.vitals
+    last = vitals.last_beat or vitals.born
+    if last and vitals.now - last > NO_WORKER:
+        waiting = f"; {vitals.waiting} order(s) wait" if vitals.waiting else ""
+        yield Alert(
+            name="no_worker",
+            key="no_worker",
+            since=last,
+            text=f"no worker is alive since {_text(last)}{waiting}",
+            count=vitals.waiting,
+        )
+
+
+def _backlog(seen: Situation) -> Iterator[Alert]:
+    stuck = seen.stuck
+    if stuck and seen.now - stuck.since > LONG_WAIT:
+        cause = cause_of(stuck.reason, (stuck.key,))
+        why = f": {cause}" if cause else ""
+        yield Alert(
+            name="backlog",
+            key="backlog",
+            since=stuck.since,
+            text=f"the oldest due order waits since {_text(stuck.since)}, of {seen.vitals.waiting} waiting{why}",
+            count=seen.vitals.waiting,
+            orders=(stuck.key,),
+        )
+
+
+def _durability(seen: Situation) -> Iterator[Alert]:
+    problem = seen.durability.problem()
+    # A managed Redis may not show its settings; health warns of that, nobody is called.
+    if problem and (seen.durability.fsync is not None or seen.durability.appendonly is False):
+        yield Alert(name="durability", key="durability", since=seen.now, text=problem)
+
+
+def _ledger(seen: Situation) -> Iterator[Alert]:
+    problem = ledger_problem(seen.vitals)
+    if problem:
+        yield Alert(name="ledger", key="ledger", since=seen.vitals.born or seen.now, text=problem)
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
+
+
+RULES: Final[tuple[Callable[[Situation], Iterator[Alert]], ...]] = (
+    _no_worker,
+    _credentials,
+    _signatures,
+    _silence,
+    _backlog,
+    _durability,
+    _privacy,
+    _attention,
+    _quota,
+    _ledger,
+)
+"""In the order in which they are shown: what stops everything comes first."""

@@ -1,0 +1,139 @@
+"""What requests to the API say, and what its answers show beside the desk's own values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from bridge.desk import EventRow, Hour, OrderRow, ShopStats, State
+from bridge.openapi import Asked
+
+Cursor = Annotated[
+    str, Field(pattern=r"^([0-9]{1,16} \S.*)?$", description="Of the page before; empty: the first.")
+]
+Limit = Annotated[int, Field(ge=1, le=200, description="Rows on a page.")]
+Who = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=40),
+    Field(description="Who does it; kept with the order."),
+]
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+    Field(pattern=r"\S", description="Why; kept with the order."),
+]
+ShopName = Annotated[str, Field(pattern="^[a-z0-9_-]{0,40}$", description="Of this shop only.")]
+
+
+class OrdersQuery(Asked):
+    """Which orders."""
+
+    state: State | Literal[""] = Field(default="", description="In this state only.")
+    shop: ShopName = ""
+    query: str = Field(
+        default="", max_length=300, description="Number, key, document number, customer or e-mail, whole."
+    )
+    cursor: Cursor = ""
+    limit: Limit = 50
+
+
+class EventsQuery(Asked):
+    """Which events."""
+
+    shop: ShopName = ""
+    topic: str = Field(default="", max_length=100, description="With this topic only.")
+    cursor: Cursor = ""
+    limit: Limit = 50
+
+
+class Doing(Asked):
+    """An action."""
+
+    who: Who = "api"
+
+
+class DoingWithReason(Doing):
+    """An action that others will ask about."""
+
+    reason: Reason
+
+
+class Crediting(Doing):
+    """Issuing the credit note of one refund."""
+
+    refund: str = Field(min_length=1, max_length=200, description="The refund's id, as the story has it.")
+
+
+class Replaying(Doing):
+    """Which orders are gone over again: of these events, or what `since` or `failed_only` name."""
+
+    events: list[str] = Field(default=[], max_length=500, description="Event ids, as lists show them.")
+    since: datetime | None = Field(default=None, description="What happened since then.")
+    failed_only: bool = Field(default=False, description="Only what asks for attention or failed.")
+    shop: ShopName = ""
+
+
+class Done(BaseModel):
+    """`done`: false when there was nothing to do, because it was done or asked for already."""
+
+    done: bool
+
+
+class EventShown(BaseModel):
+    """An event as it came. `body`: its text, "" when it was erased. It holds personal data."""
+
+    event: EventRow
+    headers: Mapping[str, str]
+    body: str
+
+
+class CheckShown(BaseModel):
+    """One check of /health."""
+
+    status: Literal["pass", "warn", "fail"]
+    observed: Any
+    since: str
+    reason: str = ""
+
+
+class HealthShown(BaseModel):
+    """As /health, always with 200."""
+
+    status: Literal["pass", "warn", "fail"]
+    checks: Mapping[str, CheckShown]
+
+
+class QuotaShown(BaseModel):
+    """Facturation.pro's quota: requests left of each window, uses that are not ours, when it was reached."""
+
+    limit_five: int
+    limit_day: int
+    left_five: int
+    left_day: int
+    foreign_five: int
+    foreign_day: int
+    paused_until: datetime | None
+    refused: int
+    throttled: int
+    last_success: datetime | None
+    last_failure: datetime | None
+    last_failure_reason: str
+
+
+class StatsShown(BaseModel):
+    """The system in figures. `orders`: per state now; `hours`: oldest first, without gaps; `latency`: 50, 95,
+    99 → at most so many ms in the last 24 hours (null: over five minutes); `oldest`: what waits longest."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    now: datetime
+    orders: Mapping[State, int]
+    hours: tuple[Hour, ...]
+    shops: Mapping[str, ShopStats]
+    latency: Mapping[int, int | None]
+    oldest: OrderRow | None
+    oldest_since: datetime | None
+    quota: QuotaShown | None

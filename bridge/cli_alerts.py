@@ -1,0 +1,101 @@
+"""`bridge alerts`: what somebody must look at now, and whether anybody would be told."""
+
+from __future__ import annotations
+
+import json
+import sys
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bridge.terminal import FAILED, command, out, redis_url_of, run, settings_here
+
+if TYPE_CHECKING:
+    from bridge.alerts import Alert
+
+alerts_app = typer.Typer(name="alerts", help="What somebody must look at now")
+
+
+@alerts_app.callback(invoke_without_command=True)
+def alerts(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """What somebody must look at now."""
+    if context.invoked_subcommand is None:
+        run(lambda: _list(as_json=as_json))
+
+
+async def _list(*, as_json: bool) -> int:
+    from bridge.alertbook import current
+    from bridge.telemetry import configure_logging
+    from bridge.wiring import open_services
+
+    configure_logging("error", sys.stderr)
+    settings = settings_here()
+    async with redis_url_of(settings) as url, open_services(settings, url) as services:
+        standing = await current(services.store)
+    if as_json:
+        out.print_json(json.dumps([alert.as_dict() for alert in standing]))
+    else:
+        _show(standing)
+    return 0
+
+
+def _show(standing: Sequence[Alert]) -> None:
+    if not standing:
+        out.print("No alerts.")
+    for alert in standing:
+        since = alert.since.astimezone(UTC).isoformat(timespec="seconds")
+        out.print(f"{alert.meaning.severity}  {alert.name}  since {since}", style="bold", markup=False)
+        for line in (
+            alert.text,
+            *alert.orders,
+            f"Check: {alert.meaning.check}",
+            f"Cure: {alert.meaning.cure}",
+        ):
+            out.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+@command(alerts_app, "test")
+async def test() -> int:
+    """Send a test alert over every channel; exits 1 when one fails, or when there is none."""
+    import httpx
+    import sentry_sdk
+
+    from bridge.alertbook import Message
+    from bridge.alerts import Alert
+    from bridge.channels import Undelivered, channels_of
+    from bridge.telemetry import configure_logging, configure_sentry
+
+    settings = settings_here()
+    hidden = settings.secret_values()
+    configure_logging("error", sys.stderr, hidden)
+    dsn = settings.sentry_dsn.get_secret_value() if settings.sentry_dsn else None
+    configure_sentry(dsn, settings.environment, version("facturation-bridge"), "command", hidden)
+    now = datetime.now(UTC)
+    alert = Alert(
+        name="test", key="test", since=now, text="this is only a test, made by `bridge alerts test`"
+    )
+    message = Message(id=f"{uuid.uuid4().hex}_test", kind="test", at=now, alert=alert)
+    failed = False
+    async with httpx.AsyncClient() as http:
+        channels = channels_of(settings.alerts, http, lambda: datetime.now(UTC), sentry=dsn is not None)
+        for channel in channels:
+            try:
+                await channel.send(message)
+            except Undelivered as exc:
+                failed = True
+                out.print(f"{channel.name}: failed: {exc}", markup=False, soft_wrap=True)
+            else:
+                out.print(f"{channel.name}: sent", markup=False)
+    sentry_sdk.flush(timeout=5)
+    if not channels:
+        out.print(
+            "Nobody would be told: set alerts.webhook_url, alerts.email_to or sentry_dsn.", soft_wrap=True
+        )
+    return FAILED if failed or not channels else 0

@@ -1,0 +1,384 @@
+"""The commands of people who look after the orders. What they show and do is the desk's (bridge/desk)."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import re
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bridge.cli_tables import show_events, show_orders, show_stats, show_story, told
+from bridge.errors import ConfigurationError
+from bridge.terminal import FAILED, command, err, out, redis_url_of, settings_here
+
+if TYPE_CHECKING:
+    from bridge.desk import Desk, Happening
+
+orders_app = typer.Typer(name="orders", help="Look at orders, and decide about them.", no_args_is_help=True)
+events_app = typer.Typer(name="events", help="Look at webhooks as they came.", no_args_is_help=True)
+privacy_app = typer.Typer(name="privacy", help="What the law asks about people.", no_args_is_help=True)
+rest_app = typer.Typer()
+
+Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
+Shop = Annotated[str, typer.Option(help="Of this shop only.")]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="So many at the most.")]
+Cursor = Annotated[str, typer.Option(help="Go on where the last page ended.")]
+Who = Annotated[str, typer.Option(help="Who decides; written down with the order.")]
+Reason = Annotated[str, typer.Option(help="Why; written down with the order.")]
+OrderNames = Annotated[
+    list[str], typer.Argument(metavar="ORDER...", help="Keys, or numbers if they are unique.")
+]
+OrderName = Annotated[str, typer.Argument(metavar="ORDER", help="Its key, or its number if that is unique.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds these commands to the console script."""
+    for group in (orders_app, events_app, privacy_app):
+        app.add_typer(group)
+    app.registered_commands += rest_app.registered_commands
+
+
+@asynccontextmanager
+async def _desk() -> AsyncIterator[Desk]:
+    from bridge.desk import Desk
+    from bridge.facturation.quota import Quota
+    from bridge.store import Store
+    from bridge.telemetry import configure_logging
+    from bridge.wiring import connect
+
+    configure_logging("error", sys.stderr)
+    settings = settings_here()
+    firm = settings.facturation
+    async with redis_url_of(settings) as url:
+        redis = connect(url)
+        try:
+            store = Store(redis, retention=timedelta(days=settings.retention_days))
+            quota = Quota(
+                redis,
+                firm_id=firm.firm_id,
+                per_5_minutes=firm.requests_per_5_minutes,
+                per_day=firm.requests_per_day,
+            )
+            yield Desk(store, settings, quota)
+        finally:
+            await redis.aclose(close_connection_pool=True)
+
+
+def _me(who: str) -> str:
+    try:
+        return who or getpass.getuser()
+    except (KeyError, OSError):
+        return "cli"
+
+
+def _print_json(value: Any) -> None:
+    from bridge.desk.plain import plain
+
+    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=1) + "\n")
+
+
+async def _key_of(desk: Desk, name: str) -> str:
+    """The one order of this key or number. Raises UnknownOrder, NotDone when there are several."""
+    from bridge.desk import NotDone, UnknownOrder
+
+    rows = (await desk.orders(query=name)).rows
+    if not rows:
+        raise UnknownOrder(f"there is no order {name}: bridge orders list shows those there are")
+    exact = [row for row in rows if row.key == name] or list(rows)
+    if len(exact) > 1:
+        raise NotDone(
+            f"several orders are called {name}, take one by its key: {', '.join(r.key for r in exact)}"
+        )
+    return exact[0].key
+
+
+async def _each(names: Sequence[str], act: Any, said: str, otherwise: str) -> int:
+    """Does something to each order; goes on after a failure, and then exits with 1."""
+    from bridge.desk import NotDone
+
+    failed = False
+    async with _desk() as desk:
+        for name in names:
+            try:
+                key = await _key_of(desk, name)
+                out.print(
+                    f"{key}: {said if await act(desk, key) else otherwise}", markup=False, soft_wrap=True
+                )
+            except NotDone as exc:
+                failed = True
+                err.print(f"failed: {exc}", markup=False, soft_wrap=True)
+    return FAILED if failed else 0
+
+
+# ---------------------------------------------------------------------------------------------- orders
+
+
+@command(orders_app, "list")
+async def list_orders(
+    state: Annotated[str, typer.Option(help="in_hand, waiting, attention, open, ignored or done.")] = "",
+    shop: Shop = "",
+    find: Annotated[str, typer.Option(help="An order's or invoice's number, or an e-mail address.")] = "",
+    limit: Limit = 20,
+    cursor: Cursor = "",
+    as_json: Json = False,
+) -> int:
+    """Orders, newest activity first."""
+    from bridge.desk import State
+
+    if state and state not in list(State):
+        raise ConfigurationError(f"--state: {state} is none of {', '.join(State)}")
+    async with _desk() as desk:
+        page = await desk.orders(state=state, shop=shop, query=find, cursor=cursor, limit=limit)
+    if as_json:
+        _print_json({"orders": page.rows, "cursor": page.cursor})
+        return 0
+    show_orders(page.rows)
+    if page.cursor:
+        err.print(f'more: --cursor "{page.cursor}"', markup=False, soft_wrap=True)
+    return 0
+
+
+@command(orders_app, "show")
+async def show_order(order: OrderName, as_json: Json = False) -> int:
+    """One order's story: what came, what was made of it, and why."""
+    async with _desk() as desk:
+        story = await desk.story(await _key_of(desk, order))
+    if story is None:
+        return FAILED
+    if as_json:
+        _print_json(story)
+    else:
+        show_story(story)
+    return 0
+
+
+@command(orders_app, "retry")
+async def retry(orders: OrderNames, who: Who = "") -> int:
+    """Look at them again, now."""
+    return await _each(
+        orders,
+        lambda desk, key: desk.retry(key, _me(who)),
+        "will be looked at again now",
+        "is in hand already",
+    )
+
+
+@command(orders_app, "ignore")
+async def ignore(orders: OrderNames, reason: Reason, who: Who = "") -> int:
+    """Leave them alone, whatever comes, until somebody retries them."""
+    return await _each(
+        orders, lambda desk, key: desk.ignore(key, reason, _me(who)), "is ignored", "was ignored already"
+    )
+
+
+@command(orders_app, "hold")
+async def hold(orders: OrderNames, reason: Reason, who: Who = "") -> int:
+    """Do nothing about them until a person has looked and retries them."""
+    return await _each(
+        orders,
+        lambda desk, key: desk.send_to_person(key, reason, _me(who)),
+        "asks for attention",
+        "asked for it already",
+    )
+
+
+@command(orders_app, "accept")
+async def accept(order: OrderName, who: Who = "") -> int:
+    """Take its document's total as it is, in place of the order's."""
+    return await _each(
+        [order], lambda desk, key: desk.accept(key, _me(who)), "its total is accepted", "nothing to accept"
+    )
+
+
+@command(orders_app, "credit")
+async def credit(
+    order: OrderName,
+    refund: Annotated[str, typer.Argument(help="The refund's id, as orders show says.")],
+    who: Who = "",
+) -> int:
+    """Issue the credit note that waits for a person's word."""
+    return await _each(
+        [order],
+        lambda desk, key: desk.issue_credit_note(key, refund, _me(who)),
+        "its credit note will be issued now",
+        "it is issued already",
+    )
+
+
+# ---------------------------------------------------------------------------------------------- events
+
+
+@command(events_app, "list")
+async def list_events(
+    shop: Shop = "",
+    topic: Annotated[str, typer.Option(help="Of this topic only.")] = "",
+    limit: Limit = 20,
+    cursor: Cursor = "",
+    as_json: Json = False,
+) -> int:
+    """Webhooks, newest first, the ignored ones too."""
+    async with _desk() as desk:
+        page = await desk.events(shop=shop, topic=topic, cursor=cursor, limit=limit)
+    if as_json:
+        _print_json({"events": page.rows, "cursor": page.cursor})
+        return 0
+    show_events(page.rows)
+    if page.cursor:
+        err.print(f'more: --cursor "{page.cursor}"', markup=False, soft_wrap=True)
+    return 0
+
+
+@command(events_app, "show")
+async def show_event(
+    event: Annotated[str, typer.Argument(help="Its id, as events list says.")], as_json: Json = False
+) -> int:
+    """A webhook's body, byte for byte. It holds personal data."""
+    async with _desk() as desk:
+        found = await desk.event(event)
+    if found is None:
+        err.print(f"there is no event {event}, or it has expired: see bridge events list", markup=False)
+        return FAILED
+    if as_json:
+        _print_json(found)
+        return 0
+    for name, value in found.headers.items():
+        err.print(f"{name}: {value}", markup=False, soft_wrap=True)
+    sys.stdout.buffer.write(found.body + b"\n" * (not found.body.endswith(b"\n")))
+    return 0
+
+
+@command(events_app, "replay")
+async def replay_events(
+    events: Annotated[list[str], typer.Argument(help="Their ids, as events list says.")],
+    who: Who = "",
+    as_json: Json = False,
+) -> int:
+    """Look again at the orders of these webhooks. Nothing is made twice."""
+    return await _replay(who, as_json, events=events)
+
+
+@command(rest_app, "replay")
+async def replay(
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only what asks for attention, or waits after a failure.")
+    ] = False,
+    since: Annotated[str, typer.Option(help="So long ago at the most: 90m, 2h, 3d.")] = "",
+    shop: Shop = "",
+    who: Who = "",
+    as_json: Json = False,
+) -> int:
+    """Look again at many orders. Nothing is made twice; what people set aside stays aside."""
+    if not since and not failed:
+        raise ConfigurationError("--since: say how far back (90m, 2h, 3d), or --failed for all that failed")
+    start = datetime.now(UTC) - _span(since) if since else None
+    return await _replay(who, as_json, since=start, failed_only=failed, shop=shop)
+
+
+def _span(written: str) -> timedelta:
+    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+    match = re.fullmatch(r"(\d{1,6})([smhd])", written)
+    if not match:
+        raise ConfigurationError(f"--since: {written!r} is no span: write 90m, 2h or 3d")
+    return timedelta(**{units[match[2]]: int(match[1])})
+
+
+async def _replay(who: str, as_json: bool, **which: Any) -> int:
+    columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    async with _desk() as desk:
+        with Progress(*columns, console=err, transient=True) as bar:
+            task = bar.add_task("replay", total=None)
+
+            def progress(done: int, of: int) -> None:
+                bar.update(task, completed=done, total=of)
+
+            result = await desk.replay(_me(who), progress=progress, **which)
+    if as_json:
+        _print_json(result)
+    else:
+        more = f", {len(result.already)} were in hand already" if result.already else ""
+        out.print(f"{len(result.resumed)} orders will be looked at again{more}")
+        for reason in result.refused.values():
+            err.print(f"failed: {reason}", markup=False, soft_wrap=True)
+    return FAILED if result.refused else 0
+
+
+# ------------------------------------------------------------------------------------------ the whole
+
+
+@command(rest_app, "stats")
+async def stats(as_json: Json = False) -> int:
+    """The system in figures."""
+    async with _desk() as desk:
+        found = await desk.stats()
+    if as_json:
+        _print_json(found)
+    else:
+        show_stats(found)
+    return 0
+
+
+@command(rest_app, "tail")
+async def tail(
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=0, max=1000, help="So many past ones first.")
+    ] = 10,
+    as_json: Json = False,
+) -> int:
+    """What happens, as it happens, until Ctrl-C."""
+    async with _desk() as desk:
+        seen = await desk.feed(limit=max(1, lines))
+        after = seen[-1].id if seen else "0-0"
+        for entry in seen if lines else ():
+            _show_happening(entry, as_json=as_json)
+        while True:
+            for entry in await desk.feed(after, wait_ms=1000):
+                after = entry.id
+                _show_happening(entry, as_json=as_json)
+
+
+def _show_happening(entry: Happening, *, as_json: bool) -> None:
+    from bridge.desk.plain import plain
+
+    if as_json:
+        sys.stdout.write(json.dumps(plain(entry), ensure_ascii=False) + "\n")
+    else:
+        out.print(told(entry), soft_wrap=True)
+    sys.stdout.flush()
+
+
+# -------------------------------------------------------------------------------------------- privacy
+
+
+@command(privacy_app, "erase")
+async def erase(
+    whom: Annotated[
+        str, typer.Argument(metavar="EMAIL", help="Or a customer, as in shopify:boutique:customer:7001.")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    who: Who = "",
+    as_json: Json = False,
+) -> int:
+    """Delete a buyer's webhooks for ever. Unfinished orders are refused; Facturation.pro is not touched."""
+    if not yes:
+        typer.confirm(f"Delete for ever what the shops sent about {whom}?", abort=True, err=True)
+    async with _desk() as desk:
+        result = await desk.erase(whom, _me(who))
+    if as_json:
+        _print_json(result)
+        return FAILED if result.refused else 0
+    payloads = result.payloads + result.unattached
+    out.print(
+        f"{payloads} payloads of {len(result.orders)} orders are gone; their documents and amounts stay."
+    )
+    for key in result.orders:
+        out.print(f"  {key}", markup=False, soft_wrap=True)
+    for key, reason in result.refused.items():
+        err.print(f"refused: {key}: {reason}", markup=False, soft_wrap=True)
+    return FAILED if result.refused else 0

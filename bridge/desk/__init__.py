@@ -1,0 +1,51 @@
+"""The desk: what people see of the orders, and what they decide about them.
+
+Console, API, commands and the assistant's tools all sit at this one desk. Reading is paged; each action is
+one atomic script, may be repeated, and is written down with the order: who, when, what.
+"""
+
+from __future__ import annotations
+
+from bridge.desk.desk import Desk
+from bridge.desk.values import (
+    ActionRow,
+    CallRow,
+    DocumentRow,
+    Erased,
+    EventRow,
+    Happening,
+    Hour,
+    Kept,
+    NotDone,
+    OrderRow,
+    Page,
+    RawEvent,
+    Replayed,
+    ShopStats,
+    State,
+    Stats,
+    Story,
+    UnknownOrder,
+)
+
+__all__ = [
+    "ActionRow",
+    "CallRow",
+    "Desk",
+    "DocumentRow",
+    "Erased",
+    "EventRow",
+    "Happening",
+    "Hour",
+    "Kept",
+    "NotDone",
+    "OrderRow",
+    "Page",
+    "RawEvent",
+    "Replayed",
+    "ShopStats",
+    "State",
+    "Stats",
+    "Story",
+    "UnknownOrder",
+]

@@ -1,0 +1,61 @@
+"""`bridge privacy erase`: a buyer asks to be forgotten (GDPR, article 17).
+
+What the law makes the seller keep is in Facturation.pro and stays there. Here the payloads go, and what finds
+them; orders that still need theirs are refused by name.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from bridge.desk.rows import text
+from bridge.desk.scripts import Scripts, short
+from bridge.desk.values import Erased, EventRow, Kept, Page, RawEvent
+from bridge.found import term
+
+
+class Events(Protocol):
+    """What erasing reads of the desk."""
+
+    async def events(self, *, cursor: str = "", limit: int = 50) -> Page[EventRow]: ...
+    async def event(self, event_id: str) -> RawEvent | None: ...
+
+
+async def erase(desk: Events, scripts: Scripts, whom: str, who: str) -> Erased:
+    """See Desk.erase."""
+    by_email = "@" in whom
+    keys = {text(row[0]) for row in await scripts.run("find", "", term(whom))}
+    strays = await _mentions(desk, whom) if by_email else []
+    keys |= {event.order_key for event in strays if event.order_key}
+    orders: list[str] = []
+    refused: dict[str, str] = {}
+    payloads = 0
+    for key in sorted(keys):
+        # A guest's ledger key is the e-mail address itself; the record's other key is a digest.
+        forget = [f"{':'.join(key.split(':')[:2])}:customer:{whom.lower()}"] if by_email else []
+        told, detail = await scripts.run("erase", key, short(who), *forget)
+        if text(told) == "done":
+            orders.append(key)
+            payloads += detail
+        elif text(told) == "unfinished":
+            refused[key] = f"it is not finished ({text(detail)}): settle or ignore it, then erase again"
+    unattached = 0
+    for event in strays:
+        if not event.order_key:
+            unattached += await scripts.run("blank", event.id)
+    return Erased(orders=tuple(orders), payloads=payloads, unattached=unattached, refused=refused)
+
+
+async def _mentions(desk: Events, email: str) -> list[EventRow]:
+    """The events whose payload names this address: those without an order are in no index."""
+    needle, cursor = email.lower().encode(), ""
+    found: list[EventRow] = []
+    while True:
+        page = await desk.events(cursor=cursor, limit=200)
+        for row in page.rows:
+            event = await desk.event(row.id) if row.kept is Kept.KEPT else None
+            if event and needle in event.body.lower():
+                found.append(row)
+        cursor = page.cursor
+        if not cursor:
+            return found

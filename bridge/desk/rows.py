@@ -1,0 +1,236 @@
+"""What the desk's scripts answer → values. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import zstandard
+
+from bridge.desk.values import (
+    ActionRow,
+    CallRow,
+    DocumentRow,
+    EventRow,
+    Hour,
+    Kept,
+    OrderRow,
+    ShopStats,
+    State,
+)
+from bridge.orders import PARIS, to_cents
+from bridge.store import moment
+
+Fields = Sequence[bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where people see a record in Facturation.pro."""
+
+    base_url: str
+    firm_id: int
+
+    def invoice(self, record_id: int) -> str:
+        """Also of drafts and credit notes, which are invoices to them."""
+        return f"{self.base_url.rstrip('/')}/firms/{self.firm_id}/invoices/{record_id}" if record_id else ""
+
+    def customer(self, record_id: int) -> str:
+        """A customer's page."""
+        return f"{self.base_url.rstrip('/')}/firms/{self.firm_id}/customers/{record_id}" if record_id else ""
+
+
+def text(value: bytes | None) -> str:
+    """Redis' bytes as text; nothing is ""."""
+    return (value or b"").decode()
+
+
+def order_row(answer: Sequence[Any], links: Links) -> OrderRow:
+    """`row_of` of desk_common.lua."""
+    key, active, fields = answer
+    shop, platform, number, state, reason, total, currency, placed, *more = map(text, fields)
+    created, since, next_at, attempts, invoice, invoice_id, set_aside, lane = more
+    made = int(invoice_id or 0)
+    return OrderRow(
+        key=text(key),
+        shop=shop,
+        platform=platform,
+        state=State(state or State.IN_HAND),
+        reason=reason if state else "",
+        number=number,
+        total=_amount(total),
+        currency=currency,
+        placed_at=datetime.fromisoformat(placed).astimezone(UTC) if placed else None,
+        created_at=moment(created),
+        active_at=moment(float_text(active)),
+        since=moment(since) if state else None,
+        next_at=moment(float_text(next_at)) if state == State.WAITING else None,
+        attempts=int(attempts or 0),
+        invoice=invoice,
+        invoice_id=made,
+        invoice_url=links.invoice(made),
+        set_aside=bool(set_aside),
+        backfill=lane == "backfill",
+    )
+
+
+def float_text(score: bytes | str | None) -> int:
+    """A score or a Lua number as whole milliseconds."""
+    return int(float(score or 0))
+
+
+def _amount(written: str) -> Decimal | None:
+    try:
+        return to_cents(Decimal(written)) if written else None
+    except InvalidOperation:
+        return None
+
+
+def event_row(answer: Fields) -> EventRow:
+    """`event_row_of` of desk_common.lua."""
+    event_id, topic, at, order, note, erased, head = answer
+    kept = Kept.KEPT if head else Kept.ERASED if erased else Kept.EXPIRED
+    return EventRow(
+        id=text(event_id),
+        shop=text(event_id).partition(":")[0],
+        topic=text(topic),
+        received_at=moment(at),
+        order_key=text(order),
+        note=text(note),
+        size=zstandard.get_frame_parameters(head).content_size if head else 0,
+        kept=kept,
+    )
+
+
+def call_rows(runs: Sequence[bytes]) -> tuple[CallRow, ...]:
+    """The API calls of the last runs, oldest first."""
+    return tuple(
+        CallRow(
+            at=datetime.fromisoformat(call["at"]),
+            call=call["call"],
+            outcome=str(call["outcome"]),
+            milliseconds=call["ms"],
+        )
+        for run in runs
+        for call in json.loads(run)
+    )
+
+
+def action_rows(actions: Sequence[bytes]) -> tuple[ActionRow, ...]:
+    """What people did, oldest first."""
+    rows = []
+    for action in map(json.loads, actions):
+        at = datetime.fromtimestamp(action["at"] / 1000, UTC)
+        rows.append(ActionRow(at=at, what=action["what"], who=action["who"], reason=action.get("reason", "")))
+    return tuple(rows)
+
+
+def document_row(
+    kind: str, key: str, wanted: str, record: dict[str, Any] | None, links: Links
+) -> DocumentRow:
+    """One document: what was planned, and what the ledger holds of it."""
+    refund_id = key.partition(":refund:")[2] if kind == "credit_note" else ""
+    planned = DocumentRow(kind=kind, key=key, wanted=_amount(wanted), refund_id=refund_id)
+    if record is None:
+        return planned
+    link = links.customer if kind == "customer" else links.invoice
+    return DocumentRow(
+        kind=kind,
+        key=key,
+        id=record["id"],
+        number=record.get("number", ""),
+        url=link(record["id"]),
+        draft=record.get("draft", False),
+        paid=record.get("paid", False),
+        wanted=planned.wanted,
+        total=_amount(record.get("total", "")),
+        accepted=_amount(record.get("accepted", "")),
+        refund_id=refund_id,
+        why=tuple(record.get("why", ())),
+    )
+
+
+Counted = dict[int, dict[str, int]]
+"""Hour since 1970 → counter → value."""
+
+HOURS = 192
+
+
+def counted(answer: Sequence[Sequence[bytes]]) -> Counted:
+    """The hours of desk_stats.lua."""
+    found = {}
+    for hour, *fields in answer:
+        pairs = zip(fields[::2], fields[1::2], strict=True)
+        found[int(hour)] = {text(name): int(value) for name, value in pairs}
+    return found
+
+
+def hours_of(counts: Counted, now: datetime) -> tuple[Hour, ...]:
+    """The last HOURS hours, without gaps."""
+    this = int(now.timestamp()) // 3600
+    return tuple(_hour(hour, counts.get(hour, {})) for hour in range(this - HOURS + 1, this + 1))
+
+
+def _hour(hour: int, fields: dict[str, int]) -> Hour:
+    def over_shops(name: str) -> int:
+        return sum(value for field, value in fields.items() if field.startswith(f"{name}:"))
+
+    invoices = over_shops("invoices")
+    return Hour(
+        start=datetime.fromtimestamp(hour * 3600, UTC),
+        events=over_shops("events"),
+        done=over_shops("done"),
+        invoices=invoices,
+        attention=over_shops("attention"),
+        api_calls=fields.get("api_calls", 0),
+        latency_ms=fields.get("latency", 0) / invoices if invoices else None,
+    )
+
+
+def shop_stats(counts: Counted, shop: str, last_event: datetime | None, now: datetime) -> ShopStats:
+    """One shop's figures; days are those of Paris."""
+    today = _midnight(now, PARIS)
+    week = _midnight(now - timedelta(days=6), PARIS)
+
+    def since(start: datetime, name: str) -> int:
+        first = int(start.timestamp()) // 3600
+        return sum(fields.get(f"{name}:{shop}", 0) for hour, fields in counts.items() if hour >= first)
+
+    return ShopStats(
+        events_today=since(today, "events"),
+        events_week=since(week, "events"),
+        invoices_today=since(today, "invoices"),
+        invoices_week=since(week, "invoices"),
+        last_event=last_event,
+    )
+
+
+def _midnight(at: datetime, zone: ZoneInfo) -> datetime:
+    return at.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def percentiles(counts: Counted, now: datetime) -> dict[int, int | None]:
+    """50, 95, 99 → the step of release.lua's histogram that holds it, over the last 24 hours."""
+    first = int(now.timestamp()) // 3600 - 23
+    steps: dict[int | None, int] = {}
+    for hour, fields in counts.items():
+        for name, value in fields.items():
+            if hour >= first and name.startswith("latency:"):
+                step = name.removeprefix("latency:")
+                bound = None if step == "more" else int(step)
+                steps[bound] = steps.get(bound, 0) + value
+    total = sum(steps.values())
+    found: dict[int, int | None] = {}
+    for percent in (50, 95, 99) if total else ():
+        seen = 0
+        for bound in sorted(steps, key=lambda step: float("inf") if step is None else step):
+            seen += steps[bound]
+            if seen * 100 >= percent * total:
+                found[percent] = bound
+                break
+    return found

@@ -1,0 +1,245 @@
+"""What the desk shows. Times are aware UTC; amounts are as the shop states them, VAT included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from bridge.errors import BridgeError
+from bridge.facturation.quota import QuotaState
+
+Row = TypeVar("Row")
+
+
+class NotDone(BridgeError):
+    """The desk did not do what a person asked; the message says why, and what to do."""
+
+
+class UnknownOrder(NotDone):
+    """There is no such order."""
+
+
+class State(StrEnum):
+    """Of an order, for people. `in_hand`: its turn comes now."""
+
+    IN_HAND = "in_hand"
+    WAITING = "waiting"
+    ATTENTION = "attention"
+    OPEN = "open"
+    IGNORED = "ignored"
+    DONE = "done"
+
+
+class Kept(StrEnum):
+    """What became of an event's payload."""
+
+    KEPT = "kept"
+    EXPIRED = "expired"  # after retention_days
+    ERASED = "erased"  # at somebody's request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[Row]):
+    """Part of a list. `cursor` leads to the next one; "" at the end."""
+
+    rows: tuple[Row, ...]
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRow:
+    """An order in a list.
+
+    `number`, `total`, `currency`, `placed_at`: empty until it could be read. `active_at`: of its last event.
+    `since`: in this state. `next_at`: of the next try, when it waits. `invoice`: its number, "" for a draft;
+    `invoice_id` 0 and `invoice_url` "" while there is none. `set_aside`: a person left it in this state, and
+    events do not change that. `backfill`: it gives way to newer orders.
+    """
+
+    key: str
+    shop: str
+    platform: str
+    state: State
+    reason: str
+    number: str
+    total: Decimal | None
+    currency: str
+    placed_at: datetime | None
+    created_at: datetime | None
+    active_at: datetime | None
+    since: datetime | None
+    next_at: datetime | None
+    attempts: int
+    invoice: str
+    invoice_id: int
+    invoice_url: str
+    set_aside: bool
+    backfill: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """An event in a list. `id` begins with the shop; `size` in bytes, 0 when the payload is gone; `order_key`
+    and `note` (why nothing is done): one of them is empty."""
+
+    id: str
+    shop: str
+    topic: str
+    received_at: datetime | None
+    order_key: str
+    note: str
+    size: int
+    kept: Kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawEvent:
+    """An event as it came. `body` is b"" when it was erased. It holds personal data."""
+
+    row: EventRow
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRow:
+    """A document that the order has or should have.
+
+    `kind`: customer, invoice or credit_note. `id` 0: it does not exist (yet). `wanted`: the total it should
+    come to, `total`: the one it has. `accepted`: the total a person accepted. `why`: in French.
+    """
+
+    kind: str
+    key: str
+    id: int = 0
+    number: str = ""
+    url: str = ""
+    draft: bool = False
+    paid: bool = False
+    wanted: Decimal | None = None
+    total: Decimal | None = None
+    accepted: Decimal | None = None
+    refund_id: str = ""
+    why: tuple[str, ...] = ()
+
+    @property
+    def differs(self) -> bool:
+        """It exists with another total than it should have, and nobody accepted that."""
+        wanted = self.wanted if self.accepted is None else self.accepted
+        return bool(self.id) and self.total is not None and wanted is not None and self.total != wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRow:
+    """A request to Facturation.pro. `outcome`: the status, or what happened instead."""
+
+    at: datetime
+    call: str
+    outcome: str
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRow:
+    """What a person did to the order."""
+
+    at: datetime
+    what: str
+    who: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """Everything known of one order. `events` in order of arrival; `calls` of its last 20 runs;
+    `working`: a worker is at it now; `due_at`: when it is looked at next."""
+
+    order: OrderRow
+    events: tuple[EventRow, ...]
+    documents: tuple[DocumentRow, ...]
+    calls: tuple[CallRow, ...]
+    actions: tuple[ActionRow, ...]
+    working: bool
+    due_at: datetime | None
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        """The explanation for the accountant, in French."""
+        return tuple(line for document in self.documents for line in document.why)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """What a replay did. `refused`: order → why not."""
+
+    resumed: tuple[str, ...]
+    already: tuple[str, ...]
+    refused: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """What an erasure did, and what it left: `refused`: order → why not. `unattached`: payloads without an
+    order that are gone."""
+
+    orders: tuple[str, ...]
+    payloads: int
+    unattached: int
+    refused: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """One entry of the feed. `what`: event, an outcome (done, waiting, …) or a person's action; `text`: its
+    topic or reason. `id` leads to what comes after it."""
+
+    id: str
+    at: datetime
+    order_key: str
+    what: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hour:
+    """What happened in the hour that began at `start`. `latency_ms`: mean, from an order's turn to its
+    invoice, None without invoices."""
+
+    start: datetime
+    events: int = 0
+    done: int = 0
+    invoices: int = 0
+    attention: int = 0
+    api_calls: int = 0
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopStats:
+    """One shop. Today begins at midnight in Paris; the week is today and the six days before."""
+
+    events_today: int = 0
+    events_week: int = 0
+    invoices_today: int = 0
+    invoices_week: int = 0
+    last_event: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """The system in figures. `orders`: per state now, in_hand counted under waiting. `hours`: the last 192,
+    oldest first, without gaps. `latency`: 50, 95, 99 → at most so many ms over the last 24 hours (None: over
+    five minutes); empty without invoices. `oldest`: the order that waits longest, and since when."""
+
+    now: datetime
+    orders: Mapping[State, int]
+    hours: tuple[Hour, ...]
+    shops: Mapping[str, ShopStats]
+    latency: Mapping[int, int | None]
+    oldest: OrderRow | None
+    oldest_since: datetime | None
+    quota: QuotaState | None = field(default=None)

@@ -1,0 +1,43 @@
+"""What an order is remembered by: the terms that find it again, and the documents it should have.
+
+Pure. A term is kept as a digest: the index of orders holds nobody's e-mail address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from bridge.act import fence_of
+from bridge.billing.drafts import Documents
+from bridge.orders import Order
+
+
+def term(text: str) -> str:
+    """The digest of what a person may type: "#1042" and "1042" are the same, and so are capitals."""
+    told = text.strip().lower().removeprefix("#")
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def terms_of(order: Order, numbers: Iterable[str]) -> str:
+    """The order's terms, space-separated: number, e-mail, customer, and the `numbers` of its documents."""
+    customer = order.customer
+    told = [order.number, customer.email, *numbers]
+    if customer.id.strip():
+        told.append(f"{order.platform}:{order.shop}:customer:{customer.id.strip()}")
+    return " ".join(dict.fromkeys(term(each) for each in told if each.strip()))
+
+
+def remembered(order: Order, documents: Documents) -> str:
+    """The documents the order should have, as JSON: [kind, ledger key, total or ""]...
+
+    A customer who is known by an e-mail address is remembered by the fence, which is a digest.
+    """
+    found = []
+    customer, invoice = documents.customer, documents.invoice
+    if customer:
+        found.append(["customer", fence_of(customer) if "@" in customer.key else customer.key, ""])
+    found.append(["invoice", order.key, str(invoice.total) if invoice else ""])
+    found += [["credit_note", note.key, str(note.total)] for note in documents.credit_notes]
+    return json.dumps(found, separators=(",", ":"))

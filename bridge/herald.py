@@ -1,0 +1,183 @@
+"""The herald: judges the situation every half minute and tells what begins and what ends.
+
+Every web and worker process has one; Redis makes one of them the judge of each half minute and hands each
+message to one of them. So an alert is said once, and a dead worker is told by the web processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from bridge.alertbook import AlertBook, Errand, Kind, Message
+from bridge.alerts import Alert, judge
+from bridge.channels import Channel, Undelivered
+from bridge.errors import StoreUnavailable
+from bridge.facturation.quota import Quota
+from bridge.refusals import Refusals
+
+TICK: Final = 5.0
+JUDGE_EVERY: Final = timedelta(seconds=30)
+REDIS_AWAY: Final = timedelta(minutes=1)
+RETRY_AFTER: Final = tuple(
+    timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 7200, 21_600, 43_200)
+)
+"""So often, and after so long, a message is tried again: for most of a day."""
+
+log = structlog.get_logger("bridge.herald")
+
+
+@dataclass(slots=True)
+class Herald:
+    """See the module. `shops`: the configured ones. `silence`: whether silent shops are told."""
+
+    book: AlertBook
+    quota: Quota
+    refusals: Refusals
+    channels: Sequence[Channel]
+    shops: Sequence[str]
+    now: Callable[[], datetime]
+    silence: bool = True
+    every: timedelta = JUDGE_EVERY
+    tick: float = TICK
+    redis_away: timedelta = REDIS_AWAY
+    _away: Absence = field(init=False)
+    _working: bool = False
+
+    def __post_init__(self) -> None:
+        self._away = Absence(self.channels, self.redis_away)
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Runs beside the body; once, where one process has both roles."""
+        if self._working:
+            yield
+            return
+        self._working = True
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            self._working = False
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.step()
+                await self._away.ended(self.now())
+            except StoreUnavailable as exc:
+                log.warning("store unavailable", step="judge", error=str(exc))
+                await self._away.noticed(self.now())
+            except Exception:
+                # Whoever watches must not die of what it sees.
+                log.exception("unexpected", step="judge")
+            await asyncio.sleep(self.tick)
+
+    async def step(self) -> None:
+        """Hands in the refusals, judges when it is this process's turn, says what is to be said."""
+        for shop, count in self.refusals.drain().items():
+            try:
+                await self.book.note_refused(shop, count)
+            except StoreUnavailable:
+                self.refusals.put_back(shop, count)
+                raise
+        token = uuid.uuid4().hex
+        if await self.book.become_judge(token, self.every):
+            await self._judge(token)
+        await asyncio.gather(*(self._tell(errand) for errand in await self.book.errands()))
+
+    async def _judge(self, token: str) -> None:
+        situation = await self.book.look(self.quota, self.shops, silence=self.silence)
+        alerts = judge(situation)
+        changes = await self.book.proclaim(token, alerts, [channel.name for channel in self.channels])
+        raised, resolved = changes or ((), ())
+        for alert in alerts:
+            if alert.key in raised:
+                log.warning("alert raised", step="judge", alert=alert.key, reason=alert.text)
+        for key in resolved:
+            log.info("alert resolved", step="judge", alert=key)
+
+    async def _tell(self, errand: Errand) -> None:
+        channel = next((each for each in self.channels if each.name == errand.channel), None)
+        if channel is None:
+            await self.book.finish(errand)
+            return
+        try:
+            await channel.send(errand.message)
+        except Undelivered as exc:
+            if exc.final or errand.tried >= len(RETRY_AFTER):
+                # An error of the log goes to Sentry, where there is one.
+                log.error("alert undelivered, given up", step="tell", errand=errand.id, reason=str(exc))
+                await self.book.finish(errand)
+            else:
+                after = RETRY_AFTER[errand.tried]
+                log.warning("alert undelivered", step="tell", errand=errand.id, reason=str(exc), after=after)
+                await self.book.postpone(errand, after)
+        else:
+            log.info("alert told", step="tell", errand=errand.id)
+            await self.book.finish(errand)
+
+
+class Absence:
+    """Redis is away: what cannot be agreed on with other processes is told by each, once, from memory."""
+
+    TRIES = 10
+
+    def __init__(self, channels: Sequence[Channel], least: timedelta) -> None:
+        self._channels = channels
+        self._least = least
+        self._since: datetime | None = None
+        self._told = False
+        self._unsaid: dict[tuple[str, Kind], tuple[Message, int]] = {}
+
+    async def noticed(self, now: datetime) -> None:
+        """Redis did not answer."""
+        self._since = self._since or now
+        if not self._told and now - self._since >= self._least:
+            self._told = True
+            self._say("raised", now, self._since)
+        await self._send()
+
+    async def ended(self, now: datetime) -> None:
+        """Redis answered."""
+        if self._told and self._since:
+            self._say("resolved", now, self._since)
+        self._since, self._told = None, False
+        await self._send()
+
+    def _say(self, kind: Kind, now: datetime, since: datetime) -> None:
+        process = f"{socket.gethostname()}:{os.getpid()}"
+        text = f"process {process} reaches Redis no more: nothing is stored or invoiced by it"
+        alert = Alert(name="redis", key=f"redis:{process}", since=since, text=text)
+        message = Message(id=f"{uuid.uuid4().hex}_{kind}", kind=kind, at=now, alert=alert)
+        for channel in self._channels:
+            self._unsaid[channel.name, kind] = (message, 0)
+
+    async def _send(self) -> None:
+        for channel in self._channels:
+            for kind in ("raised", "resolved"):
+                await self._try(channel, kind)
+
+    async def _try(self, channel: Channel, kind: Kind) -> None:
+        message, tried = self._unsaid.pop((channel.name, kind), (None, 0))
+        if message is None:
+            return
+        try:
+            await channel.send(message)
+        except Undelivered as exc:
+            log.warning("alert undelivered", step="tell", errand=message.id, reason=str(exc))
+            if tried + 1 < self.TRIES and not exc.final:
+                self._unsaid[channel.name, kind] = (message, tried + 1)

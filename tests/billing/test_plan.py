@@ -1,0 +1,270 @@
+"""The next step, from the documents an order should have and those that exist."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bridge.billing.documents import documents_for
+from bridge.billing.plan import (
+    CreateCreditNote,
+    CreateInvoice,
+    EnsureCustomer,
+    Finalise,
+    Made,
+    Mend,
+    ReadBack,
+    RecordPayment,
+    Rest,
+    ReverseInvoice,
+    SendEmail,
+    Step,
+    UpdateCustomer,
+    facts_of,
+    keys_of,
+    next_step,
+)
+from bridge.billing.rules import DocumentPolicy, InvoiceWhen, PartialRefunds, Rules
+from bridge.billing.totals import ALL, Rounding, total_under
+from bridge.orders import Address, Line, Order, Refund, Tax
+from tests.billing.carts import NOON, order_of
+
+D = Decimal
+RULES = Rules()
+LINE = Line(id="1", title="Tasse", gross=D("12.00"), taxes=(Tax(amount=D("2.00"), rate=D("0.2")),))
+ORDER = order_of(LINE)
+INVOICE = Made(
+    id=5, number="F1", total=D("12.00"), paid=True, made_on=date(2026, 11, 22), customer_id=3, seen=True
+)
+
+
+def step_for(order: Order, made: dict[str, Made], rules: Rules = RULES) -> Step:
+    return next_step(order, rules, ALL, documents_for(order, rules, ALL), made)
+
+
+def customer_key(order: Order = ORDER) -> str:
+    draft = documents_for(order, RULES, ALL).customer
+    assert draft is not None
+    return draft.key
+
+
+def customer(order: Order = ORDER, **changed: Any) -> Made:
+    draft = documents_for(order, RULES, ALL).customer
+    assert draft is not None
+    return replace(Made(id=3, facts=facts_of(draft), as_of=order.placed_at.isoformat()), **changed)
+
+
+def refunded(amount: str, id_: str = "9", lines: tuple[Line, ...] = ()) -> Order:
+    refund = Refund(id=id_, at=NOON, amount=D(amount), lines=lines)
+    return replace(ORDER, refunds=(*ORDER.refunds, refund))
+
+
+def rest(step: Step) -> Rest:
+    assert isinstance(step, Rest), step
+    return step
+
+
+# --- the happy way, step by step
+
+
+def test_from_nothing_to_done() -> None:
+    assert isinstance(step_for(ORDER, {}), EnsureCustomer)
+    made = {customer_key(): customer()}
+    step = step_for(ORDER, made)
+    assert isinstance(step, CreateInvoice)
+    assert (step.customer_id, step.as_draft, step.draft.total) == (3, False, D("12.00"))
+    made[ORDER.key] = INVOICE
+    assert rest(step_for(ORDER, made)).outcome == "done"
+
+
+def test_the_keys_it_looks_at() -> None:
+    documents = documents_for(refunded("12.00"), RULES, ALL)
+    assert keys_of(ORDER, documents) == [ORDER.key, customer_key(), "shopify:boutique:refund:9"]
+
+
+def test_the_customer_is_not_looked_at_once_the_invoice_is_there() -> None:
+    assert rest(step_for(ORDER, {ORDER.key: INVOICE})).outcome == "done"
+
+
+# --- customers
+
+
+def test_a_newer_order_updates_a_customer_of_ours() -> None:
+    moved = replace(
+        ORDER,
+        placed_at=NOON + timedelta(hours=1),
+        customer=replace(
+            ORDER.customer, billing=Address(street="2 rue Neuve", city="Lyon", postcode="69001", country="FR")
+        ),
+    )
+    known = {customer_key(): customer()}
+    assert isinstance(step_for(moved, known), UpdateCustomer)
+    # An older order knows nothing better, and what others made is theirs.
+    older = replace(moved, placed_at=NOON - timedelta(hours=1))
+    assert isinstance(step_for(older, known), CreateInvoice)
+    assert isinstance(step_for(moved, {customer_key(): customer(found=True)}), CreateInvoice)
+    assert isinstance(step_for(replace(moved, customer=ORDER.customer), known), CreateInvoice)
+
+
+# --- the invoice
+
+
+def test_a_draft_of_the_right_total_becomes_final() -> None:
+    made = {ORDER.key: replace(INVOICE, draft=True, number="")}
+    assert isinstance(step_for(ORDER, made), Finalise)
+    assert rest(step_for(ORDER, made, Rules(document=DocumentPolicy.DRAFT))).outcome == "done"
+
+
+def test_a_draft_of_another_total_is_read_back_then_shown() -> None:
+    wrong = replace(INVOICE, draft=True, number="", total=D("12.01"))
+    assert isinstance(step_for(ORDER, {ORDER.key: replace(wrong, seen=False)}), ReadBack)
+    step = rest(step_for(ORDER, {ORDER.key: replace(wrong, mended=True)}))
+    assert step.outcome == "attention"
+    assert "-0.01" in step.reason
+
+
+def test_a_draft_that_another_rule_explains_is_mended_once() -> None:
+    taxes = (Tax(amount=D("37.09"), rate=D("0.055")),)
+    other = (Tax(amount=D("141.76"), rate=D("0.1")),)
+    order = order_of(
+        Line(id="1", title="a", quantity=D(28), gross=D("711.48"), taxes=taxes),
+        Line(id="2", title="b", quantity=D(60), gross=D("1559.40"), taxes=other),
+    )
+    documents = documents_for(order, RULES, ALL)
+    assert documents.invoice is not None
+    assert not documents.invoice.agreed
+    step = step_for(order, {customer_key(order): customer(order)})
+    assert isinstance(step, CreateInvoice)
+    assert step.as_draft
+    off = {rule: total_under(rule, documents.invoice.lines) for rule in Rounding}
+    off = {rule: total for rule, total in off.items() if total != order.total}
+    assert off
+    for rule, total in off.items():
+        seen = replace(INVOICE, draft=True, number="", total=total)
+        mend = step_for(order, {order.key: seen})
+        assert isinstance(mend, Mend)
+        assert total_under(rule, mend.lines_of.lines) == order.total
+        assert rest(step_for(order, {order.key: replace(seen, mended=True)})).outcome == "attention"
+
+
+@pytest.mark.parametrize("total", ["11.99", "12.01", "0.00"])
+def test_a_final_invoice_of_another_total_is_shown_with_the_difference(total: str) -> None:
+    step = rest(step_for(ORDER, {ORDER.key: replace(INVOICE, total=D(total))}))
+    assert step.outcome == "attention"
+    assert f"{D('12.00') - D(total):+}" in step.reason
+    accepted = replace(INVOICE, total=D(total), accepted=D(total))
+    assert rest(step_for(ORDER, {ORDER.key: accepted})).outcome == "done"
+
+
+def test_an_invoice_without_its_payment_gets_it() -> None:
+    step = step_for(ORDER, {ORDER.key: replace(INVOICE, paid=False)})
+    assert isinstance(step, RecordPayment)
+    unpaid = replace(ORDER, paid_at=None, payments=())
+    on_order = Rules(invoice_when=InvoiceWhen.CREATED)
+    assert rest(step_for(unpaid, {ORDER.key: replace(INVOICE, paid=False)}, on_order)).outcome == "done"
+
+
+def test_an_invoice_is_mailed_once_where_the_shop_wants_it() -> None:
+    rules = Rules(send_email=True)
+    assert isinstance(step_for(ORDER, {ORDER.key: INVOICE}, rules), SendEmail)
+    assert rest(step_for(ORDER, {ORDER.key: replace(INVOICE, emailed=True)}, rules)).outcome == "done"
+    assert rest(step_for(ORDER, {ORDER.key: INVOICE})).outcome == "done"
+
+
+def test_twins_are_shown_before_anything_else() -> None:
+    step = rest(step_for(ORDER, {ORDER.key: replace(INVOICE, twins=(6, 7))}))
+    assert step.outcome == "attention"
+    assert all(number in step.reason for number in ("5", "6", "7"))
+
+
+# --- refunds
+
+
+def test_a_full_refund_reverses_the_invoice() -> None:
+    order = refunded("12.00")
+    step = step_for(order, {order.key: INVOICE})
+    assert isinstance(step, ReverseInvoice)
+    note = Made(id=6, number="A1", total=D("-12.00"))
+    assert rest(step_for(order, {order.key: INVOICE, step.draft.key: note})).outcome == "done"
+
+
+PART = replace(LINE, gross=D("6.00"), taxes=(Tax(amount=D("1.00"), rate=D("0.2")),))
+
+
+@pytest.mark.parametrize(
+    ("policy", "as_draft"), [(PartialRefunds.DRAFT, True), (PartialRefunds.FINAL, False)]
+)
+def test_a_partial_refund_is_a_credit_note(policy: PartialRefunds, as_draft: bool) -> None:
+    order, rules = refunded("6.00", lines=(PART,)), Rules(partial_refunds=policy)
+    step = step_for(order, {order.key: INVOICE}, rules)
+    assert isinstance(step, CreateCreditNote)
+    assert (step.as_draft, step.draft.total) == (as_draft, D("-6.00"))
+    note = Made(id=6, total=D("-6.00"), draft=True)
+    after = step_for(order, {order.key: INVOICE, step.draft.key: note}, rules)
+    assert isinstance(after, Rest if as_draft else Finalise)
+
+
+def test_a_partial_refund_may_be_left_to_a_person() -> None:
+    order = refunded("6.00", lines=(PART,))
+    step = rest(step_for(order, {order.key: INVOICE}, Rules(partial_refunds=PartialRefunds.HOLD)))
+    assert step.outcome == "attention"
+    assert "6.00" in step.reason
+
+
+def test_a_credit_note_of_another_total_is_shown() -> None:
+    order = refunded("6.00", lines=(PART,))
+    key = "shopify:boutique:refund:9"
+    note = Made(id=6, number="A1", total=D("-5.99"))
+    assert rest(step_for(order, {order.key: INVOICE, key: note})).outcome == "attention"
+    accepted = replace(note, accepted=D("-5.99"))
+    assert rest(step_for(order, {order.key: INVOICE, key: accepted})).outcome == "done"
+
+
+def test_nothing_is_credited_on_a_draft_before_it_was_looked_at() -> None:
+    order, rules = refunded("12.00"), Rules(document=DocumentPolicy.DRAFT)
+    draft = replace(INVOICE, draft=True, number="")
+    assert isinstance(step_for(order, {order.key: replace(draft, seen=False)}, rules), ReadBack)
+    assert rest(step_for(order, {order.key: draft}, rules)).outcome == "attention"
+
+
+def test_a_cancelled_order_that_was_invoiced_is_reversed() -> None:
+    order = replace(refunded("12.00"), cancelled_at=NOON + timedelta(hours=1))
+    assert isinstance(step_for(order, {order.key: INVOICE}), ReverseInvoice)
+
+
+# --- nothing to do
+
+
+def test_an_unpaid_order_is_open() -> None:
+    assert rest(step_for(replace(ORDER, paid_at=None, payments=()), {})).outcome == "open"
+
+
+def test_a_test_order_is_ignored() -> None:
+    assert rest(step_for(replace(ORDER, test=True), {})).outcome == "ignored"
+
+
+def test_what_the_source_could_not_read_asks() -> None:
+    step = rest(step_for(replace(ORDER, problems=("its lines do not add up",)), {}))
+    assert (step.outcome, "do not add up" in step.reason) == ("attention", True)
+
+
+# --- the ledger's record
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        Made(id=1),
+        INVOICE,
+        replace(INVOICE, draft=True, mended=True, emailed=True, twins=(1, 2), why=("a", "b")),
+        Made(id=1, found=True, facts="f", as_of=datetime.now().astimezone().isoformat()),
+        replace(INVOICE, total=D("0.00"), accepted=D("-0.01")),
+    ],
+)
+def test_a_record_comes_back_as_it_went(made: Made) -> None:
+    # `seen` is of one run and is not kept.
+    assert Made.from_record(made.as_record()) == replace(made, seen=False)

@@ -1,0 +1,95 @@
+"""A bridge with its console on a real port: web, a worker, a sandbox, a real Valkey, all in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from pydantic import SecretStr
+
+from bridge.desk import Desk
+from bridge.roles import serve_web, serve_worker
+from bridge.server import listen
+from bridge.wiring import open_services
+from tests.journeys.here import SHOPS, Here, served, settings_for
+from tests.journeys.orders import item, shopify_order
+from tests.journeys.waiting import until
+
+TOKEN = "ops-token-0123456789abcdef"
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """`here`: sends orders; `url`: where the console is; `browser`: an HTTP client that follows nothing."""
+
+    here: Here
+    url: str
+    desk: Desk
+    http: httpx.AsyncClient
+
+    async def settled(self, key: str, state: str = "done") -> None:
+        """Waits until the worker has brought the order there."""
+
+        async def reached() -> bool:
+            return (await self.here.state(key)).get("state") == state
+
+        await until(reached, f"{key} is {state}: {await self.here.state(key)}")
+
+    async def done_order(self, number: int) -> str:
+        """An invoiced order."""
+        key = await self.here.accept(shopify_order(number))
+        await self.settled(key)
+        return key
+
+    async def order_with_a_difference(self, number: int) -> str:
+        """An order that was changed in the shop after it was invoiced: its invoice has another total."""
+        key = await self.done_order(number)
+        changed = shopify_order(number, [item("15.50")], updated_at="2099-01-01T00:00:00Z")
+        await self.here.accept(changed, "orders/updated")
+        await self.settled(key, "attention")
+        return key
+
+    async def log_in(self, who: str = "Ada") -> None:
+        """The HTTP client has a session afterwards."""
+        page = await self.http.get("/console/login")
+        answer = await self.http.post(
+            "/console/login", data={"csrf": csrf_in(page.text), "token": TOKEN, "who": who}
+        )
+        assert answer.status_code == 303, answer.text
+
+
+def csrf_in(page: str) -> str:
+    """The token of the page's first form."""
+    found = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert found, page
+    return found[1]
+
+
+@asynccontextmanager
+async def house(redis_url: str, *, token: str = TOKEN, work: bool = True) -> AsyncIterator[House]:
+    """Serves until the block ends. `work`: with a worker."""
+    async with served() as (api_url, sandbox):
+        top = {"ops_token": SecretStr(token)} if token else {}
+        settings = settings_for(Path("unused"), api_url, top=top)
+        async with open_services(settings, redis_url) as services:
+            await services.store.open()
+            for shop, platform in SHOPS.items():
+                await services.store.judge(f"{platform}:{shop}:", clean=True)
+            await services.store.keep_archived_customers({})
+            sock, stop = listen("127.0.0.1", 0), asyncio.Event()
+            url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+            running = [asyncio.create_task(serve_web(services, sock, stop))]
+            if work:
+                running.append(asyncio.create_task(serve_worker(services, stop)))
+            try:
+                async with httpx.AsyncClient(base_url=url) as http:
+                    desk = Desk(services.store, settings, services.quota)
+                    yield House(Here(services, sandbox, http), url, desk, http)
+            finally:
+                stop.set()
+                await asyncio.gather(*running)

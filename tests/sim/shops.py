@@ -1,0 +1,260 @@
+"""The shops of the simulation: Shopify orders that go through the real source and the real billing.
+
+A fixed pool of orders, so that what is pure (fold, drafts) is computed once and shared by all histories.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from bridge.billing.rules import PartialRefunds, Rules
+from bridge.orders import Event, Folded
+from bridge.sources import shopify
+from bridge.sources.base import ApiRequest, Identity
+from bridge.sync import Shop
+
+EPOCH = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+"""Virtual second 0."""
+BOUTIQUE, GALERIE, ATELIER = "boutique", "galerie", "atelier"
+"""The shops. The first two have their buyers in common; `atelier` does not match them by e-mail."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One event that a shop sends about an order, `after` so many seconds of its placement."""
+
+    shop: str
+    body: bytes
+    identity: Identity
+    after: float
+
+    def again(self, n: int) -> Message:
+        """The same content under another event id, as a replay of the shop's list sends it."""
+        delivery = f"replay-{n}-{self.identity.order_key}"
+        return _message(
+            self.shop, self.identity.topic, self.body, delivery, self.after, self.identity.links
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sale:
+    """One order of the pool: what the shop sends of it, and what must come of it in Facturation.pro.
+
+    `credits`: refund key → amount; `reversed`: the one among them that is the whole invoice.
+    """
+
+    key: str
+    placed: float
+    buyer: str
+    by_email: bool
+    total: Decimal
+    credits: Mapping[str, Decimal]
+    reversed: str
+    messages: tuple[Message, ...]
+    listed: Message
+
+
+class MemoisedShopify:
+    """The real source; `fold`, which is pure, remembers."""
+
+    PLATFORM = shopify.PLATFORM
+    HANDLED = shopify.HANDLED
+    IGNORED = shopify.IGNORED
+    KEPT_HEADERS = shopify.KEPT_HEADERS
+
+    def __init__(self) -> None:
+        self._folded: dict[object, Folded] = {}
+
+    def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
+        return shopify.is_ping(headers, body)
+
+    def verify(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime) -> None:
+        shopify.verify(headers, body, secrets, now)
+
+    def identify(self, shop: str, headers: Mapping[str, str], body: bytes) -> Identity:
+        return shopify.identify(shop, headers, body)
+
+    def fold(self, shop: str, order_key: str, events: Sequence[Event]) -> Folded:
+        content = (order_key, frozenset((event.topic, event.body) for event in events))
+        if content not in self._folded:
+            self._folded[content] = shopify.fold(shop, order_key, events)
+        return self._folded[content]
+
+    def api_request(self, path: str, key: str, base_url: str) -> ApiRequest:
+        return shopify.api_request(path, key, base_url)
+
+
+def shops() -> dict[str, Shop]:
+    """The shops, as syncing sees them."""
+    source = MemoisedShopify()
+    rules = Rules(partial_refunds=PartialRefunds.FINAL)
+    return {
+        BOUTIQUE: Shop(BOUTIQUE, source, rules),
+        GALERIE: Shop(GALERIE, source, rules),
+        ATELIER: Shop(ATELIER, source, replace(rules, match_customers_by_email=False)),
+    }
+
+
+def _shop_of(n: int) -> str:
+    if n // 3 % 4 == 3:
+        return ATELIER
+    return GALERIE if n % 3 == 2 and n // 3 % 2 else BOUTIQUE
+
+
+@functools.cache
+def pool() -> tuple[Sale, ...]:
+    """All orders that may occur: neighbours share their buyer and come at nearly the same time."""
+    refunds = ("none", "full", "part", "parts", "none", "part")
+    return tuple(
+        _sale(
+            n,
+            shop=_shop_of(n),
+            buyer=n // 3 % 7,
+            placed=float(20 * (n // 3 % 6)) + (0.0, 0.4, 3.0)[n % 3],
+            refunds=refunds[(n + n // 6) % 6],
+            awkward=n % 4 == 1,
+        )
+        for n in range(84)
+    )
+
+
+# ---------------------------------------------------------------------------------------------- payloads
+
+
+def _at(second: float) -> str:
+    return (EPOCH + timedelta(seconds=second)).isoformat()
+
+
+def _lines(n: int, awkward: bool) -> list[dict[str, Any]]:
+    """An awkward line comes to different totals under different roundings: its documents start as drafts."""
+    prices = [("7.77", 1)] if awkward else [("24.00", 2), ("5.90", 1)]
+    return [
+        {
+            "id": 1000 * n + at,
+            "name": f"Bougie {at}",
+            "price": price,
+            "quantity": quantity,
+            "requires_shipping": True,
+            "tax_lines": [
+                {"title": "FR TVA", "rate": 0.2, "price": str(_vat(Decimal(price) * quantity))},
+            ],
+        }
+        for at, (price, quantity) in enumerate(prices)
+    ]
+
+
+def _vat(gross: Decimal) -> Decimal:
+    return (gross / 6).quantize(Decimal("0.01"))
+
+
+def _sale(n: int, *, shop: str, buyer: int, placed: float, refunds: str, awkward: bool) -> Sale:
+    order_id = 6_100_000_000_000 + n
+    lines = _lines(n, awkward)
+    total = sum((Decimal(line["price"]) * line["quantity"] for line in lines), Decimal(0))
+    first = Decimal("3.33" if awkward else "24.00")
+    given_back = {"none": [], "full": [total], "part": [first], "parts": [first, total - first]}[refunds]
+    by_email = shop != ATELIER
+    name = f"berthier-{buyer}" if by_email else f"atelier-{buyer}"
+    order = {
+        "id": order_id,
+        "name": f"#{n}",
+        "currency": "EUR",
+        "taxes_included": True,
+        "total_price": str(total),
+        "financial_status": "paid",
+        "created_at": _at(placed),
+        "processed_at": _at(placed),
+        "updated_at": _at(placed + 1),
+        "payment_gateway_names": ["shopify_payments"],
+        "customer_locale": "fr-FR",
+        "email": f"{name}@example.fr",
+        "billing_address": {
+            "first_name": "Camille",
+            "last_name": name,
+            "address1": "12 rue des Lilas",
+            "city": "Nantes",
+            "zip": "44000",
+            "country_code": "FR",
+        },
+        "customer": {"id": 7_400_000_000_000 + buyer, "email": f"{name}@example.fr"},
+        "line_items": lines,
+        "refunds": [],
+    }
+    whole = [(line, line["quantity"]) for line in lines]
+    returned = {"full": [whole], "part": [whole[:1]], "parts": [whole[:1], []]}.get(refunds, [])
+    if awkward and refunds != "full":
+        returned = [[] for _ in given_back]
+    if not awkward and returned and refunds != "full":
+        returned[0] = [(lines[0], 1)]
+    payloads = [
+        _refund(n, at, order_id, placed + 10 + at, amount, parts)
+        for at, (amount, parts) in enumerate(zip(given_back, returned, strict=True))
+    ]
+    unpaid = {**order, "financial_status": "pending", "updated_at": _at(placed)}
+    paid = json.dumps(order).encode()
+    status = "refunded" if sum(given_back) == total else "partially_refunded" if given_back else "paid"
+    last = json.dumps(
+        {**order, "refunds": payloads, "financial_status": status, "updated_at": _at(placed + 12)}
+    ).encode()
+    links = (f"payment-{n}",) if n % 2 else ()
+    messages = [
+        _message(shop, "orders/create", json.dumps(unpaid).encode(), f"w{n}-c", 0.0, links),
+        _message(shop, "orders/paid", paid, f"w{n}-p", 1.0, links),
+        *(
+            _message(shop, "refunds/create", json.dumps(payload).encode(), f"w{n}-r{at}", 10.0 + at, links)
+            for at, payload in enumerate(payloads)
+        ),
+    ]
+    return Sale(
+        key=f"shopify:{shop}:order:{order_id}",
+        placed=placed,
+        buyer=f"{name}@example.fr" if by_email else f"shopify:{shop}:customer:{7_400_000_000_000 + buyer}",
+        by_email=by_email,
+        total=total,
+        credits={
+            f"shopify:{shop}:refund:{payload['id']}": amount
+            for payload, amount in zip(payloads, given_back, strict=True)
+        },
+        reversed=f"shopify:{shop}:refund:{payloads[0]['id']}" if refunds == "full" else "",
+        messages=tuple(messages),
+        listed=_message(shop, "orders/updated", last, f"w{n}-u", 12.0, links),
+    )
+
+
+def _refund(
+    n: int, at: int, order_id: int, second: float, amount: Decimal, parts: list[tuple[dict[str, Any], int]]
+) -> dict[str, Any]:
+    return {
+        "id": 900_000 + 10 * n + at,
+        "order_id": order_id,
+        "created_at": _at(second),
+        "refund_line_items": [
+            {
+                "line_item_id": line["id"],
+                "quantity": quantity,
+                "subtotal": str(Decimal(line["price"]) * quantity),
+                "total_tax": str(_vat(Decimal(line["price"]) * quantity)),
+            }
+            for line, quantity in parts
+        ],
+        "transactions": [
+            {"id": 800_000 + 10 * n + at, "kind": "refund", "status": "success", "amount": str(amount)}
+        ],
+    }
+
+
+def _message(
+    shop: str, topic: str, body: bytes, delivery: str, after: float, links: tuple[str, ...] = ()
+) -> Message:
+    """`links`: as with Stripe, a refund then knows the payment only, and the order ties it to itself."""
+    identity = shopify.identify(shop, {"x-shopify-topic": topic, "x-shopify-webhook-id": delivery}, body)
+    if links:
+        key = "" if topic == "refunds/create" else identity.order_key
+        identity = replace(identity, order_key=key, links=links)
+    return Message(shop=shop, body=body, identity=identity, after=after)

@@ -1,0 +1,573 @@
+"""The store as dictionaries, with exactly the meaning of `bridge/lua/*.lua`, and the unreliable way to it.
+
+`Data` is what Redis holds: each method is one script, atomic, at a time in milliseconds that it is told.
+`tests/test_store_model.py` proves that the scripts and these methods stay equal. `Server` is Redis as a process
+that loses connections, requests and replies, crashes, and may forget. `StoreModel` is what the code under test
+is given in place of `bridge.store.Store`.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Literal, TypeVar
+
+from bridge.errors import LeaseLost, StoreUnavailable
+from bridge.orders import Event
+from bridge.sources.base import FETCHED, Identity
+from bridge.store import ARCHIVE_AGE, BELLS, LEASE, REHINT, Begun, Lease, Outcome, View
+from tests.sim.world import Task, Wait, World
+
+T = TypeVar("T")
+
+LEASE_MS = int(LEASE.total_seconds() * 1000)
+REHINT_MS = int(REHINT.total_seconds() * 1000)
+ARCHIVE_AGE_MS = int(ARCHIVE_AGE.total_seconds() * 1000)
+YOUNG_MS = 300_000
+BELL_AGE_MS = 600_000
+BELL_LIFE_MS = 60_000
+
+RecordAnswer = tuple[Literal["accepted", "duplicate", "ignored"], str]
+
+
+@dataclass(slots=True)
+class StoredEvent:
+    """`bridge:event:*`. `mortal`: it has a time to live."""
+
+    topic: str
+    at: int
+    headers: dict[str, str]
+    body: bytes
+    order: str
+    note: str = ""
+    mortal: bool = False
+
+
+@dataclass(slots=True)
+class StoredOrder:
+    """`bridge:order:*`, as far as the protocol reads it; `kept`: fields for people."""
+
+    version: int = 0
+    created: int = 0
+    takes: int = 0
+    attempts: int = 0
+    failing_since: int = 0
+    state: str = ""
+    reason: str = ""
+    done: int = 0
+    kept: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Entry:
+    """`bridge:ledger:*`."""
+
+    state: str
+    at: int
+    attempt: str = ""
+    owner: str = ""
+    record: str = ""
+
+
+@dataclass(slots=True)
+class Data:
+    """Everything in Redis. `run`: Redis' run_id; `rings`: orders rung for by the script in hand."""
+
+    run: str = "1"
+    events: dict[str, StoredEvent] = field(default_factory=dict)
+    orders: dict[str, StoredOrder] = field(default_factory=dict)
+    events_of: dict[str, list[str]] = field(default_factory=dict)
+    fetched: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    leases: dict[str, tuple[str, int]] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    due: dict[str, int] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)
+    attention: dict[str, int] = field(default_factory=dict)
+    open: dict[str, int] = field(default_factory=dict)
+    ignored: dict[str, int] = field(default_factory=dict)
+    listed: dict[str, int] = field(default_factory=dict)
+    workers: dict[str, int] = field(default_factory=dict)
+    queue: dict[str, int] = field(default_factory=dict)
+    known_run: str = ""
+    born: int = 0
+    floor: int = 0
+    verdicts: dict[str, tuple[int, str]] = field(default_factory=dict)
+    archived: tuple[dict[str, int], int] | None = None
+    rounding: str = ""
+    paused_until: int = 0
+    rings: list[tuple[str, str]] = field(default_factory=list)
+
+    # ------------------------------------------------------------------------------------------ common.lua
+
+    def _ring(self, key: str, now: int) -> None:
+        bell = f"s:{key}:{now}"
+        self.queue[bell] = now - BELL_AGE_MS
+        self.rings.append((bell, key))
+
+    def _holder(self, key: str, now: int) -> str:
+        """Whose lease of the order runs, or ""."""
+        token, until = self.leases.get(key, ("", 0))
+        return token if until > now else ""
+
+    def _file(self, key: str, state: str, now: int) -> None:
+        """`file` and, without a state that has a list of its own, `unfile`."""
+        for name, scores in (("attention", self.attention), ("open", self.open), ("ignored", self.ignored)):
+            scores.pop(key, None)
+            if name == state:
+                scores[key] = now
+
+    def floor_at(self, durable: bool, now: int) -> int:
+        if self.known_run == self.run:
+            return self.floor
+        if not self.known_run:
+            self.born = now
+        if not self.known_run or not durable:
+            self.floor = now
+        self.known_run = self.run
+        return self.floor
+
+    def _verdict(self, scope: str, floor: int) -> str:
+        at, verdict = self.verdicts.get(scope, (-1, ""))
+        return verdict if at == floor else ""
+
+    def _view(self, key: str, takes: int) -> View:
+        order = self.orders.get(key) or StoredOrder()
+        events = [
+            Event(
+                id=name.partition(":")[2],
+                topic=stored.topic,
+                body=stored.body,
+                received_at=_moment(stored.at),
+                headers=stored.headers,
+            )
+            for name in self.events_of.get(key, ())
+            if (stored := self.events.get(name))
+        ]
+        events += [
+            Event(id=path, topic=FETCHED, body=body, received_at=_moment(order.created))
+            for path, body in self.fetched.get(key, {}).items()
+        ]
+        return View(
+            version=order.version,
+            attempts=order.attempts,
+            takes=takes,
+            failing_since=_moment(order.failing_since) if order.failing_since else None,
+            rounding=self.rounding,
+            events=tuple(events),
+        )
+
+    # --------------------------------------------------------------------------------------------- scripts
+
+    def record(
+        self,
+        now: int,
+        shop: str,
+        platform: str,
+        identity: Identity,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> RecordAnswer:
+        """record.lua"""
+        name = f"{shop}:{identity.event_id}"
+        if name in self.events:
+            return "duplicate", self.events[name].order
+        alarm_key = f"{platform}:{shop}:event:{identity.event_id}" if identity.alarm else ""
+        order = identity.order_key or alarm_key
+        links = [f"{shop}:{link}" for link in identity.links]
+        adopted: list[str] = []
+        led_to = [key for link in links if (key := self._led_to(link))]
+        if not order and links:
+            order = led_to[-1] if led_to else f"{platform}:{shop}:payment:{identity.links[0]}"
+        elif order:
+            orphans = dict.fromkeys(key for key in led_to if key.startswith(f"{platform}:{shop}:payment:"))
+            adopted = [orphan for orphan in orphans if orphan != order and orphan in self.orders]
+        stored = StoredEvent(identity.topic, now, dict(headers), body, order)
+        self.events[name] = stored
+        if identity.ignored:
+            stored.note, stored.mortal = identity.ignored, True
+            return "ignored", ""
+        for link in links:
+            self.links.setdefault(link, order)
+        for orphan in adopted:
+            self._adopt(orphan, order)
+            self.links[f"{shop}:{orphan}"] = order
+        known = self.orders.get(order)
+        if known and known.state:
+            for other in self.events_of.get(order, ()):
+                self.events[other].mortal = False
+        self.events_of.setdefault(order, []).append(name)
+        known = self.orders.setdefault(order, StoredOrder())
+        known.version += 1
+        known.created = known.created or now
+        self.listed[order] = now
+        if identity.alarm:
+            known.state, known.reason = "attention", identity.alarm
+            self._file(order, "attention", now)
+            return "accepted", order
+        known.state, known.failing_since, known.attempts = "", 0, 0
+        self._file(order, "", now)
+        self.waiting.setdefault(order, now)
+        if len(self.queue) < BELLS:
+            self.due[order] = now + REHINT_MS
+            self._ring(order, now)
+        else:
+            self.due[order] = now
+        return "accepted", order
+
+    def _led_to(self, link: str) -> str:
+        """Where a link leads: to an order, or to the one that has adopted that since."""
+        key = self.links.get(link, "")
+        return self.links.get(f"{link.partition(':')[0]}:{key}", key)
+
+    def _adopt(self, orphan: str, order: str) -> None:
+        for other in self.events_of.pop(orphan, ()):
+            self.events_of.setdefault(order, []).append(other)
+            self.events[other].order = order
+            self.events[other].mortal = False
+        self.orders.pop(orphan, None)
+        for scores in (self.due, self.waiting, self.listed):
+            scores.pop(orphan, None)
+        self._file(orphan, "", 0)
+
+    def take(self, now: int, lease: Lease) -> View | None:
+        """take.lua"""
+        key = lease.order_key
+        if key not in self.orders:
+            self.due.pop(key, None)
+            return None
+        if key not in self.due or self._holder(key, now):
+            return None
+        self.leases[key] = (lease.token, now + LEASE_MS)
+        self.due[key] = now + LEASE_MS + 200
+        self.orders[key].takes += 1
+        return self._view(key, self.orders[key].takes)
+
+    def extend(self, now: int, lease: Lease) -> bool:
+        """extend.lua"""
+        key = lease.order_key
+        if self._holder(key, now) != lease.token:
+            return False
+        self.leases[key] = (lease.token, now + LEASE_MS)
+        if key in self.due:
+            self.due[key] = now + LEASE_MS + 200
+        return True
+
+    def release(
+        self,
+        now: int,
+        lease: Lease,
+        view: View,
+        outcome: Outcome,
+        reason: str,
+        after_ms: int,
+        counted: bool,
+        keep: Mapping[str, str],
+    ) -> View | None:
+        """release.lua"""
+        key = lease.order_key
+        if self._holder(key, now) != lease.token:
+            raise LeaseLost(key)
+        order = self.orders.get(key)
+        if order is None:  # adopted by another one
+            del self.leases[key]
+            return None
+        version = order.version
+        if version != view.version and outcome is not Outcome.WAITING:
+            return self._view(key, view.takes)
+        order.state, order.reason, order.takes = outcome.value, reason, 0
+        order.kept.update(keep)
+        del self.leases[key]
+        if outcome is Outcome.WAITING:
+            self.due[key] = now + (after_ms if version == view.version else 0)
+            order.attempts += counted
+            order.failing_since = order.failing_since or now
+            return None
+        order.attempts, order.failing_since, order.done = 0, 0, order.version
+        self.due.pop(key, None)
+        self.waiting.pop(key, None)
+        self._file(key, outcome.value, now)
+        if outcome is Outcome.ATTENTION:
+            return None
+        for name in self.events_of.get(key, ()):
+            self.events[name].mortal = True
+        return None
+
+    def keep_fetched(self, order_key: str, path: str, body: bytes) -> None:
+        """fetched.lua"""
+        self.fetched.setdefault(order_key, {})[path] = body
+
+    def ledger(self, keys: Sequence[str]) -> dict[str, str]:
+        """ledger.lua"""
+        known = ((key, self.entries.get(key)) for key in keys)
+        return {key: entry.record for key, entry in known if entry and entry.state == "done"}
+
+    def begin(
+        self, now: int, lease: Lease, key: str, attempt: str, placed_ms: int, scope: str, durable: bool
+    ) -> Begun:
+        """begin.lua"""
+        order = lease.order_key
+        if self._holder(order, now) != lease.token:
+            raise LeaseLost(order)
+        entry = self.entries.get(key)
+        state = entry.state if entry else ""
+        if entry and state == "done":
+            return Begun(act="done", record=json.loads(entry.record))
+        floor = self.floor_at(durable, now)
+        verdict = self._verdict(scope, floor)
+        if verdict == "clean":
+            floor = 0
+            if entry and entry.attempt == "?":
+                state = ""
+        if entry and state == "intent" and entry.owner != order and self._holder(entry.owner, now):
+            return Begun(act="busy")
+        forgotten = not state and placed_ms < floor + YOUNG_MS
+        if forgotten or (entry and state and entry.at < floor):
+            state = "intent"
+            entry = self.entries[key] = Entry(state, floor, entry.attempt if entry else "?", order)
+            entry.attempt = entry.attempt or "?"
+        if entry and state == "intent":
+            unsure = entry.attempt == "?" and not verdict
+            age = max(0, now - entry.at) / 1000
+            return Begun(act="lookup", attempt=entry.attempt, age=age, unsure=unsure)
+        self.entries[key] = Entry("intent", now, attempt, order)
+        return Begun(act="post", attempt=attempt)
+
+    def rearm(self, now: int, lease: Lease, key: str, current: str, attempt: str) -> None:
+        """rearm.lua"""
+        entry = self.entries.get(key)
+        held = self._holder(lease.order_key, now) == lease.token
+        if not held or entry is None or entry.state != "intent" or entry.attempt != current:
+            raise LeaseLost(lease.order_key)
+        entry.at, entry.attempt, entry.owner = now, attempt, lease.order_key
+
+    def clear(self, key: str, attempt: str) -> None:
+        """clear.lua"""
+        entry = self.entries.get(key)
+        if entry and entry.state == "intent" and entry.attempt == attempt:
+            entry.state = "clear"
+
+    def done(self, now: int, keys: Sequence[str], record: Mapping[str, Any]) -> None:
+        """done.lua"""
+        for key in keys:
+            self.entries[key] = Entry("done", now, record=json.dumps(record))
+
+    def judge(self, now: int, scope: str, clean: bool, durable: bool) -> None:
+        """judge.lua"""
+        floor = self.floor_at(durable, now)
+        if not self._verdict(scope, floor):
+            self.verdicts[scope] = (floor, "clean" if clean else "known")
+
+    def archived_customer(self, now: int, fence: str) -> int | None:
+        """archived.lua"""
+        if self.archived is None or self.archived[1] <= now:
+            return None
+        return self.archived[0].get(fence, 0)
+
+    def keep_archived_customers(self, now: int, index: Mapping[str, int]) -> None:
+        """keep_archived.lua"""
+        self.archived = (dict(index), now + ARCHIVE_AGE_MS)
+
+    def sweep(self, now: int, worker: str, limit: int = BELLS) -> int:
+        """sweep.lua"""
+        self.workers[worker] = now
+        _drop(self.workers, now - 60_000)
+        _drop(self.queue, now - BELL_AGE_MS - BELL_LIFE_MS)
+        room = limit - len(self.queue)
+        if room <= 0 or not self.due:
+            return 0
+        due = sorted([(at, key) for key, at in self.due.items() if at <= now])[:room]
+        for _, key in due:
+            self.due[key] = now + REHINT_MS
+            self._ring(key, now)
+        return len(due)
+
+    # ------------------------------------------------------- not scripts of the store, but in the same Redis
+
+    def pause(self, now: int, seconds: float) -> None:
+        """quota.lua, `pause`: nobody sends for so long."""
+        self.paused_until = max(self.paused_until, now + int(seconds * 1000))
+
+    def retry(self, now: int, key: str) -> None:
+        """A person has looked at an order that asked for attention: it is due again."""
+        self._file(key, "", now)
+        self.orders[key].state = ""
+        self.waiting.setdefault(key, now)
+        self.due[key] = now
+
+
+def _drop(scores: dict[str, int], until: int) -> None:
+    """ZREMRANGEBYSCORE key -inf until"""
+    if scores and min(scores.values()) <= until:
+        for name in [name for name, score in scores.items() if score <= until]:
+            del scores[name]
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+class Server:
+    """Redis as a process. `loss`: of a request, and as likely of a reply. `durable`: nothing acknowledged is
+    lost at a crash. Crashes come from outside: `remember`, then `crash`."""
+
+    TIMEOUT = 2.0
+
+    def __init__(
+        self,
+        world: World,
+        epoch: datetime,
+        *,
+        durable: bool,
+        loss: float,
+        rung: Callable[[str, str], None],
+        empty: Callable[[], Data] = Data,
+    ) -> None:
+        self.world = world
+        self.data = empty()
+        self.durable = durable
+        self.loss = loss
+        self.up = True
+        self.crashes = 0
+        self._remembered = b""
+        self._epoch_ms = int(epoch.timestamp() * 1000)
+        self._rung = rung
+        self._empty = empty
+
+    @property
+    def now_ms(self) -> int:
+        return self._epoch_ms + int(self.world.now * 1000)
+
+    def call(self, script: Callable[[Data, int], T]) -> Wait[T]:
+        """One round trip. Raises StoreUnavailable: it may or may not have been carried out."""
+        return Wait(partial(self._request, script))
+
+    def run(self, script: Callable[[Data, int], T]) -> T:
+        """The script itself, and what it rang for."""
+        data = self.data
+        try:
+            return script(data, self.now_ms)
+        finally:
+            if data.rings:
+                for bell, key in data.rings:
+                    self._rung(bell, key)
+                data.rings.clear()
+
+    def _request(self, script: Callable[[Data, int], Any], task: Task, turn: int) -> None:
+        chance = self.world.random.random
+        if chance() < self.loss:
+            self.world.at(self.TIMEOUT, task.wake, turn, None, StoreUnavailable("no answer"))
+        else:
+            self.world.at(chance() * 0.004, self._arrive, script, task, turn, self.crashes)
+
+    def _arrive(self, script: Callable[[Data, int], Any], task: Task, turn: int, crashes: int) -> None:
+        world = self.world
+        if not self.up or crashes != self.crashes:
+            world.at(0.001, task.wake, turn, None, StoreUnavailable("connection refused"))
+            return
+        value, error = None, None
+        try:
+            value = self.run(script)
+        except LeaseLost as lost:
+            error = lost
+        if world.random.random() < self.loss:
+            world.at(self.TIMEOUT, task.wake, turn, None, StoreUnavailable("no answer"))
+        else:
+            delay = world.random.random() * 0.004
+            world.at(delay, self._reply, task, turn, value, error, crashes)
+
+    def _reply(self, task: Task, turn: int, value: Any, error: Exception | None, crashes: int) -> None:
+        if crashes != self.crashes:
+            value, error = None, StoreUnavailable("connection reset")
+        task.wake(turn, value, error)
+
+    def remember(self) -> None:
+        """What will be left after the next crash."""
+        self._remembered = pickle.dumps(self.data)
+
+    def crash(self, back_after: float, *, forget_all: bool = False) -> None:
+        """kill -9 of Redis; what it had not kept is gone."""
+        run = f"{self.crashes + 2}"
+        if forget_all:
+            self.data = self._empty()
+        elif not self.durable:
+            self.data = pickle.loads(self._remembered) if self._remembered else self._empty()
+        self._remembered = b""
+        self.data.run = run
+        self.up = False
+        self.crashes += 1
+        self.world.at(back_after, self._back)
+
+    def _back(self) -> None:
+        self.up = True
+
+
+class StoreModel:
+    """`SyncStore`, and what web and sweeper use, over an unreliable connection."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    async def record(
+        self, shop: str, platform: str, identity: Identity, headers: Mapping[str, str], body: bytes
+    ) -> RecordAnswer:
+        return await self._server.call(lambda d, now: d.record(now, shop, platform, identity, headers, body))
+
+    async def take(self, lease: Lease) -> View | None:
+        return await self._server.call(lambda d, now: d.take(now, lease))
+
+    async def extend(self, lease: Lease) -> bool:
+        return await self._server.call(lambda d, now: d.extend(now, lease))
+
+    async def release(
+        self,
+        lease: Lease,
+        view: View,
+        outcome: Outcome,
+        reason: str,
+        *,
+        after: float = 0.0,
+        counted: bool = False,
+        calls: str = "",
+        keep: Mapping[str, str] | None = None,
+    ) -> View | None:
+        after_ms = int(after * 1000)
+        return await self._server.call(
+            lambda d, now: d.release(now, lease, view, outcome, reason, after_ms, counted, keep or {})
+        )
+
+    async def keep_fetched(self, order_key: str, path: str, body: bytes) -> None:
+        await self._server.call(lambda d, _: d.keep_fetched(order_key, path, body))
+
+    async def ledger(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        records = await self._server.call(lambda d, _: d.ledger(keys))
+        return {key: json.loads(record) for key, record in records.items()}
+
+    async def begin(self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str) -> Begun:
+        placed, durable = int(placed_at.timestamp() * 1000), self._server.durable
+        return await self._server.call(
+            lambda d, now: d.begin(now, lease, key, attempt, placed, scope, durable)
+        )
+
+    async def rearm(self, lease: Lease, key: str, current: str, attempt: str) -> None:
+        await self._server.call(lambda d, now: d.rearm(now, lease, key, current, attempt))
+
+    async def clear(self, key: str, attempt: str) -> None:
+        await self._server.call(lambda d, _: d.clear(key, attempt))
+
+    async def done(self, keys: Sequence[str], record: Mapping[str, Any]) -> None:
+        await self._server.call(lambda d, now: d.done(now, keys, record))
+
+    async def judge(self, scope: str, *, clean: bool) -> None:
+        durable = self._server.durable
+        await self._server.call(lambda d, now: d.judge(now, scope, clean, durable))
+
+    async def archived_customer(self, fence: str) -> int | None:
+        return await self._server.call(lambda d, now: d.archived_customer(now, fence))
+
+    async def keep_archived_customers(self, index: Mapping[str, int]) -> None:
+        await self._server.call(lambda d, now: d.keep_archived_customers(now, index))

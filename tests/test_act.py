@@ -1,0 +1,326 @@
+"""Acting against the sandbox on a real port: exactly one document, at the fewest calls, whatever fails."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bridge.facturation.records import api_id_of
+from bridge.facturation.sandbox import FaultKind, Moment, SandboxConfig, SandboxRounding
+from bridge.facturation.sandbox.config import PaymentAtCreation
+from tests.journeys.here import Here, bridge_here
+from tests.journeys.orders import item, shopify_order, shopify_refund
+from tests.journeys.waiting import until
+
+KEY = "shopify:boutique:order:1"
+SETTLE = 0.3
+
+
+@pytest.fixture
+async def here(redis: Any, redis_url: str) -> AsyncIterator[Here]:
+    async with bridge_here(redis_url, settle=SETTLE) as here:
+        yield here
+
+
+async def known(here: Here, buyer: int = 1) -> None:
+    """A buyer who ordered before."""
+    assert (await here.sync(await here.accept(shopify_order(999, buyer=buyer))))["state"] == "done"
+    here.forget_calls()
+
+
+async def done(here: Here, *keys: str) -> None:
+    """Runs the orders until all are done."""
+
+    async def all_done() -> bool:
+        await here.sync(*keys)
+        return {(await here.state(key))["state"] for key in keys} == {"done"}
+
+    await until(all_done, f"{keys} done")
+
+
+def total_of(here: Here, key: str = KEY) -> Decimal:
+    """The total of the only document of this key."""
+    (only,) = here.invoices(key)
+    return only.totals.total_with_vat
+
+
+# --- calls
+
+
+async def test_a_known_buyers_order_costs_one_call(here: Here) -> None:
+    await known(here)
+    assert (await here.sync(await here.accept(shopify_order(1))))["state"] == "done"
+    assert here.calls() == ["POST /invoices.json"]
+    (invoice,) = here.invoices(KEY)
+    assert (invoice.draft, invoice.totals.total_with_vat, invoice.paid) == (False, Decimal("12.00"), True)
+    assert invoice.values["api_id"] == api_id_of(KEY)
+
+
+async def test_a_new_buyers_order_costs_three(here: Here) -> None:
+    assert (await here.sync(await here.accept(shopify_order(1))))["state"] == "done"
+    assert [call.split("?")[0] for call in here.calls()] == [
+        "GET /customers.json",
+        "POST /customers.json",
+        "POST /invoices.json",
+    ]
+    assert [c.values["api_custom"] for c in here.sandbox.customers] == ["shopify:boutique:customer:7001"]
+
+
+async def test_a_finished_order_told_again_costs_nothing(here: Here) -> None:
+    await known(here)
+    order = shopify_order(1)
+    await here.sync(await here.accept(order))
+    here.forget_calls()
+    for topic in ("orders/updated", "orders/create", "orders/paid"):
+        assert (await here.sync(await here.accept(order, topic)))["state"] == "done"
+    assert here.calls() == []
+
+
+async def test_the_very_first_order_asks_once_whether_the_shop_was_bridged(
+    redis: Any, redis_url: str
+) -> None:
+    async with bridge_here(redis_url, settle=60, acquainted=False) as here:
+        assert (await here.sync(await here.accept(shopify_order(1))))["state"] == "done"
+        assert len(here.calls("GET", "api_custom")) == 2
+        here.forget_calls()
+        assert (await here.sync(await here.accept(shopify_order(2))))["state"] == "done"
+        assert here.calls("GET", "api_custom") == []
+
+
+# --- answers that never came
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": FaultKind.STATUS, "status": 502, "moment": Moment.AFTER},
+        {"kind": FaultKind.DROP, "moment": Moment.AFTER},
+        {"kind": FaultKind.HTML},
+        {"kind": FaultKind.LATE_COMMIT, "status": 504, "seconds": 0.1},
+        {"kind": FaultKind.LATE_COMMIT, "status": 0, "seconds": 0.1},
+    ],
+    ids=["502", "dropped", "html", "late-504", "late-dropped"],
+)
+@pytest.mark.parametrize("target", ["/customers.json", "/invoices.json"])
+async def test_what_was_done_without_an_answer_is_found(
+    here: Here, fault: dict[str, Any], target: str
+) -> None:
+    here.fault(**fault, method="POST", path=target)
+    key = await here.accept(shopify_order(1))
+    first = await here.sync(key)
+    assert (first["state"], first["attempts"]) == ("waiting", "1")
+    await done(here, key)
+    assert total_of(here) == Decimal("12.00")
+    assert len(here.sandbox.customers) == 1
+    assert len(here.calls("POST", target)) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": FaultKind.STATUS, "status": 503}, {"kind": FaultKind.DROP}],
+    ids=["503", "dropped"],
+)
+async def test_what_was_not_done_is_done_once_it_is_certain(here: Here, fault: dict[str, Any]) -> None:
+    await known(here)
+    here.fault(**fault, method="POST", path="/invoices.json")
+    key = await here.accept(shopify_order(1))
+    await here.sync(key)
+    # The attempt is younger than the settle time: it is looked for, not made again.
+    second = await here.sync(key)
+    assert (second["state"], second["attempts"]) == ("waiting", "1")
+    assert len(here.calls("POST", "/invoices.json")) == 1
+    assert here.calls("GET", f"api_id={api_id_of(key)}")
+    await done(here, key)
+    assert total_of(here) == Decimal("12.00")
+    assert len(here.calls("POST", "/invoices.json")) == 2
+
+
+async def test_a_payment_that_was_not_kept_is_recorded(redis: Any, redis_url: str) -> None:
+    config = SandboxConfig(payment_at_creation=PaymentAtCreation.DROPPED)
+    async with bridge_here(redis_url, config) as here:
+        await known(here)
+        await done(here, await here.accept(shopify_order(1)))
+        assert [call.split("/")[1] for call in here.calls("PATCH")] == ["invoices"]
+        (invoice,) = here.invoices(KEY)
+        assert invoice.paid
+
+
+# --- cents
+
+AWKWARD = [("25.41", "0.055", 28), ("25.99", "0.1", 60)]
+"""A cart for which no lines please all six rounding rules at once."""
+
+
+@pytest.mark.parametrize("rounding", SandboxRounding)
+@pytest.mark.parametrize(
+    "cart",
+    [AWKWARD, [("17.01", "0.2", 3), ("24.79", "0.2", 25), ("29.43", "0.055", 36), ("11.44", "0.1", 3)]],
+)
+async def test_a_total_that_rules_disagree_on_is_seen_as_a_draft_first(
+    redis: Any, redis_url: str, rounding: SandboxRounding, cart: list[tuple[str, str, int]]
+) -> None:
+    items = [item(gross, rate, quantity, id_=n) for n, (gross, rate, quantity) in enumerate(cart, start=1)]
+    order = shopify_order(1, items)
+    async with bridge_here(redis_url, SandboxConfig(rounding=rounding)) as here:
+        await known(here)
+        await done(here, await here.accept(order))
+        (invoice,) = here.invoices(KEY)
+        assert (str(invoice.totals.total_with_vat), invoice.draft) == (order["total_price"], False)
+        assert invoice.invoice_ref
+        assert len(here.calls()) <= 3
+
+
+async def test_the_awkward_cart_needs_its_draft(here: Here) -> None:
+    items = [item(gross, rate, quantity, id_=n) for n, (gross, rate, quantity) in enumerate(AWKWARD, start=1)]
+    await known(here)
+    await done(here, await here.accept(shopify_order(1, items)))
+    assert here.calls("POST") == ["POST /invoices.json?type_doc=draft"]
+
+
+# --- customers
+
+
+async def test_simultaneous_first_orders_of_one_buyer_make_one_customer(here: Here) -> None:
+    keys = [await here.accept(shopify_order(n, buyer=5)) for n in range(1, 7)]
+    await done(here, *keys)
+    assert len(here.sandbox.customers) == 1
+    assert len(here.calls("POST", "/customers.json")) == 1
+    assert len(here.invoices()) == 6
+
+
+async def test_a_customer_who_was_there_is_found_by_e_mail(here: Here) -> None:
+    here.sandbox.customer_book.create(
+        {"individual": True, "last_name": "Martin", "email": "Acheteur1@example.com"}
+    )
+    await done(here, await here.accept(shopify_order(1)))
+    assert len(here.sandbox.customers) == 1
+
+
+async def test_a_customer_archived_since_is_brought_back(here: Here) -> None:
+    await known(here)
+    (customer,) = here.sandbox.customers
+    customer.archived = True
+    await done(here, await here.accept(shopify_order(1)))
+    assert not customer.archived
+    assert len(here.sandbox.customers) == 1
+    assert total_of(here) == Decimal("12.00")
+
+
+async def test_an_archived_customer_of_the_same_e_mail_is_brought_back(redis: Any, redis_url: str) -> None:
+    async with bridge_here(redis_url, settle=SETTLE, acquainted=False) as here:
+        here.sandbox.customer_book.create(
+            {"individual": True, "last_name": "Martin", "email": "acheteur1@example.com"}
+        )
+        (customer,) = here.sandbox.customers
+        customer.archived = True
+        await done(here, await here.accept(shopify_order(1)))
+        assert (customer.archived, len(here.sandbox.customers)) == (False, 1)
+
+
+async def test_a_buyer_who_moved_is_updated(here: Here) -> None:
+    await known(here)
+    order = shopify_order(1)
+    order["billing_address"] = order["billing_address"] | {"address1": "3 place du Marché"}
+    await done(here, await here.accept(order))
+    assert len(here.calls("PATCH", "/customers/")) == 1
+    (customer,) = here.sandbox.customers
+    assert customer.values["street"] == "3 place du Marché"
+
+
+# --- refunds
+
+TWO = [item("12.00", quantity=2), item("7.99", id_=2)]
+
+
+async def test_a_full_refund_reverses_the_invoice_once(here: Here) -> None:
+    order = shopify_order(1)
+    key = await here.accept(order)
+    await done(here, key)
+    here.forget_calls()
+    refund = shopify_refund(order, 9, "12.00", {1: 1})
+    await here.accept(refund, "refunds/create")
+    await done(here, key)
+    assert total_of(here, "shopify:boutique:refund:9") == Decimal("-12.00")
+    assert len(here.calls("POST")) == 1
+    await here.accept(refund, "refunds/create")
+    await done(here, key)
+    assert len(here.invoices()) == 2
+
+
+@pytest.mark.parametrize(("policy", "draft"), [("draft", True), ("final", False)])
+async def test_partial_refunds_are_credit_notes_of_what_was_paid_back(
+    redis: Any, redis_url: str, policy: str, draft: bool
+) -> None:
+    async with bridge_here(redis_url, boutique={"partial_refunds": policy}) as here:
+        order = shopify_order(1, TWO)
+        key = await here.accept(order)
+        await done(here, key)
+        await here.accept(shopify_refund(order, 9, "12.00", {1: 1}), "refunds/create")
+        await done(here, key)
+        await here.accept(shopify_refund(order, 10, "7.99", {2: 1}), "refunds/create")
+        await done(here, key)
+        notes = [*here.invoices("shopify:boutique:refund:9"), *here.invoices("shopify:boutique:refund:10")]
+        assert [note.totals.total_with_vat for note in notes] == [Decimal("-12.00"), Decimal("-7.99")]
+        assert [note.draft for note in notes] == [draft, draft]
+
+
+@pytest.mark.parametrize("fault", [FaultKind.DROP, FaultKind.STATUS])
+async def test_a_reversal_without_an_answer_is_found(here: Here, fault: FaultKind) -> None:
+    order = shopify_order(1)
+    key = await here.accept(order)
+    await done(here, key)
+    here.fault(fault, method="POST", path="/refund", moment=Moment.AFTER)
+    await here.accept(shopify_refund(order, 9, "12.00", {1: 1}), "refunds/create")
+    assert (await here.sync(key))["state"] == "waiting"
+    await done(here, key)
+    assert len(here.calls("POST", "/refund")) == 1
+    assert total_of(here, "shopify:boutique:refund:9") == Decimal("-12.00")
+
+
+async def test_an_invoice_that_a_person_reversed_is_not_reversed_again(here: Here) -> None:
+    order = shopify_order(1)
+    key = await here.accept(order)
+    await done(here, key)
+    (invoice,) = here.invoices(KEY)
+    here.sandbox.invoice_book.refund(invoice.id, api_id=None, api_custom=None)
+    await here.accept(shopify_refund(order, 9, "12.00", {1: 1}), "refunds/create")
+    await done(here, key)
+    assert len(here.invoices()) == 2
+
+
+# --- a ledger that forgot
+
+
+async def test_total_loss_and_replay_invoice_nothing_twice(redis: Any, redis_url: str) -> None:
+    async with bridge_here(redis_url, settle=SETTLE, acquainted=False) as here:
+        orders = [shopify_order(n) for n in range(1, 4)]
+        for order in orders:
+            await done(here, await here.accept(order))
+        refund = shopify_refund(orders[0], 9, "12.00", {1: 1})
+        await here.accept(refund, "refunds/create")
+        await done(here, KEY)
+        before = [(each.id, each.totals) for each in here.invoices()]
+        await redis.flushall()
+        keys = [await here.accept(order) for order in orders]
+        await here.accept(refund, "refunds/create")
+        await done(here, *keys)
+        assert [(each.id, each.totals) for each in here.invoices()] == before
+        assert len(here.sandbox.customers) == 3
+
+
+async def test_several_invoices_of_one_order_are_shown_to_a_person(redis: Any, redis_url: str) -> None:
+    async with bridge_here(redis_url, settle=SETTLE, acquainted=False) as here:
+        key = await here.accept(shopify_order(1))
+        await done(here, key)
+        (first,) = here.invoices()
+        body = {name: first.values[name] for name in ("customer_id", "api_id", "api_custom")}
+        line = {"title": "x", "quantity": "1", "unit_price": "10", "vat": "0.2"}
+        twin = here.sandbox.invoice_book.create(body | {"items": [line]}, type_doc=None, external=False)
+        await redis.flushall()
+        state = await here.sync(await here.accept(shopify_order(1)))
+        assert state["state"] == "attention"
+        assert str(first.id) in state["reason"]
+        assert str(twin.id) in state["reason"]

@@ -1,0 +1,85 @@
+"""`bridge check`'s findings, each way they can turn out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from bridge.check import findings
+from bridge.facturation.sandbox import Fault, FaultKind
+from bridge.wiring import open_services
+from tests.journeys.here import served, settings_for
+
+
+async def found(redis_url: str, fault: Fault | None = None, **changed: Any) -> Mapping[str, tuple[str, str]]:
+    """Name → state and text."""
+    async with served() as (url, sandbox):
+        if fault:
+            sandbox.faults.add(fault)
+        settings = settings_for(Path("unused"), url, **changed)
+        async with open_services(settings, redis_url) as services:
+            return {f.name: (f.state, f.text) async for f in findings(settings, services)}
+
+
+async def test_all_is_well(redis: Any, redis_url: str) -> None:
+    said = await found(redis_url)
+    assert {"configuration", "redis", "durability", "facturation"} <= said.keys()
+    assert {"shop boutique", "shop atelier", "shop abonnements"} <= said.keys()
+    assert {state for state, _ in said.values()} == {"ok"}
+    assert "Bac à sable" in said["facturation"][1]
+
+
+async def test_a_redis_that_is_away(redis: Any) -> None:
+    said = await found("unix:///nowhere/valkey.sock")
+    assert said["redis"][0] == "fail"
+    assert "redis_url" in said["redis"][1]
+    assert said["shop boutique"][0] == "ok"
+
+
+async def test_a_redis_that_is_not_durable(redis: Any, redis_url: str) -> None:
+    await redis.config_set("appendfsync", "everysec")
+    try:
+        state, text = (await found(redis_url))["durability"]
+    finally:
+        await redis.config_set("appendfsync", "always")
+    assert state in ("warn", "fail")
+    assert "appendfsync always" in text
+
+
+@pytest.mark.parametrize(
+    ("changed", "hint"),
+    [
+        ({"api_key": SecretStr("wrong-key-12345")}, "api_key"),
+        ({"firm_id": 2}, "firm_id"),
+        ({"base_url": "http://127.0.0.1:9"}, "127.0.0.1:9"),
+    ],
+)
+async def test_a_facturation_that_cannot_work(
+    redis: Any, redis_url: str, changed: dict[str, Any], hint: str
+) -> None:
+    state, text = (await found(redis_url, facturation=changed))["facturation"]
+    assert state == "fail"
+    assert hint in text
+    assert "wrong-key" not in text
+
+
+@pytest.mark.parametrize("status", [403, 429, 500, 503])
+async def test_a_facturation_in_trouble(redis: Any, redis_url: str, status: int) -> None:
+    kind = FaultKind.TOO_MANY_REQUESTS if status == 429 else FaultKind.STATUS
+    said = await found(redis_url, Fault(kind=kind, status=status, path="account"))
+    assert said["facturation"][0] == "fail"
+
+
+async def test_weak_secrets_are_noticed(redis: Any, redis_url: str) -> None:
+    said = await found(
+        redis_url,
+        boutique={"secrets": (SecretStr("short"),)},
+        abonnements={"secrets": (SecretStr("sk_live_not_a_signing_secret"),)},
+    )
+    assert (said["shop boutique"][0], said["shop abonnements"][0]) == ("warn", "warn")
+    assert "whsec_" in said["shop abonnements"][1]
+    assert not any(secret in text for _, text in said.values() for secret in ('short"', "sk_live_not"))

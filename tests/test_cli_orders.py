@@ -1,0 +1,282 @@
+"""The operators' commands, each as the process that people start."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from tests.desk_world import World, key_of, open_world, running_sandbox, shopify_order
+
+BRIDGE = (sys.executable, "-m", "bridge.cli")
+EMAIL = "camille.martin@example.com"
+WRONG: dict[str, Any] = {"total_price": "99.99"}
+KEY = key_of()
+
+
+def configure(folder: Path, api_url: str = "http://127.0.0.1:1", redis_url: str = "") -> None:
+    """A bridge.toml as a user would write it."""
+    where = f'redis_url = "{redis_url}"\n' if redis_url else ""
+    (folder / "bridge.toml").write_text(
+        f"""{where}port = 0
+[facturation]
+firm_id = 1
+api_id = "4242"
+api_key = "sandbox-key"
+contact = "t@example.com"
+base_url = "{api_url}"
+[shops.boutique]
+platform = "shopify"
+secrets = ["secret"]
+[shops.atelier]
+platform = "woocommerce"
+secrets = ["secret"]
+""",
+        encoding="utf-8",
+    )
+
+
+def bridge(folder: Path, *words: str, columns: int = 80) -> subprocess.CompletedProcess[str]:
+    """Runs `bridge …` to its end, with its output piped."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
+    return subprocess.run(
+        [*BRIDGE, *words],
+        cwd=folder,
+        env=environ | {"COLUMNS": str(columns), "PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+class Desk:
+    """A world, and the commands in a folder that is configured for it."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self.world, self.folder = world, folder
+
+    async def __call__(self, *words: str, status: int = 0, columns: int = 80) -> str:
+        """What `bridge …` prints; its errors when a failure is expected."""
+        done = await asyncio.to_thread(bridge, self.folder, *words, columns=columns)
+        assert done.returncode == status, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stderr if status else done.stdout
+
+    async def json(self, *words: str) -> Any:
+        """What `bridge … --json` prints."""
+        return json.loads(await self(*words, "--json"))
+
+
+@pytest.fixture
+async def desk(redis: Redis, redis_url: str, tmp_path: Path) -> AsyncIterator[Desk]:
+    async with open_world(redis, redis_url, tmp_path) as world:
+        configure(tmp_path, redis_url=redis_url)
+        yield Desk(world, tmp_path)
+
+
+async def test_a_list_fits_80_columns_and_cuts_no_key(desk: Desk) -> None:
+    await desk.world.order()
+    await desk.world.order(1043, **WRONG)
+    shown = await desk("orders", "list", columns=20)
+    assert KEY in shown
+    assert "64.70 EUR" in shown
+    table = shown.split("\n\n")[0].splitlines()
+    assert all(len(line.rstrip()) <= 85 for line in table), table
+    # What waits for a person says why.
+    assert "99.99; compare them in Shopify" in shown
+    assert (await desk("orders", "list", "--shop", "atelier")).strip() == "no orders"
+
+
+async def test_lists_for_scripts_go_on_where_they_ended(desk: Desk) -> None:
+    keys = [await desk.world.receive(shopify_order(n)) for n in range(5)]
+    first = await desk.json("orders", "list", "--limit", "3")
+    second = await desk.json("orders", "list", "--limit", "3", "--cursor", first["cursor"])
+    assert [row["key"] for row in (*first["orders"], *second["orders"])] == keys[::-1]
+    assert second["cursor"] == ""
+    found = await desk.json("orders", "list", "--find", "#4", "--state", "in_hand")
+    assert [row["key"] for row in found["orders"]] == [keys[4]]
+
+
+async def test_a_story_by_number(desk: Desk) -> None:
+    await desk.world.order()
+    shown = await desk("orders", "show", "1042")
+    for told in (
+        KEY,
+        "invoice F",
+        "/firms/1/invoices/",
+        "TVA française",
+        "POST /invoices.json",
+        "orders/paid",
+    ):
+        assert told in shown
+    assert (await desk.json("orders", "show", KEY))["order"]["state"] == "done"
+
+
+async def test_an_unknown_order_ends_in_one_helpful_line(desk: Desk) -> None:
+    for words in (("show", "77"), ("retry", "77"), ("ignore", "77", "--reason", "x"), ("accept", "77")):
+        said = await desk("orders", *words, status=1)
+        assert said == "failed: there is no order 77: bridge orders list shows those there are\n"
+
+
+async def test_two_orders_of_one_number_are_told_apart(desk: Desk) -> None:
+    for number in (1, 2):
+        await desk.world.order(number, name="#7")
+    said = await desk("orders", "retry", "#7", status=1)
+    assert key_of(1) in said
+    assert key_of(2) in said
+
+
+async def test_deciding(desk: Desk) -> None:
+    key = await desk.world.order(**WRONG)
+    assert "will be looked at again now" in await desk("orders", "retry", "1042", "--who", "marie")
+    assert "is in hand already" in await desk("orders", "retry", key)
+    assert "is ignored" in await desk("orders", "ignore", key, "--reason", "by hand")
+    assert "was ignored already" in await desk("orders", "ignore", key, "--reason", "by hand")
+    assert "asks for attention" in await desk("orders", "hold", key, "--reason", "call first")
+    actions = (await desk.json("orders", "show", key))["actions"]
+    assert [action["what"] for action in actions] == ["retry", "ignore", "send_to_person"]
+    assert actions[0]["who"] == "marie"
+    assert actions[1]["who"]
+    assert "no document with another total" in await desk("orders", "accept", key, status=1)
+    assert "has no refund 1" in await desk("orders", "credit", key, "1", status=1)
+
+
+async def test_one_failure_does_not_keep_the_others(desk: Desk) -> None:
+    key = await desk.world.order(**WRONG)
+    await desk("orders", "retry", "77", key, status=1)
+    assert (await desk.json("orders", "show", key))["order"]["state"] == "in_hand"
+
+
+async def test_events(desk: Desk) -> None:
+    await desk.world.order()
+    row = (await desk.json("events", "list"))["events"][0]
+    assert (row["topic"], row["order_key"]) == ("orders/paid", KEY)
+    shown = await desk("events", "list", columns=20)
+    assert row["id"] in shown
+    assert KEY in shown
+    raw = await desk("events", "show", row["id"])
+    assert json.loads(raw)["name"] == "#1042"
+    assert "1 orders will be looked at again" in await desk("events", "replay", row["id"])
+    assert "unknown or expired" in await desk("events", "replay", "boutique:x", status=1)
+    assert "there is no event boutique:x" in await desk("events", "show", "boutique:x", status=1)
+
+
+async def test_replaying_what_failed(desk: Desk) -> None:
+    keys = [await desk.world.order(n, **WRONG) for n in (1, 2)]
+    result = await desk.json("replay", "--failed", "--since", "2h", "--shop", "boutique")
+    assert sorted(result["resumed"]) == sorted(keys)
+    assert (await desk("replay", "--failed", "--since", "2h")).startswith("0 orders")
+    assert "--since" in await desk("replay", status=2)
+    assert "is no span" in await desk("replay", "--since", "yesterday", status=2)
+
+
+async def test_figures(desk: Desk) -> None:
+    await desk.world.order()
+    shown = await desk("stats")
+    assert "1 done" in shown
+    assert "1 events, 1 invoices" in shown
+    assert (await desk.json("stats"))["shops"]["boutique"]["invoices_week"] == 1
+
+
+async def test_tail_follows(desk: Desk) -> None:
+    await desk.world.order()
+    tail = await asyncio.create_subprocess_exec(
+        *(*BRIDGE, "tail", "--json"),
+        cwd=desk.folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert tail.stdout is not None
+    try:
+        async with asyncio.timeout(30):
+            past = [json.loads(await tail.stdout.readline())["what"] for _ in range(2)]
+            await desk.world.desk.retry(KEY, "marie")
+            fresh = json.loads(await tail.stdout.readline())
+    finally:
+        tail.send_signal(signal.SIGINT)
+        status = await tail.wait()
+    assert (past, fresh["what"], fresh["order_key"], status) == (["event", "done"], "retry", KEY, 130)
+
+
+async def test_forgetting_a_buyer(desk: Desk) -> None:
+    await desk.world.order(1)
+    await desk.world.order(2, **WRONG)
+    assert "Aborted" in await desk("privacy", "erase", EMAIL, status=1)  # nobody said yes
+    said = await desk("privacy", "erase", EMAIL, "--yes", status=1)
+    assert f"refused: {key_of(2)}: it is not finished (attention)" in said
+    await desk("orders", "ignore", key_of(2), "--reason", "by hand")
+    assert "1 payloads of 1 orders are gone" in await desk("privacy", "erase", EMAIL, "--yes")
+
+
+@pytest.mark.parametrize(
+    "words", [("orders", "list"), ("stats",), ("replay", "--failed"), ("tail",), ("events", "list")]
+)
+def test_without_redis_one_line_says_so(tmp_path: Path, words: tuple[str, ...]) -> None:
+    configure(tmp_path, redis_url="redis://127.0.0.1:1/0")
+    done = bridge(tmp_path, *words)
+    assert done.returncode == 1
+    assert re.fullmatch(r"failed: .*ConnectionError.*\n", done.stderr), done.stderr
+
+
+def test_a_wrong_state_is_bad_usage(tmp_path: Path) -> None:
+    configure(tmp_path, redis_url="redis://127.0.0.1:1/0")
+    done = bridge(tmp_path, "orders", "list", "--state", "lost")
+    assert done.returncode == 2
+    assert "in_hand, waiting, attention" in done.stderr
+
+
+# ------------------------------------------------------------------------------------- the private Valkey
+
+
+@contextmanager
+def running_bridge(folder: Path) -> Iterator[str]:
+    """`bridge up`, until the end of the block; its URL."""
+    process = subprocess.Popen(
+        [*BRIDGE, "up"], cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    try:
+        assert process.stderr is not None
+        lines = iter(process.stderr.readline, "")
+        url = next(line.split()[-1] for line in lines if "bridge listens" in line)
+        yield url
+    finally:
+        process.terminate()
+        assert process.stderr is not None
+        process.stderr.read()
+        process.wait(30)
+
+
+async def test_commands_look_at_the_valkey_of_a_running_bridge(tmp_path: Path) -> None:
+    async with running_sandbox() as (api_url, _):
+        configure(tmp_path, api_url)
+        with running_bridge(tmp_path):
+            for _ in range(2):
+                done = await asyncio.to_thread(bridge, tmp_path, "stats")
+                assert (done.returncode, done.stderr) == (0, "")
+            # But nobody serves from it twice.
+            second = await asyncio.to_thread(bridge, tmp_path, "up")
+            assert (second.returncode, "another bridge uses" in second.stderr) == (2, True)
+            done = await asyncio.to_thread(bridge, tmp_path, "orders", "list")
+            assert (done.returncode, done.stdout) == (0, "no orders\n")
+
+
+def test_commands_look_at_the_data_of_a_bridge_that_is_down(tmp_path: Path) -> None:
+    configure(tmp_path)
+    began = time.monotonic()
+    done = bridge(tmp_path, "orders", "list")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "no orders\n", "")
+    assert time.monotonic() - began < 30

@@ -1,0 +1,212 @@
+"""Health: verdicts as a pure function, and the four pages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from bridge.durability import Durability, look_at_durability
+from bridge.facturation.quota import QuotaState
+from bridge.health import Check, Status, assess, overall
+from bridge.store import Vitals
+from tests.journeys.here import Here, bridge_here
+from tests.journeys.orders import shopify_order
+
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+GOOD = Vitals(
+    now=NOW,
+    waiting=0,
+    oldest=None,
+    overdue=0,
+    attention=0,
+    last_beat=NOW - timedelta(seconds=1),
+    workers=2,
+    born=NOW - timedelta(days=30),
+)
+DURABLE = Durability(appendonly=True, fsync="always", eviction="noeviction")
+QUOTA = QuotaState(
+    limit_five=600,
+    limit_day=10_000,
+    left_five=500,
+    left_day=9_000,
+    foreign_five=0,
+    foreign_day=0,
+    paused_until=None,
+    refused=0,
+    throttled=0,
+    last_success=NOW - timedelta(minutes=1),
+    last_failure=None,
+    last_failure_reason="",
+)
+CHECKS = {"redis", "durability", "workers", "backlog", "attention", "facturation", "quota"}
+
+
+def quota(**changed: Any) -> QuotaState:
+    state: Any = {**QUOTA, **changed}
+    return QuotaState(**state)
+
+
+def vitals(**changed: Any) -> Vitals:
+    return replace(GOOD, **changed)
+
+
+def test_all_is_well() -> None:
+    checks = assess(GOOD, DURABLE, QUOTA)
+    assert checks.keys() >= CHECKS
+    assert {check.status for check in checks.values()} == {Status.PASS}
+    assert not any(check.reason for check in checks.values())
+    assert overall(checks) is Status.PASS
+
+
+LATE = {"waiting": 3, "oldest": NOW - timedelta(minutes=6)}
+VERY_LATE = {"waiting": 3, "oldest": NOW - 7 * HOUR}
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "status"),
+    [
+        ({"last_beat": None, "workers": 0}, "workers", "fail"),
+        ({"last_beat": NOW - timedelta(seconds=16)}, "workers", "fail"),
+        ({"last_beat": NOW - timedelta(seconds=15)}, "workers", "pass"),
+        ({"waiting": 3, "oldest": NOW - timedelta(minutes=4)}, "backlog", "pass"),
+        (LATE, "backlog", "warn"),
+        (VERY_LATE, "backlog", "warn"),  # all of them wait for a time of their own
+        (VERY_LATE | {"overdue": 1}, "backlog", "fail"),
+        ({"attention": 1}, "attention", "warn"),
+    ],
+)
+def test_what_the_vitals_say(changed: dict[str, Any], name: str, status: str) -> None:
+    assert_verdict(assess(vitals(**changed), DURABLE, QUOTA), name, status)
+
+
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [
+        ({"fsync": "everysec"}, "warn"),
+        ({"appendonly": False}, "warn"),
+        ({"eviction": "allkeys-lru"}, "warn"),
+        ({"appendonly": None, "fsync": None, "eviction": None}, "warn"),
+        ({}, "pass"),
+    ],
+)
+def test_what_durability_says(changed: dict[str, Any], status: str) -> None:
+    assert_verdict(assess(GOOD, replace(DURABLE, **changed), QUOTA), "durability", status)
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "status"),
+    [
+        ({"last_failure": NOW, "last_failure_reason": "refused"}, "facturation", "fail"),
+        ({"last_failure": NOW - HOUR, "last_failure_reason": "refused"}, "facturation", "pass"),
+        ({"last_failure": NOW, "last_success": None, "last_failure_reason": "no"}, "facturation", "fail"),
+        ({"last_success": None}, "facturation", "pass"),
+        ({"paused_until": NOW + HOUR}, "quota", "warn"),
+        ({"paused_until": NOW - HOUR}, "quota", "pass"),
+        ({"left_day": 500}, "quota", "warn"),
+        ({"left_day": 501}, "quota", "pass"),
+    ],
+)
+def test_what_the_quota_says(changed: dict[str, Any], name: str, status: str) -> None:
+    assert_verdict(assess(GOOD, DURABLE, quota(**changed)), name, status)
+
+
+def assert_verdict(checks: dict[str, Check], name: str, status: str) -> None:
+    """This check says so, with a reason unless it passes; no other one minds."""
+    assert checks[name].status == status
+    assert bool(checks[name].reason) is (status != "pass")
+    assert {other: c.status for other, c in checks.items() if other != name and c.status != "pass"} == {}
+    assert overall(checks) == status
+
+
+# --- the pages
+
+
+@pytest.fixture
+async def here(redis: Any, redis_url: str) -> AsyncIterator[Here]:
+    async with bridge_here(redis_url) as here:
+        yield here
+
+
+async def test_it_lives_and_is_ready(here: Here) -> None:
+    for page in ("/livez", "/readyz"):
+        answer = await here.shops.get(page)
+        assert (answer.status_code, answer.json()) == (200, {"status": "pass"})
+
+
+async def test_health_without_and_with_a_worker(here: Here) -> None:
+    alone = await here.shops.get("/health")
+    assert (alone.status_code, alone.json()["status"]) == (503, "fail")
+    assert alone.json()["checks"]["workers"]["reason"]
+    await here.services.store.sweep("w1")
+    answer = await here.shops.get("/health")
+    body = answer.json()
+    assert (answer.status_code, body["status"]) == (200, "pass")
+    assert body["checks"].keys() >= CHECKS
+    for check in body["checks"].values():
+        assert check.keys() >= {"status", "observed", "since"}
+        assert datetime.fromisoformat(check["since"]).tzinfo
+    assert body["checks"]["durability"]["observed"]["appendfsync"] == "always"
+
+
+async def test_a_warning_is_still_200(here: Here) -> None:
+    await here.services.store.sweep("w1")
+    await here.accept({"id": 1}, "disputes/create")
+    answer = await here.shops.get("/health")
+    assert (answer.status_code, answer.json()["status"]) == (200, "warn")
+    assert answer.json()["checks"]["attention"]["observed"] == 1
+
+
+async def test_since_stays_until_the_verdict_changes(here: Here) -> None:
+    async def since() -> str:
+        return str((await here.shops.get("/health")).json()["checks"]["workers"]["since"])
+
+    moments = iter(NOW + n * HOUR for n in range(10))
+    here.services.health.now = lambda: next(moments)
+    first = await since()
+    assert await since() == first
+    await here.services.store.sweep("w1")
+    assert await since() > first
+
+
+async def test_a_redis_that_only_loses_a_second_is_reported(here: Here, redis: Any) -> None:
+    await redis.config_set("appendfsync", "everysec")
+    try:
+        durability = await look_at_durability(redis)
+        assert not durability.durable
+        body = (await here.shops.get("/health")).json()
+        assert "appendfsync always" in body["checks"]["durability"]["reason"]
+    finally:
+        await redis.config_set("appendfsync", "always")
+    assert (await look_at_durability(redis)).durable
+
+
+async def test_metrics_are_prometheus_text(here: Here) -> None:
+    key = await here.accept(shopify_order(1))
+    await here.accept({"id": 1}, "disputes/create")
+    await here.sync(key)
+    answer = await here.shops.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    found = {family.name: family for family in text_string_to_metric_families(answer.text)}
+    values = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in found.values()
+        for sample in family.samples
+    }
+    assert values["bridge_events_total", "accepted", "orders/paid", "shopify"] == 1
+    assert values["bridge_sync_total", "done"] == 1
+    assert values["bridge_ack_to_invoice_seconds_count",] == 1
+    assert values["bridge_api_calls_total", "/invoices.json", "201", "POST"] == 1
+    assert values["bridge_attention",] == 1
+    assert values["bridge_backlog",] == 0
+    assert "example.com" not in answer.text
+
+
+@pytest.mark.parametrize("page", ["/livez", "/readyz", "/health", "/metrics"])
+async def test_the_pages_are_only_read(here: Here, page: str) -> None:
+    assert (await here.shops.post(page)).status_code == 405
