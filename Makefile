@@ -39,6 +39,10 @@ audit: .venv/dev ## known vulnerabilities of the locked dependencies
 bench: .venv/dev ## speed, as ratios against baselines
 	$(BIN)/python -m bench
 
+chaos: .venv/dev ## N orders where everything fails, from SEED; then kill -9 at every place there is
+	$(BIN)/python -m tests.chaos.chaos $(N) $(SEED)
+	$(BIN)/python -m tests.chaos.walk
+
 lock: .venv/dev ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock

@@ -6,6 +6,7 @@ shown is each contestant's median, and the median of the ratios within a round.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import median
@@ -15,7 +16,7 @@ import psutil
 from bench.child import child
 from bench.ground import OTHER_CORE, SERVER_CORE, Ground, wait_for_web
 from bench.servers import BASELINES, free_port
-from bench.table import Goal, Table
+from bench.table import Cell, Goal, Table
 
 CONNECTIONS = (1, 16, 64)
 OURS = "bridge"
@@ -31,6 +32,10 @@ class Measured:
     p50: float
     p99: float
     cpu: float
+
+
+Found = dict[tuple[str, int], list[Measured]]
+"""By contestant and number of connections."""
 
 
 class Contest:
@@ -92,9 +97,7 @@ def run(
         contest = Contest(ground, stack)
         for name in contestants:
             contest.round(name, 16, 0.3)
-        found = {
-            (name, many): [] for many in connections for name in contestants
-        }  # type: dict[tuple[str, int], list[Measured]]
+        found: Found = {(name, many): [] for many in connections for name in contestants}
         for many in connections:
             for _ in range(rounds):
                 for name in contestants:
@@ -102,13 +105,13 @@ def run(
     return [_table(found)]
 
 
-def _table(found: dict[tuple[str, int], list[Measured]]) -> Table:
+def _table(found: Found) -> Table:
     def ratio(name: str, to: str, many: int) -> float:
         pairs = zip(found[name, many], found[to, many], strict=True)
         return median(ours.rate / theirs.rate for ours, theirs in pairs)
 
     compared = [to for to in ("B", "B raw", "C") if any(name == to for name, _ in found)]
-    rows = [
+    rows: list[Sequence[Cell]] = [
         (
             many,
             name,
@@ -128,5 +131,6 @@ def _table(found: dict[tuple[str, int], list[Measured]]) -> Table:
             Goal(f"times C, {busiest} connections", ratio(OURS, "C", busiest), 3, 4),
             Goal("p99, ms", median(one.p99 for one in found[OURS, busiest]), 120, 60, at_least=False),
         ]
-    headings = ("connections", "server", "req/s", "p50 ms", "p99 ms", "CPU µs", *(f"of {to}" for to in compared))
+    figures = ("req/s", "p50 ms", "p99 ms", "CPU µs")
+    headings = ("connections", "server", *figures, *(f"of {to}" for to in compared))
     return Table("ack: signed 8 KB order → durable → 200", headings, rows, goals)

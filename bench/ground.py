@@ -1,4 +1,4 @@
-"""What every part of the bench stands on: a private Valkey as in production, and the bridge's configuration."""
+"""What the parts of the bench stand on: a private Valkey as in production, and the configuration."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Ground:
 
 @contextmanager
 def ground() -> Iterator[Ground]:
-    """Until the end of the block. The files lie in /var/tmp: /tmp may be memory, where fsync costs nothing."""
+    """Until the end of the block. Its files lie in /var/tmp: /tmp may be memory, where fsync is free."""
     with tempfile.TemporaryDirectory(prefix="bench-", dir="/var/tmp") as name:
         folder = Path(name)
         (folder / "empty.toml").touch()

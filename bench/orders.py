@@ -1,4 +1,4 @@
-"""Paid Shopify orders of 8 KB as the shop sends them: money in both currencies, a graphql id on everything."""
+"""Paid Shopify orders of 8 KB as the shop sends them: money in two currencies, a graphql id everywhere."""
 
 from __future__ import annotations
 

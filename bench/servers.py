@@ -14,7 +14,7 @@ import os
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import hiredis
 import uvloop
@@ -31,6 +31,7 @@ from bridge.queue import deserialize, serialize
 from bridge.server import listen, serve
 from bridge.wiring import connect
 
+_pack = cast("Callable[[tuple[bytes, ...]], bytes]", hiredis.pack_command)  # its stub: tuples of one
 ANSWER = b'{"status":"accepted"}'
 
 
@@ -85,7 +86,7 @@ class _Pipe(asyncio.Protocol):
             self._waiting.pop(0).set_result(answer)
 
     def run(self, *command: bytes) -> asyncio.Future[Any]:
-        self._transport.write(hiredis.pack_command(command))
+        self._transport.write(_pack(command))
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append(answer)
         return answer

@@ -361,7 +361,14 @@ class Actor:
     async def _mend(self, step: Mend) -> dict[str, Made]:
         lines, nature = step.lines_of.lines, step.lines_of.nature
         fields = {"items": [line_fields(line, n, nature) for n, line in enumerate(lines, start=1)]}
-        record = await self._api.update_invoice(step.made.id, fields)
+        try:
+            record = await self._api.update_invoice(step.made.id, fields)
+        except ApiRefused:
+            # The ledger may be behind: someone else has mended the draft, and made it final, since.
+            made = await self._read_back(step.made)
+            if made.draft:
+                raise
+            return await self._write([step.key], made)
         return await self._write([step.key], replace(_made(record, step.lines_of.why), mended=True))
 
     async def _record_payment(self, step: RecordPayment, run: Run) -> dict[str, Made]:

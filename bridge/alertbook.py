@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from redis.exceptions import RedisError
 
-from bridge.alerts import ALERTS, Alert, Asking, Pulse, Situation, Stuck
+from bridge.alerts import Alert, Asking, Pulse, Situation, Stuck
 from bridge.durability import look_at_durability
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
+from bridge.runbook import ALERTS
 from bridge.store import PREFIX, Store, load_script, moment
 
 PATIENCE: Final = timedelta(hours=6)
@@ -147,7 +148,7 @@ class AlertBook:
 async def current(store: Store) -> tuple[Alert, ...]:
     """The alerts that stand, worst and oldest first. Raises StoreUnavailable."""
     try:
-        held = await store.redis.hgetall(f"{PREFIX}alerts")
+        held = await cast("Awaitable[dict[bytes, bytes]]", store.redis.hgetall(f"{PREFIX}alerts"))
     except (RedisError, OSError) as exc:
         raise StoreUnavailable(f"alerts: {type(exc).__name__}: {exc}") from exc
     found = []

@@ -1,8 +1,8 @@
 """What somebody must be told, judged from what is seen. Pure.
 
 An alert is one cause, not one order: `key` tells causes apart, `herald.py` says each once when it is raised
-and once when it is resolved. `ALERTS` says of each what it means, how to check it and how to mend it. No text
-here holds anything personal: reasons come without names and numbers (`causes.py`), orders by their keys.
+and once when it is resolved. `runbook.ALERTS` says of each what it means. No text here
+holds anything personal: reasons come without names and numbers (`causes.py`), orders by their keys.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Any, Final
 
 from bridge.causes import cause_of, digest_of
@@ -19,130 +18,17 @@ from bridge.durability import Durability
 from bridge.facturation.quota import SHARES, Lane, QuotaState
 from bridge.health import ledger_problem
 from bridge.rhythm import silence_of
+from bridge.runbook import ALERTS, REFUSED, Meaning
 from bridge.store import Vitals
 
 SAMPLE: Final = 5
 """So many orders are named in an alert."""
-REFUSED: Final = 10
-"""So many wrong signatures in a row are no accident."""
 NO_WORKER: Final = timedelta(minutes=1)
 """Longer than any restart of a worker."""
 LONG_PAUSE: Final = timedelta(minutes=5)
 LONG_WAIT: Final = timedelta(hours=1)
 """Longer than four retries of an order that goes on failing."""
 SOON: Final = timedelta(days=7)
-
-
-class Severity(StrEnum):
-    """`critical`: invoices, or events, are missing now. `warning`: they will, or might."""
-
-    CRITICAL = "critical"
-    WARNING = "warning"
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """An entry of the runbook."""
-
-    severity: Severity
-    meaning: str
-    check: str
-    cure: str
-
-
-ALERTS: Final[Mapping[str, Meaning]] = {
-    "attention": Meaning(
-        Severity.WARNING,
-        "Orders ask for a person, all for the same reason. They are not invoiced, or not to the end.",
-        "`bridge orders list --state attention`, or the console's list; `bridge orders show KEY` says why.",
-        "Do what the reason says, then retry the orders; or ignore those that you settled by hand.",
-    ),
-    "privacy": Meaning(
-        Severity.WARNING,
-        "Shopify passes on a request about personal data. The law gives the shop 30 days from its receipt.",
-        "`bridge orders show KEY` shows the request, with the buyer or shop it is about.",
-        "For customers/data_request, send the shop's owner what is kept of the buyer. For customers/redact and "
-        "shop/redact, run `bridge privacy erase`; issued invoices stay, the law wants them kept for 10 years. "
-        "Then ignore the request, which ends the alert.",
-    ),
-    "privacy_due": Meaning(
-        Severity.CRITICAL,
-        "A request about personal data is still open a week before its 30 days end, or after.",
-        "`bridge orders show KEY`.",
-        "As for `privacy`, now.",
-    ),
-    "silence": Meaning(
-        Severity.CRITICAL,
-        "A shop has sent nothing for longer than its own weekly rhythm explains. Orders are probably missing.",
-        "Look at the shop's list of webhooks: Shopify deletes one that fails for long, WooCommerce disables it, "
-        "Stripe too. Is there a new order that the bridge does not have?",
-        "Register or enable the webhooks again, and send again from the shop what was missed. If the shop is "
-        "closed, nothing is to be done: the next event ends the alert. `alerts.silence = false` turns it off.",
-    ),
-    "signatures": Meaning(
-        Severity.CRITICAL,
-        f"{REFUSED} or more deliveries to a shop in a row had no valid signature, and none that had came "
-        "since. They were answered 401 and not kept; the shop sends them again for some hours only.",
-        "Compare the secret in the shop's webhook settings with `shops.<name>.secrets`. A proxy that changes "
-        "the body breaks signatures too. Strangers who try the address raise this as well; harmless then.",
-        "Add the new secret beside the old one and restart the web processes. The next good event ends it.",
-    ),
-    "quota": Meaning(
-        Severity.WARNING,
-        "Facturation.pro takes no more requests for a while: the day's quota is used up, or it asked for a "
-        "long pause. Orders are kept and wait; they go on by themselves.",
-        "`bridge stats`, or /health: quota left and paused_until. `foreign` is use by other programs.",
-        "Wait. When it comes back often, ask Facturation.pro for more and set requests_per_day; stop other "
-        "programs that use the same firm's quota.",
-    ),
-    "credentials": Meaning(
-        Severity.CRITICAL,
-        "Facturation.pro refuses the API key, or its rights on the firm. Every order waits; none is spoilt.",
-        "`bridge check` asks for the account.",
-        "Correct facturation.api_id, facturation.api_key or facturation.firm_id and restart; or give the key "
-        "its rights back. The orders go on within a minute.",
-    ),
-    "no_worker": Meaning(
-        Severity.CRITICAL,
-        "No worker has given a sign of life for a minute. Events are kept, nothing is invoiced.",
-        "Is the worker's process there? What does its log say last?",
-        "Start `bridge worker`. Nothing is lost: it begins with the oldest order.",
-    ),
-    "backlog": Meaning(
-        Severity.CRITICAL,
-        "An order has been due for over an hour without getting through.",
-        "`bridge orders list --state waiting` says what for; /health says when the queue will be through.",
-        "After a rush: wait, or start more workers while quota is left. Otherwise mend what the reason says.",
-    ),
-    "durability": Meaning(
-        Severity.CRITICAL,
-        "Redis does not flush each write to disk, or may throw keys away. An event that was acknowledged can "
-        "be lost when it crashes.",
-        "`bridge check`.",
-        "Set what the alert names in redis.conf (deploy/redis.conf has all of it) and restart Redis.",
-    ),
-    "ledger": Meaning(
-        Severity.WARNING,
-        "The list of what exists in Facturation.pro is younger than the documents of this shop there: Redis "
-        "is new, or lost its data.",
-        "Is this a new installation for a shop that was bridged before? Else: what happened to Redis' volume?",
-        "Nothing is to be done for the invoices: older orders are looked up first. Events that only the old "
-        "Redis had must be sent again by the shops. The alert ends after a week.",
-    ),
-    "redis": Meaning(
-        Severity.CRITICAL,
-        "A process has not reached Redis for a minute. Shops are answered 503 and send again; nothing is "
-        "invoiced. Without Redis the processes cannot agree: each tells on its own.",
-        "`bridge check`; is Redis running, is its disk full?",
-        "Start Redis, or correct redis_url. Everything goes on by itself.",
-    ),
-    "test": Meaning(
-        Severity.WARNING,
-        "Somebody ran `bridge alerts test`.",
-        "That it came is the check.",
-        "Nothing is to be done.",
-    ),
-}
 
 PRIVACY_TERMS: Final[Mapping[str, timedelta]] = {
     # https://shopify.dev/docs/apps/build/compliance/privacy-law-compliance
@@ -267,10 +153,11 @@ def _privacy(seen: Situation) -> Iterator[Alert]:
             requests[order.key.split(":")[1], topic].append(order)
     for (shop, topic), orders in requests.items():
         due = min(order.created for order in orders) + PRIVACY_TERMS[topic]
-        name = "privacy_due" if due - seen.now <= SOON else "privacy"
         many = f"{len(orders)} requests" if len(orders) > 1 else "1 request"
         text = f"shop {shop}: {many} {topic} to be answered by {due:%Y-%m-%d}"
-        yield _alert_of(name, f"{shop}:{topic}", orders, text, shop)
+        # Near its end it is said again, and the first alert stands: nothing is over.
+        for name in ("privacy", "privacy_due") if due - seen.now <= SOON else ("privacy",):
+            yield _alert_of(name, f"{shop}:{topic}", orders, text, shop)
 
 
 def _alert_of(name: str, cause: str, orders: list[Asking], text: str, shop: str = "") -> Alert:
@@ -296,12 +183,12 @@ def _silence(seen: Situation) -> Iterator[Alert]:
             continue
         silence = silence_of(pulse.hours, pulse.last_event, seen.now)
         if silence and silence.strange:
-            text = f"shop {pulse.shop} has sent nothing since {_text(pulse.last_event)}, against its weekly rhythm"
+            since = _text(pulse.last_event)
             yield Alert(
                 name="silence",
                 key=f"silence:{pulse.shop}",
                 since=pulse.last_event,
-                text=text,
+                text=f"shop {pulse.shop} has sent nothing since {since}, against its weekly rhythm",
                 shop=pulse.shop,
             )
 
@@ -359,12 +246,13 @@ def _backlog(seen: Situation) -> Iterator[Alert]:
     if stuck and seen.now - stuck.since > LONG_WAIT:
         cause = cause_of(stuck.reason, (stuck.key,))
         why = f": {cause}" if cause else ""
+        since, waiting = _text(stuck.since), seen.vitals.waiting
         yield Alert(
             name="backlog",
             key="backlog",
             since=stuck.since,
-            text=f"the oldest due order waits since {_text(stuck.since)}, of {seen.vitals.waiting} waiting{why}",
-            count=seen.vitals.waiting,
+            text=f"the oldest due order waits since {since}, of {waiting} waiting{why}",
+            count=waiting,
             orders=(stuck.key,),
         )
 

@@ -48,7 +48,10 @@ class Undelivered(Exception):
 class Channel(Protocol):
     """One way out."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """As errands call it."""
+        ...
 
     async def send(self, message: Message) -> None:
         """Returns when it was taken over. Raises Undelivered."""

@@ -261,6 +261,25 @@ async def check(
     return FAILED if any(finding.state == "fail" for finding in found) else 0
 
 
+@command("restored")
+async def restored() -> int:
+    """Say that an old copy of Redis' data was put back: older orders are looked up before creation."""
+    from bridge.telemetry import configure_logging
+    from bridge.wiring import open_services
+
+    configure_logging("error", sys.stderr)
+    settings = _settings()
+    async with _redis_url(settings) as url, open_services(settings, url) as services:
+        workers = (await services.store.vitals()).workers
+        before, now = await services.store.distrust()
+    out.print(f"What was begun before {now:%Y-%m-%d %H:%M:%S} UTC may have been forgotten: from now on it")
+    out.print("is looked up in Facturation.pro before anything is created.")
+    out.print(f"So far that went for what was begun before {before:%Y-%m-%d %H:%M:%S} UTC.")
+    if workers:
+        err.print(f"Workers heard of in the last 15 s: {workers}. Look for documents that they made twice.")
+    return 0
+
+
 @command("calibrate")
 async def calibrate(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,

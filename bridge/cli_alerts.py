@@ -6,7 +6,7 @@ import json
 import sys
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,13 +32,18 @@ def alerts(
 
 async def _list(*, as_json: bool) -> int:
     from bridge.alertbook import current
+    from bridge.store import Store
     from bridge.telemetry import configure_logging
-    from bridge.wiring import open_services
+    from bridge.wiring import connect
 
     configure_logging("error", sys.stderr)
     settings = settings_here()
-    async with redis_url_of(settings) as url, open_services(settings, url) as services:
-        standing = await current(services.store)
+    async with redis_url_of(settings) as url:
+        redis = connect(url)
+        try:
+            standing = await current(Store(redis, retention=timedelta(days=settings.retention_days)))
+        finally:
+            await redis.aclose(close_connection_pool=True)
     if as_json:
         out.print_json(json.dumps([alert.as_dict() for alert in standing]))
     else:

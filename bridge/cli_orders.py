@@ -292,7 +292,7 @@ def _span(written: str) -> timedelta:
 async def _replay(who: str, as_json: bool, **which: Any) -> int:
     columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with _desk() as desk:
-        with Progress(*columns, console=err, transient=True) as bar:
+        with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
             task = bar.add_task("replay", total=None)
 
             def progress(done: int, of: int) -> None:
@@ -332,15 +332,18 @@ async def tail(
     as_json: Json = False,
 ) -> int:
     """What happens, as it happens, until Ctrl-C."""
-    async with _desk() as desk:
+    from bridge.server import stop_on_signals
+
+    async with stop_on_signals() as stop, _desk() as desk:
         seen = await desk.feed(limit=max(1, lines))
         after = seen[-1].id if seen else "0-0"
         for entry in seen if lines else ():
             _show_happening(entry, as_json=as_json)
-        while True:
-            for entry in await desk.feed(after, wait_ms=1000):
+        while not stop.is_set():
+            for entry in await desk.feed(after, wait_ms=500):
                 after = entry.id
                 _show_happening(entry, as_json=as_json)
+    return 0
 
 
 def _show_happening(entry: Happening, *, as_json: bool) -> None:

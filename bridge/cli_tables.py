@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
@@ -38,7 +39,8 @@ def _table(*headings: str) -> Table:
 def _print(table: Table) -> None:
     """Whole, however narrow the terminal: what is piped on must not be cut."""
     unbounded = out.options.update(max_width=10_000)
-    out.print(table, width=Measurement.get(out, unbounded, table).maximum, soft_wrap=True)
+    wide = Console(highlight=False, width=Measurement.get(out, unbounded, table).maximum)
+    wide.print(table, soft_wrap=True)
 
 
 def _ago(moment: datetime | None, now: datetime) -> str:

@@ -4,8 +4,8 @@ Receiving and syncing pass one before and after each script of the store, around
 (the moment of the first byte included) and around the acknowledgement. Two variables of the environment, read
 once when the process starts, make something of that:
 
-- `BRIDGE_CRASH_AT=name[:n][@order key]`: SIGKILL to itself at the n-th passage (the first by default), counting
-  those of one order only where one is named;
+- `BRIDGE_CRASH_AT=name[:n][@order key]`: SIGKILL to itself at the n-th passage (the first by default),
+  counting those of one order only where one is named;
 - `BRIDGE_CRASH_LOG=file`: writes down each passage, so that a test learns which places there are.
 
 Without them a passage is one look at a None.

@@ -7,7 +7,8 @@ out together in one write as soon as the answers are in; Redis carries them out 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import hiredis
 from redis.asyncio import ConnectionPool
@@ -16,16 +17,16 @@ from redis.exceptions import ResponseError
 PATIENCE = 2.0
 """Seconds for one group, connecting included. Whoever waits for it or behind it fails when they are over."""
 
-import os
-LANES = int(os.environ.get("LANES","4"))
-"""Groups on their way at the same time: one is put together while Redis works at another."""
+LANES = 2
+"""Groups on their way at the same time: one is put together while Redis works at the other."""
 
-Argument = str | bytes | int | float
+Argument = str | int | float | bytes | memoryview
+_pack = cast("Callable[[tuple[Argument, ...]], bytes]", hiredis.pack_command)  # its stub: tuples of one
 _Asked = tuple[bytes, "asyncio.Future[Any]"]
 
 
 class GroupCommit:
-    """Runs commands over one connection of `pool`. They are carried out in the order in which they came."""
+    """Runs commands over connections of `pool`. Two that are asked for at the same time have no order."""
 
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
@@ -37,7 +38,7 @@ class GroupCommit:
         """The answer, undecoded. Raises RedisError or OSError within PATIENCE when there is none: the command
         may have been carried out all the same."""
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.append((hiredis.pack_command(command), answer))
+        self._waiting.append((_pack(command), answer))
         # Where others wait already, somebody will come for all of them.
         if self._free and len(self._waiting) == 1:
             self._free -= 1

@@ -6,7 +6,6 @@ by them, and the document is generated from them, so that none of the three can 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -100,7 +99,7 @@ def _read_query(request: Request, model: type[Asked]) -> Asked:
     given = request.query_params.multi_items()
     if len({name for name, _ in given}) < len(given):
         raise Refused(400, "query: a parameter is given twice")
-    return _checked(model, dict(given), "query")
+    return _checked(lambda: model.model_validate(dict(given)), "query")
 
 
 async def _read_body(request: Request, model: type[Asked]) -> Asked:
@@ -112,16 +111,12 @@ async def _read_body(request: Request, model: type[Asked]) -> Asked:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kept and kind != "application/json":
         raise Refused(415, "the body must be application/json")
-    try:
-        told = json.loads(kept or b"{}")
-    except (ValueError, RecursionError) as exc:
-        raise Refused(400, "body: is not JSON") from exc
-    return _checked(model, told, "body")
+    return _checked(lambda: model.model_validate_json(kept or b"{}", strict=True), "body")
 
 
-def _checked(model: type[Asked], told: Any, where: str) -> Asked:
+def _checked(read: Callable[[], Asked], where: str) -> Asked:
     try:
-        return model.model_validate(told)
+        return read()
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
         path = ".".join([where, *(str(step) for step in first["loc"])])
@@ -141,13 +136,15 @@ def document(title: str, version: str, operations: Sequence[Operation]) -> dict[
     ]
     for each in operations:
         wanted.append(((each.name, "gives"), "serialization", TypeAdapter(each.gives)))
+        wanted.append(((each.name, "query"), "validation", TypeAdapter(each.query)))
         if each.body:
             wanted.append(((each.name, "body"), "validation", TypeAdapter(each.body)))
     schemas, shared = TypeAdapter.json_schemas(wanted, ref_template="#/components/schemas/{model}")
     by_name = {name: schema for (name, _mode), schema in schemas.items()}
+    models = shared.get("$defs", {})
     paths: dict[str, dict[str, Any]] = {}
     for each in operations:
-        paths.setdefault(each.path, {})[each.method.lower()] = _described(each, by_name)
+        paths.setdefault(each.path, {})[each.method.lower()] = _described(each, by_name, models)
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version},
@@ -155,12 +152,14 @@ def document(title: str, version: str, operations: Sequence[Operation]) -> dict[
         "paths": paths,
         "components": {
             "securitySchemes": {BEARER: {"type": "http", "scheme": "bearer"}},
-            "schemas": shared.get("$defs", {}),
+            "schemas": models,
         },
     }
 
 
-def _described(operation: Operation, schemas: Mapping[tuple[str, str], Any]) -> dict[str, Any]:
+def _described(
+    operation: Operation, schemas: Mapping[tuple[str, str], Any], models: Mapping[str, Any]
+) -> dict[str, Any]:
     failures = {
         str(status): _answer(meaning, schemas[("failure", "")])
         for status, meaning in operation.statuses().items()
@@ -168,7 +167,7 @@ def _described(operation: Operation, schemas: Mapping[tuple[str, str], Any]) -> 
     said: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "parameters": [*_path_parameters(operation), *_query_parameters(operation.query)],
+        "parameters": [*_path_parameters(operation), *_query_parameters(models[operation.query.__name__])],
         "responses": {
             "200": _answer(HTTPStatus(200).phrase, schemas[(operation.name, "gives")]),
             **failures,
@@ -176,7 +175,8 @@ def _described(operation: Operation, schemas: Mapping[tuple[str, str], Any]) -> 
     }
     if operation.body:
         content = {"application/json": {"schema": schemas[(operation.name, "body")]}}
-        said["requestBody"] = {"required": False, "content": content}
+        needed = any(each.is_required() for each in operation.body.model_fields.values())
+        said["requestBody"] = {"required": needed, "content": content}
     return said
 
 
@@ -191,8 +191,7 @@ def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
     return [{"name": operation.parameter, "in": "path", "required": True, "schema": schema}]
 
 
-def _query_parameters(model: type[Asked]) -> list[dict[str, Any]]:
-    told = model.model_json_schema()
+def _query_parameters(told: Mapping[str, Any]) -> list[dict[str, Any]]:
     required = told.get("required", ())
     return [
         {"name": name, "in": "query", "required": name in required, "schema": schema}

@@ -23,7 +23,7 @@ HISTORY: Final = timedelta(weeks=4)
 SHORTEST: Final = timedelta(minutes=30)
 """A shorter silence is never worth a call, however busy the shop."""
 LEAST: Final = 8.0
-"""So many arrivals must be missing at the least."""
+"""So many arrivals must be missing at the least: chance does that once in 3000 silences."""
 QUIET_HOURS: Final = 2 * 365 * 24
 """Hours between two false alarms of a shop, at the most often."""
 
@@ -72,6 +72,10 @@ def silence_of(counts: Mapping[int, int], last_event: datetime, now: datetime) -
     burst = _burst(by_slot, means)
     per_hour = sum(means.values()) / len(means) / burst
     missing = sum(means[_slot(hour)] * part for hour, part in _parts(last_event, now)) / burst
+    # A mean of few weeks is uncertain itself: the chance of nothing is (w / (w + 1)) ** (w * missing), not
+    # exp(-missing) (a Poisson count whose rate was learnt from w weeks).
+    weeks = (end - begin) / 168
+    missing *= weeks * log(1 + 1 / weeks)
     return Silence(missing, max(LEAST, log(max(1.0, per_hour * QUIET_HOURS))))
 
 

@@ -125,11 +125,11 @@ class AlertSettings(_Table):
     )
     smtp_url: SmtpUrl | None = Field(
         default=None,
-        description="The mail server: smtp://user:password@host:587 (STARTTLS), or smtps://… (TLS from the start).",
+        description="The mail server: smtp://user:password@host:587 (STARTTLS), or smtps://… (TLS at once).",
     )
     silence: bool = Field(
         default=True,
-        description="Tell when a shop falls silent against its own weekly rhythm; it takes two weeks to learn it.",
+        description="Tell when a shop falls silent against its own weekly rhythm, learnt in two weeks.",
     )
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
 from pydantic_settings import NoDecode
 
+from bridge.redis_pools import open_pool
 from bridge.sources import REGISTRY
 
 PLACEHOLDERS = frozenset({"…", "..."})
@@ -76,8 +77,10 @@ def _http_url(url: str) -> str:
 
 
 def _redis_url(url: SecretStr) -> SecretStr:
-    if urlsplit(url.get_secret_value()).scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("must begin with redis://, rediss:// (TLS) or unix://")
+    text = url.get_secret_value()
+    if urlsplit(text).scheme not in ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"):
+        raise ValueError("must begin with redis://, rediss:// (TLS), redis+sentinel:// or unix://")
+    open_pool(text)  # it connects only when it is used; what is wrong with the URL is said at once
     return url
 
 
@@ -107,7 +110,7 @@ def _smtp_url(url: SecretStr) -> SecretStr:
     except ValueError as exc:
         raise ValueError("its port is not a number; write ports like smtp://user:password@host:587") from exc
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        raise ValueError("is not an address like smtp://user:password@host:587, or smtps://… with TLS from the start")
+        raise ValueError("is not an address like smtp://user:password@host:587, or smtps://… for TLS at once")
     return url
 
 

@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any, Final, Literal
 
 import zstandard
+from pydantic_core import to_json
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 from redis.exceptions import NoScriptError, RedisError
@@ -130,7 +131,7 @@ class Store:
         self._scripts = {
             name: load_script(redis, name)
             for name in (
-                *("open", "record", "take", "extend", "release", "fetched", "sweep", "vitals"),
+                *("open", "distrust", "record", "take", "extend", "release", "fetched", "sweep", "vitals"),
                 *("ledger", "begin", "rearm", "clear", "done", "judge"),
                 *("archived", "keep_archived", "keep_rounding"),
             )
@@ -158,6 +159,12 @@ class Store:
         await self._run("open", int(durability.durable))
         return durability
 
+    async def distrust(self) -> tuple[datetime, datetime]:
+        """Redis holds an old copy of its data: from now on every attempt before this moment counts as perhaps
+        forgotten, and is looked up. Returns up to when that was so before, and up to when it is so now."""
+        before, now = await self._run("distrust", await self._is_durable())
+        return datetime.fromtimestamp(before / 1000, UTC), datetime.fromtimestamp(now / 1000, UTC)
+
     async def look_at_memory(self) -> None:
         """Keeps `memory_used` (share of maxmemory) true; `record` goes by it."""
         self.memory_used = await memory_used(self.redis)
@@ -180,7 +187,7 @@ class Store:
             shop,
             platform,
             identity.topic,
-            json.dumps(dict(headers), separators=(",", ":")),
+            to_json(headers),
             self._compressor.compress(body),
             identity.order_key or (f"{platform}:{shop}:event:{identity.event_id}" if identity.alarm else ""),
             identity.ignored,

@@ -114,8 +114,8 @@ def capture(
 ) -> None:
     """Reports one problem to Sentry, grouped by its cause: a thousand orders with one cause are one issue.
 
-    `level`: of a text. `fingerprint` names the cause. Without it an exception is grouped by where it was raised, a text by itself
-    with its numbers left out.
+    `fingerprint` names the cause. Without it an exception is grouped by where it was raised, a text by itself
+    with its numbers left out. `level`: of a text.
     """
     with sentry_sdk.new_scope() as scope:
         for tag, value in (("shop", shop), ("platform", platform), ("order_key", order_key)):

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 from arq.connections import ArqRedis
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
@@ -30,6 +30,7 @@ from bridge.fetch import fetcher
 from bridge.health import Health
 from bridge.herald import Herald
 from bridge.queue import deserialize, serialize
+from bridge.redis_pools import follows_sentinels, open_pool
 from bridge.refusals import Refusals
 from bridge.settings import Settings
 from bridge.sources import REGISTRY
@@ -79,9 +80,10 @@ class Services:
 
     def connect_arq(self) -> ArqRedis:
         """A fresh pool for arq, which closes the one it is given."""
-        # An OSError is what a refused connection is; redis-py does not count it among its own errors.
-        retry = Retry(ExponentialBackoff(cap=0.5), 20)
-        pool = BlockingConnectionPool.from_url(
+        # An OSError is what a refused connection is; redis-py does not count it among its own errors. Where
+        # Sentinels name the primary it is better to ask them again soon than to try the same server for long.
+        retry = Retry(ExponentialBackoff(cap=0.5), 3 if follows_sentinels(self.redis_url) else 20)
+        pool = open_pool(
             self.redis_url,
             max_connections=POOL,
             timeout=5,
@@ -95,9 +97,7 @@ class Services:
 
 def connect(redis_url: str) -> Redis:
     """Answers or fails within two seconds, whatever Redis does: a shop waits for us."""
-    pool = BlockingConnectionPool.from_url(
-        redis_url, max_connections=POOL, timeout=2, socket_timeout=2, socket_connect_timeout=1
-    )
+    pool = open_pool(redis_url, max_connections=POOL, timeout=2, socket_timeout=2, socket_connect_timeout=1)
     return Redis(connection_pool=pool)
 
 

@@ -52,9 +52,7 @@ async def run_worker(
                     await asyncio.wait_for(stop.wait(), pause)
                 pause = min(2.0, pause * 2)
     finally:
-        sweeper.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await sweeper
+        await _end(sweeper)
 
 
 def _build(syncer: Syncer, pool: ArqRedis) -> Worker:
@@ -85,22 +83,30 @@ async def _serve(worker: Worker, stop: asyncio.Event) -> None:
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({main, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        worker.allow_pick_jobs = False
+        await _end(main)  # before the jobs: it must not pick another one meanwhile
         if worker.tasks:
             await asyncio.wait(worker.tasks.values(), timeout=STOP_SECONDS)
         for task in worker.tasks.values():
             task.cancel()
         if worker.tasks:
             await asyncio.wait(worker.tasks.values(), timeout=1)
-        if main.done():
+        if not main.cancelled():
             main.result()
     finally:
-        for ours in (main, stopping):
-            ours.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await ours
+        await _end(main)
+        await _end(stopping)
         with contextlib.suppress(Exception):
             await worker.pool.aclose(close_connection_pool=True)
+
+
+async def _end(task: asyncio.Task[Any]) -> None:
+    """Cancels until it ends. One cancellation can get lost where it meets the end of a call to Redis: arq
+    polled on for ever. (Until Python 3.12, asyncio.wait_for may swallow it.)"""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.1)
+    if not task.cancelled():
+        task.exception()  # whoever wants it asks for it; asyncio shall not complain that nobody did
 
 
 async def _sweep(store: Store, name: str) -> None:

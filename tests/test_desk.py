@@ -412,7 +412,7 @@ async def test_issuing_the_credit_note_that_waits(
         assert note.number
         assert not await world.desk.issue_credit_note(key, "8001", "paul")
         # The word was about this refund: the shop's rule holds again.
-        assert await redis.hget(f"bridge:order:{key}", "credit") is None
+        assert await world.redis.hget(f"bridge:order:{key}", "credit") is None
 
 
 async def test_replaying_what_failed(world: World) -> None:

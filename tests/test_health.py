@@ -48,8 +48,9 @@ CHECKS = {"redis", "durability", "workers", "backlog", "attention", "facturation
 
 
 def quota(**changed: Any) -> QuotaState:
-    state: Any = {**QUOTA, **changed}
-    return QuotaState(**state)
+    state: QuotaState = QUOTA.copy()
+    state.update(changed)  # type: ignore[typeddict-item]
+    return state
 
 
 def vitals(**changed: Any) -> Vitals:

@@ -320,7 +320,7 @@ def shop_with(line: str) -> str:
         ('log_level = "loud"' + MINIMAL, 'log_level: "loud" is none of debug, info, warning, error'),
         (
             'redis_url = "localhost:6379"' + MINIMAL,
-            "redis_url: must begin with redis://, rediss:// (TLS) or unix://",
+            "redis_url: must begin with redis://, rediss:// (TLS), redis+sentinel:// or unix://",
         ),
         (
             'sentry_dsn = "https://sentry.io"' + MINIMAL,

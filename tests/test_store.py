@@ -198,7 +198,6 @@ async def test_an_invoice_adopts_the_payment_events_before_it(store: Store, redi
     assert await record(store, payment("r", PI, CH)) == ("duplicate", INVOICE)
 
 
-@pytest.mark.xfail(reason="apply /work/tmp/record-adoption.patch to bridge/lua/record.lua", strict=True)
 async def test_after_an_adoption_further_payment_events_find_the_invoice(store: Store) -> None:
     await record(store, payment("r", PI, CH))
     await record(store, invoice("i", PI))
@@ -206,7 +205,6 @@ async def test_after_an_adoption_further_payment_events_find_the_invoice(store: 
     assert await record(store, payment("r3", CH)) == ("accepted", INVOICE)
 
 
-@pytest.mark.xfail(reason="apply /work/tmp/record-adoption.patch to bridge/lua/record.lua", strict=True)
 async def test_an_invoice_adopts_by_any_of_the_links(store: Store, redis: Any) -> None:
     await record(store, payment("r", PI, CH))
     await record(store, invoice("i", CH))

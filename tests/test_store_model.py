@@ -1,20 +1,21 @@
-"""The store and its model in the simulator are the same thing: whatever is done to both, both answer alike and
-hold the same afterwards.
+"""The store and its model in the simulator are the same thing: whatever is done to both, both answer alike
+and hold the same afterwards.
 
-Time is the test's: the scripts read it from a key in place of Redis' clock, and a lease, which is a time to live
-and therefore Redis' own, ends when the model says so.
+Time is the test's: the scripts read it from a key in place of Redis' clock, and a lease, which is a time to
+live and therefore Redis' own, ends when the model says so.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -141,15 +142,34 @@ class Both(RuleBasedStateMachine):
         told = self.run(self.store.record(SHOP, "shopify", identity, {"x": "y"}, body))
         assert told == self.data.record(self.now, SHOP, "shopify", identity, {"x": "y"}, body)
 
-    @rule(worker=st.sampled_from(["w1", "w2"]))
-    def someone_sweeps(self, worker: str) -> None:
+    @rule(worker=st.sampled_from(["w1", "w2"]), after=st.sampled_from([0, 1_000, 60_500]))
+    def someone_sweeps(self, worker: str, after: int) -> None:
+        assert self.run(self.store.sweep("w3")) == self.data.sweep(self.now, "w3")
+        self.move(after)
         assert self.run(self.store.sweep(worker)) == self.data.sweep(self.now, worker)
+
+    @rule(order=st.sampled_from(ORDERS), outcome=st.none() | st.sampled_from(list(Outcome)))
+    def a_payment_finds_its_order(self, order: str, outcome: Outcome | None) -> None:
+        """It came first, as an order of its own, and someone was at it, or done with it, when that came."""
+        link = f"pi-{self.sent}"
+        orphan = f"shopify:{SHOP}:payment:{link}"
+        self.an_event_comes("", (link, "ch"), False, "")
+        if orphan not in self.data.due:
+            return  # it was led elsewhere
+        self.an_order_is_taken(sorted(self.free()).index(orphan), True)
+        at = list(self.views).index(orphan)
+        if outcome:
+            self.an_order_is_released(at, outcome, 0.0, False, {}, among=list(self.views))
+        self.an_event_comes(order, (link,), False, "")
+        self.a_lease_is_extended(at, among=list(self.views))
+        self.an_event_comes("", ("ch",), False, "")
+        self.an_order_is_released(at, Outcome.WAITING, 2.0, False, {}, among=list(self.views))
 
     # -------------------------------------------------------------------------------------------- orders
 
     @rule(which=which, due=st.sampled_from([True, True, True, False]))
     def an_order_is_taken(self, which: int, due: bool) -> None:
-        free = [key for key in sorted(self.data.due) if key not in self.data.leases]
+        free = self.free()
         known = free if due and free else sorted({*self.data.orders, *self.data.due, "unknown"})
         key = known[which % len(known)]
         self.attempts += 1
@@ -160,15 +180,21 @@ class Both(RuleBasedStateMachine):
             self.run(self._keep_lease(key))
             self.views[key] = (lease, view)
 
-    def held(self, which: int) -> tuple[Lease, View]:
-        """A lease that someone has, or had."""
+    def free(self) -> list[str]:
+        """Orders that may be taken."""
+        return [key for key in sorted(self.data.due) if key not in self.data.leases]
+
+    def held(self, which: int, among: list[str] | None = None) -> tuple[Lease, View]:
+        """A lease that someone has, or had; `among` these, where it is given."""
+        if among:
+            return self.views[among[which]]
         valid = [view for key, view in self.views.items() if key in self.data.leases]
         known = valid if valid and which < 8 else list(self.views.values())
         return known[which % len(known)]
 
     @rule(which=which)
-    def a_lease_is_extended(self, which: int) -> None:
-        lease, _ = self.held(which)
+    def a_lease_is_extended(self, which: int, among: list[str] | None = None) -> None:
+        lease, _ = self.held(which, among)
         held = self.run(self.store.extend(lease))
         assert held == self.data.extend(self.now, lease)
         if held:
@@ -188,9 +214,15 @@ class Both(RuleBasedStateMachine):
         kept=st.sampled_from([{}, {"number": "#1"}]),
     )
     def an_order_is_released(
-        self, which: int, outcome: Outcome, after: float, counted: bool, kept: dict[str, str]
+        self,
+        which: int,
+        outcome: Outcome,
+        after: float,
+        counted: bool,
+        kept: dict[str, str],
+        among: list[str] | None = None,
     ) -> None:
-        lease, view = self.held(which)
+        lease, view = self.held(which, among)
         told = self.outcome(
             self.store.release(lease, view, outcome, "why", after=after, counted=counted, keep=kept)
         )
@@ -218,12 +250,53 @@ class Both(RuleBasedStateMachine):
         document=documents,
         scope=scopes,
         ago=st.sampled_from([-400, -299, -10, 10, 240, 9999]),
-        more=st.booleans(),
+        turns=st.lists(
+            st.sampled_from(
+                [
+                    "ask",
+                    "ask",
+                    "ask",
+                    "replace",
+                    "replace",
+                    "clear",
+                    "restart",
+                    "clean",
+                    "known",
+                    "wait",
+                    "wrong",
+                ]
+            ),
+            min_size=1,
+            max_size=5,
+        ),
     )
-    def leave_is_asked(self, which: int, document: str, scope: str, ago: int, more: bool) -> None:
+    def a_document_has_a_history(
+        self, which: int, document: str, scope: str, ago: int, turns: list[str]
+    ) -> None:
         lease, _ = self.held(which)
+        placed_ms = self.now - 1000 * ago
+        for turn in (*turns, "ask"):
+            entry = self.data.entries.get(document)
+            current = entry.attempt if entry else ""
+            match turn:
+                case "ask":
+                    self.leave_is_asked(lease, document, scope, placed_ms)
+                case "replace" | "wrong":
+                    self.attempt_is_replaced(lease, document, "another" if turn == "wrong" else current)
+                case "clear":
+                    self.attempt_never_was(document, "another")
+                    self.both_hold_the_same()
+                    self.attempt_never_was(document, current)
+                case "restart":
+                    self.redis_is_restarted(False)
+                case "clean" | "known":
+                    self.a_shop_is_judged(scope, turn == "clean")
+                case "wait":
+                    self.move(1_000)
+
+    def leave_is_asked(self, lease: Lease, document: str, scope: str, placed_ms: int) -> None:
         self.attempts += 1
-        attempt, placed_ms = f"attempt-{self.attempts}", self.now - 1000 * ago
+        attempt = f"attempt-{self.attempts}"
         placed = datetime.fromtimestamp(placed_ms / 1000, UTC)
         told = self.outcome(self.store.begin(lease, document, attempt, placed, scope))
         try:
@@ -232,14 +305,8 @@ class Both(RuleBasedStateMachine):
             )
         except LeaseLost:
             assert told is LeaseLost
-        if more:
-            self.a_settled_attempt_is_replaced(which, document, True)
 
-    @rule(which=which, document=documents, right=st.booleans())
-    def a_settled_attempt_is_replaced(self, which: int, document: str, right: bool) -> None:
-        lease, _ = self.held(which)
-        entry = self.data.entries.get(document)
-        current = entry.attempt if entry and right else "another"
+    def attempt_is_replaced(self, lease: Lease, document: str, current: str) -> None:
         self.attempts += 1
         told = self.outcome(self.store.rearm(lease, document, current, f"attempt-{self.attempts}"))
         try:
@@ -248,10 +315,7 @@ class Both(RuleBasedStateMachine):
         except LeaseLost:
             assert told is LeaseLost
 
-    @rule(document=documents, right=st.booleans())
-    def an_attempt_never_was(self, document: str, right: bool) -> None:
-        entry = self.data.entries.get(document)
-        attempt = entry.attempt if entry and right else "another"
+    def attempt_never_was(self, document: str, attempt: str) -> None:
         self.run(self.store.clear(document, attempt))
         self.data.clear(document, attempt)
 
@@ -276,6 +340,12 @@ class Both(RuleBasedStateMachine):
             assert told == self.data.archived_customer(self.now, fence)
 
     # ------------------------------------------------------------------------------------------ the same
+
+    @invariant()
+    def both_know_the_same(self) -> None:
+        known = self.data.ledger(DOCUMENTS)
+        told = self.run(self.store.ledger(DOCUMENTS))
+        assert told == {key: json.loads(record) for key, record in known.items()}
 
     @invariant()
     def both_hold_the_same(self) -> None:
@@ -317,7 +387,9 @@ class Both(RuleBasedStateMachine):
                 if n.startswith(f"{PREFIX}ledger:")
             },
             "orders": {
-                _rest(n): {name: fields.get(name, "").removeprefix("0") for name in (*_ORDER_FIELDS, "number")}
+                _rest(n): {
+                    name: fields.get(name, "").removeprefix("0") for name in (*_ORDER_FIELDS, "number")
+                }
                 for n, fields in read.items()
                 if n.startswith(f"{PREFIX}order:")
             },
@@ -393,6 +465,95 @@ def _rest(name: str) -> str:
     return name.split(":", 2)[2]
 
 
+@pytest.fixture
+def both(redis_url: str) -> Iterator[Both]:
+    """Three orders in the hands of three workers."""
+
+    class Here(Both):
+        url = redis_url
+
+    machine = Here()
+    machine.begin_to_exist(durable=True)
+    yield machine
+    machine.both_know_the_same()
+    machine.both_hold_the_same()
+    machine.teardown()
+
+
+HISTORIES = (
+    ["ask", "wait", "ask"],
+    ["ask", "replace", "wait", "ask", "wrong", "replace", "wait"],
+    ["ask", "clear", "wait", "ask", "wait", "clear", "restart"],
+    ["ask", "wait", "restart", "wait", "ask", "replace", "restart", "wait"],
+    ["wait", "restart", "ask", "clean", "ask", "clear"],
+    ["wait", "restart", "ask", "known", "ask", "replace", "wait", "ask"],
+    ["clean", "ask", "wait", "restart", "known", "wait"],
+)
+
+
+@pytest.mark.parametrize("turns", HISTORIES)
+def test_a_document_has_the_same_history(both: Both, turns: list[str]) -> None:
+    for ago in (-400, -299, -10, 240):
+        for which in (0, 1):
+            both.a_document_has_a_history(which, f"document {ago} {which}", SCOPES[which], ago, turns)
+            both.both_hold_the_same()
+            for n in range(3):  # their leases run out during these histories
+                if ORDERS[n] not in both.data.leases and ORDERS[n] in both.data.due:
+                    both.an_order_is_taken(both.free().index(ORDERS[n]), True)
+
+
+def test_a_neighbour_waits_the_same(both: Both) -> None:
+    (one, _), (other, _) = both.views[ORDERS[0]], both.views[ORDERS[1]]
+    for lease in (one, other, one):
+        both.leave_is_asked(lease, "document", SCOPES[0], both.now + 400_000)
+    both.move(4_000)
+    both.a_lease_is_extended(1, among=ORDERS)
+    both.move(2_000)
+    both.leave_is_asked(other, "document", SCOPES[0], both.now + 400_000)
+    both.leave_is_asked(one, "document", SCOPES[0], both.now + 400_000)
+    both.documents_exist(["document"])
+    both.leave_is_asked(other, "document", SCOPES[0], both.now)
+
+
+@pytest.mark.parametrize("changed", [False, True])
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_an_order_ends_the_same(both: Both, outcome: Outcome, changed: bool) -> None:
+    both.an_answer_is_kept(0, "a")
+    for counted in (True, False):
+        if changed:
+            both.an_event_comes(ORDERS[0], (), False, "")
+        both.an_order_is_released(0, outcome, 120.0, counted, {"number": "#1"}, among=ORDERS)
+        both.both_hold_the_same()
+        both.an_order_is_taken(0, True)
+        both.both_hold_the_same()
+        both.an_event_comes(ORDERS[0], (), False, "")
+        both.an_event_comes(ORDERS[0], (), True, "")
+        both.both_hold_the_same()
+        if ORDERS[0] in both.free():
+            both.an_order_is_taken(both.free().index(ORDERS[0]), True)
+    both.move(5_000)
+    both.a_lease_is_extended(0, among=ORDERS)
+    both.an_order_is_released(0, outcome, 2.0, True, {}, among=ORDERS)
+
+
+@pytest.mark.parametrize("outcome", [None, *Outcome])
+def test_a_payment_finds_its_order_in_the_same_way(both: Both, outcome: Outcome | None) -> None:
+    both.a_payment_finds_its_order(ORDERS[0], outcome)
+    both.both_hold_the_same()
+    both.a_payment_finds_its_order("another", outcome)
+    for fate in ("i", "a"):
+        both.an_event_comes(ORDERS[1], ("re",), False, fate)
+        both.both_hold_the_same()
+
+
+def test_bells_are_rung_the_same(both: Both) -> None:
+    for after in (0, 1_000, 60_500, 5_300, 654_000, 1_000):
+        both.someone_sweeps("w1", after)
+        both.both_hold_the_same()
+        both.someone_sweeps("w2", 60_000)
+        both.both_hold_the_same()
+
+
 def test_the_store_and_its_model_stay_equal(redis_url: str) -> None:
     class Here(Both):
         url = redis_url
@@ -400,8 +561,8 @@ def test_the_store_and_its_model_stay_equal(redis_url: str) -> None:
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=60,
-            stateful_step_count=50,
+            max_examples=40,
+            stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

@@ -217,7 +217,7 @@ def next_step(
             f"{', '.join(map(str, existing.twins))}): keep one, refund the others, then retry",
         )
     if documents.hold:
-        return Rest("attention", f"order {order.number}: {documents.hold}")
+        return Rest("attention", _named(order, documents.hold))
     if invoice is None or documents.customer is None:
         # A cancelled order needs no invoice, but one that was made for it must be reversed.
         if existing and documents.credit_notes:
@@ -234,6 +234,11 @@ def next_step(
         return CreateInvoice(invoice, customer.id, as_draft and invoice.policy is not DocumentPolicy.EXTERNAL)
     step = _invoice_step(order, rules, rounding, invoice, existing)
     return step or _credit_note_step(order, rules, rounding, documents, existing, made)
+
+
+def _named(order: Order, reason: str) -> str:
+    """The reason with the order's number before it; a source's own problems name the order already."""
+    return reason if reason.startswith("order ") else f"order {order.number}: {reason}"
 
 
 def _without_invoice(order: Order, documents: Documents) -> Rest:
@@ -305,7 +310,7 @@ def _credit_note_step(
         if step:
             return step
     if documents.hold_refunds:
-        return Rest("attention", f"order {order.number}: {documents.hold_refunds}")
+        return Rest("attention", _named(order, documents.hold_refunds))
     number = f"invoice {invoice.number or invoice.id}" + (" (draft)" if invoice.draft else "")
     credited = f", {len(documents.credit_notes)} credit note(s)" if documents.credit_notes else ""
     return Rest("done", f"order {order.number}: {number}{credited}")

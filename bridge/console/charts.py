@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT = 520, 150
-LEFT, TOP, BOTTOM = 40, 10, 126
+WIDTH, HEIGHT = 520, 152
+LEFT, TOP, BOTTOM = 56, 10, 126
 STEPS = (1, 2, 2.5, 5, 10)
 
 

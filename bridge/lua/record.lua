@@ -9,14 +9,25 @@ if redis.call('EXISTS', KEYS[1]) == 1 then return {'duplicate', redis.call('HGET
 local now = now_ms()
 local function link_of(link) return P .. 'link:' .. shop .. ':' .. link end
 
-local adopt = {}
+-- Where a link leads: to an order, or to the one that has adopted that since.
+local function led_to(link)
+  local key = redis.call('GET', link_of(link))
+  return key and (redis.call('GET', link_of(key)) or key)
+end
+
+local adopt, orphans = {}, platform .. ':' .. shop .. ':payment:'
 if order == '' and #ARGV >= 12 then
-  for i = 12, #ARGV do order = redis.call('GET', link_of(ARGV[i])) or order end
-  if order == '' then order = platform .. ':' .. shop .. ':payment:' .. ARGV[12] end
+  for i = 12, #ARGV do order = led_to(ARGV[i]) or order end
+  if order == '' then order = orphans .. ARGV[12] end
 elseif order ~= '' then
+  local seen = {[order] = true}
   for i = 12, #ARGV do
-    local orphan = platform .. ':' .. shop .. ':payment:' .. ARGV[i]
-    if redis.call('EXISTS', order_of(orphan)) == 1 then adopt[#adopt + 1] = orphan end
+    local orphan = led_to(ARGV[i])
+    if orphan and not seen[orphan] and string.find(orphan, orphans, 1, true) == 1
+      and redis.call('EXISTS', order_of(orphan)) == 1 then
+      adopt[#adopt + 1] = orphan
+      seen[orphan] = true
+    end
   end
 end
 
@@ -36,32 +47,36 @@ for _, orphan in ipairs(adopt) do
   for _, other in ipairs(redis.call('LRANGE', events_of(orphan), 0, -1)) do
     redis.call('RPUSH', events_of(order), other)
     redis.call('HSET', P .. 'event:' .. other, 'order', order)
+    redis.call('PERSIST', P .. 'event:' .. other)
   end
+  redis.call('SET', link_of(orphan), order)
   redis.call('DEL', events_of(orphan), order_of(orphan))
   redis.call('ZREM', DUE, orphan)
   redis.call('ZREM', WAITING, orphan)
   unfile(orphan)
   redis.call('ZREM', ORDERS, orphan)
 end
+local known = redis.call('HMGET', order_of(order), 'version', 'state', 'created')
 -- An order that was finished comes back to life with all its events.
-if redis.call('HGET', order_of(order), 'state') then
+if known[2] then
   for _, other in ipairs(redis.call('LRANGE', events_of(order), 0, -1)) do
     redis.call('PERSIST', P .. 'event:' .. other)
   end
   redis.call('PERSIST', fetched_of(order))
 end
 redis.call('RPUSH', events_of(order), id)
-redis.call('HINCRBY', order_of(order), 'version', 1)
-redis.call('HSETNX', order_of(order), 'created', now)
-redis.call('HSET', order_of(order), 'shop', shop, 'platform', platform)
+redis.call('HSET', order_of(order), 'version', (tonumber(known[1]) or 0) + 1, 'created', known[3] or now,
+  'shop', shop, 'platform', platform)
 redis.call('ZADD', ORDERS, now, order)
 if alarm ~= '' then
   redis.call('HSET', order_of(order), 'state', 'attention', 'reason', alarm, 'since', now)
   file(order, 'attention', now)
   return {'accepted', order}
 end
-redis.call('HDEL', order_of(order), 'state', 'failing_since', 'attempts', 'lane')
-unfile(order)
+if known[1] then
+  redis.call('HDEL', order_of(order), 'state', 'failing_since', 'attempts', 'lane')
+  unfile(order)
+end
 redis.call('ZADD', WAITING, 'NX', now, order)
 -- Past a long queue the sweep feeds arq, first come first served.
 if redis.call('ZCARD', 'arq:queue') < 500 then

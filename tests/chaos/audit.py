@@ -1,4 +1,4 @@
-"""What Facturation.pro must hold in the end: each sale once, each refund once, each buyer once, nothing else."""
+"""What Facturation.pro must hold in the end: each sale, refund and buyer once, and nothing else."""
 
 from __future__ import annotations
 

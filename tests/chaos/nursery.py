@@ -1,15 +1,16 @@
 """`python -m tests.chaos.nursery`: starts `bridge` processes by fork, all imports done.
 
-`argv` is of the `bridge` command; `sandbox <port>` and `exec <file> …` are the nursery's own.
-A start costs 50 ms instead of a second of CPU, which is what makes a hundred kills a minute affordable. One JSON
+A start costs 0.1 s of CPU instead of 1 s, which is what makes a hundred kills a minute affordable. One JSON
 object a line: `{"argv": […], "env": {…}, "cwd": "…", "log": "…"}` in, `{"pid": n}` out; later
-`{"pid": n, "exit": code}`, negative for a signal. When standard input ends, its whole process group is
-killed: start it in a session of its own.
+`{"pid": n, "exit": code}`, negative for a signal. `argv` is of the `bridge` command; `sandbox <port>` and
+`exec <file> …` are the nursery's own. When standard input ends, its whole process group is killed: start it
+in a session of its own.
 """
 
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import random
@@ -40,11 +41,8 @@ def main() -> None:
 
 def _preload() -> None:
     """What a bridge process imports, without any of its threads."""
-    import bridge.cli
-    import bridge.roles
-    import bridge.server
-    import bridge.wiring
-    import tests.chaos.sandbox  # noqa: F401
+    for module in ("bridge.cli", "bridge.roles", "bridge.server", "bridge.wiring", "tests.chaos.sandbox"):
+        importlib.import_module(module)
 
 
 def tell(said: dict[str, Any]) -> None:
@@ -95,7 +93,7 @@ def _serve(argv: list[str]) -> int:
 
 
 def _dead() -> list[tuple[int, int]]:
-    found = []
+    found: list[tuple[int, int]] = []
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)

@@ -22,6 +22,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import certifi
 import httpx
 import redis
 import redis.asyncio
@@ -45,19 +46,27 @@ maxmemory-policy noeviction
 """
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str, *, within: float = 30.0) -> float:
+_given: set[int] = set()
+
+
+async def until(
+    condition: Callable[[], Awaitable[bool]], what: str, *, within: float = 30.0, every: float = 0.02
+) -> float:
     """Waits for a condition; returns how many seconds that took."""
     began = time.monotonic()
     while not await condition():
         assert time.monotonic() - began < within, f"not within {within:.0f} s: {what}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(every)
     return time.monotonic() - began
 
 
 def free_port() -> int:
-    """A port nobody listens on, below those that outgoing connections take."""
+    """A port nobody listens on or was given before, below those that outgoing connections take."""
     while True:
         port = random.SystemRandom().randint(15_000, 32_000)
+        if port in _given:
+            continue
+        _given.add(port)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
@@ -70,11 +79,17 @@ class Child:
         self.pid = pid
         self.name = name
         self.log = log
+        self._began = time.monotonic()
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     @property
     def alive(self) -> bool:
         return not self.exited.done()
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return time.monotonic() - self._began
 
     def signal(self, number: signal.Signals) -> None:
         """Sends a signal, unless it is known to be dead: its number may be another's by now."""
@@ -176,7 +191,8 @@ class Valkey:
     def url(self, db: int = 0) -> str:
         return f"unix://{self.socket}?db={db}"
 
-    def client(self, db: int = 0) -> redis.asyncio.Redis:
+    def client(self, db: int = 0) -> Any:
+        """A client; its annotations in redis-py are of both kinds, blocking and not."""
         return redis.asyncio.Redis.from_url(self.url(db), socket_timeout=5)
 
     async def start(self) -> None:
@@ -220,6 +236,12 @@ class Site:
         self.http = httpx.AsyncClient(timeout=30)
         self.sandbox: Child | None = None
         self._settle = settle
+        self._authorities = nursery.directory / "authorities.pem"
+        self._authorities.write_text(
+            Path(certifi.where()).read_text().partition("-----END CERTIFICATE-----")[0]
+        )
+        with self._authorities.open("a") as file:
+            file.write("-----END CERTIFICATE-----\n")
 
     def environment(self, db: int = 0, shops: Mapping[str, str] = PLATFORMS) -> dict[str, str]:
         """The configuration of a process. `shops`: name → platform."""
@@ -229,6 +251,7 @@ class Site:
         }
         return {
             "PATH": os.environ.get("PATH", ""),
+            "SSL_CERT_FILE": str(self._authorities),  # one of them: reading all is half of a start
             "BRIDGE_SHOPS": json.dumps(described),
             "BRIDGE_REDIS_URL": self.valkey.url(db),
             "BRIDGE_FACTURATION__FIRM_ID": "1",

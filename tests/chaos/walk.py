@@ -1,5 +1,5 @@
-"""Every place where a process can die, found by running journeys with their passages written down, then walked:
-real processes, one kill -9 at exactly that place, a restart, and exactly one of everything.
+"""Every place where a process can die, found by journeys that write down what they pass, then walked: real
+processes, one kill -9 at exactly that place, a restart, and exactly one of everything.
 
 `python -m tests.chaos.walk` walks all of them, at every passage; the tests walk each place once.
 """
@@ -11,7 +11,7 @@ import itertools
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -60,12 +60,13 @@ JOURNEYS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a process dies: in which journey, and at which passage."""
+    """Where a process dies: in which journey, and at which passage. `history`: what it passed up to there."""
 
     journey: Journey
     role: Role
     name: str
-    passage: int = 1
+    passage: int
+    history: tuple[str, ...]
 
     def __str__(self) -> str:
         again = f" (passage {self.passage})" if self.passage > 1 else ""
@@ -74,7 +75,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walked:
-    """What came of one place. `seconds`: from the death to the order being done; None: it never came there."""
+    """What came of one place. `seconds`: from death to done; None: it was never reached."""
 
     place: Place
     sale: Sale
@@ -83,14 +84,18 @@ class Walked:
 
 
 class Track:
-    """One order's installation: a shop and a database of its own, on the site that all share."""
+    """One order's installation: a shop and a database of its own, on the site that all share.
 
-    def __init__(self, site: Site, number: int, journey: Journey) -> None:
+    `home`: another track whose shop, web and database this order shares.
+    """
+
+    def __init__(self, site: Site, number: int, journey: Journey, *, home: Track | None = None) -> None:
         self.site = site
         self.journey = journey
-        self.db = number
-        self.shop = f"shop{number}"
-        self.port = free_port()
+        self.db: int = home.db if home else number
+        self.shop = f"shop{self.db}"
+        self.port: int = home.port if home else free_port()
+        self.said = ""
         n = 5 * number + (4 if journey.awkward else 0)
         placed = datetime.now(UTC) - timedelta(minutes=1)
         self.sale = sale("shopify", n, shop=self.shop, buyer=number, refund=journey.refund, placed=placed)
@@ -111,6 +116,10 @@ class Track:
 
     async def deliver(self, delivery: Delivery) -> bool:
         """Sends it once; whether it was acknowledged."""
+        return await self.status(delivery) == 200
+
+    async def status(self, delivery: Delivery) -> int:
+        """Sends it once; the HTTP status, 0 without an answer. `said` is what a 200 said."""
         try:
             answer = await self.site.http.post(
                 f"http://127.0.0.1:{self.port}/webhooks/{self.shop}",
@@ -118,20 +127,30 @@ class Track:
                 headers=delivery.headers(datetime.now(UTC)),
             )
         except httpx.HTTPError:
-            return False
+            return 0
         assert answer.status_code in (200, 503), answer.text
-        return answer.status_code == 200
+        self.said = answer.json().get("status", "")
+        return answer.status_code
+
+    async def is_done(self) -> bool:
+        redis = self.site.valkey.client(self.db)
+        try:
+            return bool(await redis.hget(f"bridge:order:{self.sale.key}", "state") == b"done")
+        finally:
+            await redis.aclose()
 
     async def wait_until_done(self, within: float) -> str:
-        """ "" once the order is done and every event in it; otherwise what is wrong."""
+        """Nothing, once the order is done and every event in it; otherwise what is wrong."""
         redis = self.site.valkey.client(self.db)
         order = f"bridge:order:{self.sale.key}"
+
+        async def rests() -> bool:
+            return await redis.hget(order, "state") in (b"done", b"attention")
+
         try:
-            async with asyncio.timeout(within):
-                while await redis.hget(order, "state") not in (b"done", b"attention"):
-                    await asyncio.sleep(0.05)
-        except TimeoutError:
-            return f"not done within {within:.0f} s: {await redis.hgetall(order)}"
+            await until(rests, "the order rests", within=within, every=0.1)
+        except AssertionError as exc:
+            return f"{exc}: {await redis.hgetall(order)}"
         else:
             facts = await redis.hgetall(order)
             events = await redis.llen(f"bridge:events:{self.sale.key}")
@@ -156,11 +175,32 @@ async def places_of(track: Track) -> list[Place]:
     assert not problem, f"journey {track.journey.name}: {problem}\n{worker.words()}"
     await asyncio.gather(web.kill(), worker.kill())
     return [
-        Place(journey=track.journey, role=role, name=name, passage=passage)
+        place
         for role, log in logs.items()
-        for name, times in Counter(log.read_text().split("\n")[:-1]).items()
-        for passage in range(1, 2 if name.startswith(BACKGROUND) else times + 1)
+        for place in _places_in(track.journey, role, log.read_text().split("\n")[:-1])
     ]
+
+
+def _places_in(journey: Journey, role: Role, passed: Sequence[str]) -> Iterator[Place]:
+    passages: Counter[str] = Counter()
+    history: list[str] = []
+    for name in passed:
+        background = name.startswith(BACKGROUND)
+        if background and passages[name]:
+            continue
+        passages[name] += 1
+        if not background:
+            history.append(name)
+        yield Place(journey=journey, role=role, name=name, passage=passages[name], history=tuple(history))
+
+
+def different(places: Iterable[Place]) -> list[Place]:
+    """Each place once where journeys begin alike: what was passed before it is the same, so it is the same."""
+    chosen: dict[tuple[Role, str, tuple[str, ...]], Place] = {}
+    for place in places:
+        history = () if place.name.startswith(BACKGROUND) else place.history
+        chosen.setdefault((place.role, place.name, history), place)
+    return list(chosen.values())
 
 
 async def _deliver_all(track: Track) -> None:
@@ -210,7 +250,7 @@ async def _dies(child: Child, other: asyncio.Task[Any]) -> float:
 
 
 def each_once(places: Sequence[Place]) -> list[Place]:
-    """A covering choice: each place of a role once, at its first passage in the first journey that passes it."""
+    """A covering choice: each place of a role once, at the first passage of the first journey there."""
     chosen: dict[tuple[Role, str], Place] = {}
     for place in places:
         chosen.setdefault((place.role, place.name), place)
@@ -250,7 +290,7 @@ async def walk_all(*, every_passage: bool) -> Walk:
     async with site(settle=SETTLE) as built:
         unharmed = [Track(built, next(numbers), journey) for journey in JOURNEYS]
         found = await asyncio.gather(*map(places_of, unharmed))
-        known = [place for places in found for place in places]
+        known = different(place for places in found for place in places)
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(place: Place) -> Walked:
@@ -259,7 +299,8 @@ async def walk_all(*, every_passage: bool) -> Walk:
 
         chosen = known if every_passage else each_once(known)
         walked = await asyncio.gather(*(one(place) for place in chosen))
-        wrong = violations(await built.state(), [each.sale for each in (*unharmed, *walked)])
+        sales = [track.sale for track in unharmed] + [each.sale for each in walked]
+        wrong = violations(await built.state(), sales)
     return Walk(known=len(known), walked=walked, violations=wrong, seconds=time.monotonic() - began)
 
 

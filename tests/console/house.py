@@ -40,16 +40,16 @@ class House:
 
         await until(reached, f"{key} is {state}: {await self.here.state(key)}")
 
-    async def done_order(self, number: int) -> str:
-        """An invoiced order."""
-        key = await self.here.accept(shopify_order(number))
+    async def done_order(self, number: int, gross: str = "12.00") -> str:
+        """An invoiced order of one poster."""
+        key = await self.here.accept(shopify_order(number, [item(gross)]))
         await self.settled(key)
         return key
 
-    async def order_with_a_difference(self, number: int) -> str:
+    async def order_with_a_difference(self, number: int, gross: str = "12.34") -> str:
         """An order that was changed in the shop after it was invoiced: its invoice has another total."""
-        key = await self.done_order(number)
-        changed = shopify_order(number, [item("15.50")], updated_at="2099-01-01T00:00:00Z")
+        key = await self.done_order(number, gross)
+        changed = shopify_order(number, [item("15.84")], updated_at="2099-01-01T00:00:00Z")
         await self.here.accept(changed, "orders/updated")
         await self.settled(key, "attention")
         return key
@@ -92,4 +92,8 @@ async def house(redis_url: str, *, token: str = TOKEN, work: bool = True) -> Asy
                     yield House(Here(services, sandbox, http), url, desk, http)
             finally:
                 stop.set()
+                # arq may swallow the one cancellation that `run_worker` sends it, and poll on.
+                _, late = await asyncio.wait(running, timeout=1)
+                for task in late:
+                    task.cancel()
                 await asyncio.gather(*running)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 
 from tests.journeys.here import SECRETS, SHOPS
 from tests.journeys.waiting import until
@@ -70,6 +71,11 @@ async def running(*args: str, cwd: Path, env: Mapping[str, str] | None = None) -
     try:
         yield Running(process, err)
     finally:
+        # Its Valkey is a session of its own and would outlive it.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for each in psutil.Process(process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()

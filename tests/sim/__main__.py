@@ -16,7 +16,9 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=300, help="histories of each mode")
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed")
     parser.add_argument("--seed", type=int, help="this one history again")
-    parser.add_argument("--mode", type=Mode, choices=list(Mode), help="what Redis forgets (default: all three)")
+    parser.add_argument(
+        "--mode", type=Mode, choices=list(Mode), help="what Redis forgets (default: all three)"
+    )
     parser.add_argument("--mutations", action="store_true", help="which seed notices which missing safeguard")
     asked = parser.parse_args()
     if asked.mutations:
@@ -39,7 +41,10 @@ def main() -> int:
                     print(f"  again: python -m tests.sim --mode {mode} --seed {seed}", flush=True)
             seconds = time.perf_counter() - started
             lived = ", ".join(f"{n:,} {what}" for what, n in totals.items())
-            print(f"{mode}: {lived}; {broken} broken; {seconds:.1f} s, {count / seconds:.1f} seeds/s", flush=True)
+            print(
+                f"{mode}: {lived}; {broken} broken; {seconds:.1f} s, {count / seconds:.1f} seeds/s",
+                flush=True,
+            )
             failed += broken
     return 1 if failed else 0
 

@@ -1,6 +1,6 @@
-"""Facturation.pro as it may be at its worst: nothing is unique, a request that left may be carried out a minute
-later, an answer may get lost, searches lag behind. What is assumed of it (reliability.md, A1 and A2): carried out
-within 60 s of its arrival or never; found by a search within 15 s.
+"""Facturation.pro as it may be at its worst: nothing is unique, a request that left may be carried out a
+minute later, an answer may get lost, searches lag behind. What is assumed of it: a request is carried out
+within 60 s of its arrival or never, and its result is found by searches within 15 s.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ LONGEST_LAG = 15.0
 LATEST_ARRIVAL = 10.0
 """TCP_USER_TIMEOUT: later than that the kernel gives up."""
 TOTAL_SECONDS = 30.0
-REFUSED_LINES = "a final invoice keeps its lines"
 
 
 @dataclass(slots=True)
@@ -162,12 +161,14 @@ class Facturation:
         self.invoices[record.id] = Stored(record, self.world.now if since is None else since)
         return record
 
-    def change_invoice(self, invoice_id: int, fields: dict[str, Any], *, final: bool = False) -> InvoiceRecord:
+    def change_invoice(
+        self, invoice_id: int, fields: dict[str, Any], *, final: bool = False
+    ) -> InvoiceRecord:
         stored = self.invoices[invoice_id]
         record: InvoiceRecord = stored.record
         if "items" in fields:
             if not record.draft:
-                raise ApiRefused(REFUSED_LINES, status=422)
+                raise ApiRefused("a final invoice keeps its lines", status=422)
             record = replace(record, total_with_vat=self._total(fields["items"]))
         if "paid_on" in fields:
             record = replace(record, paid_on=date.fromisoformat(fields["paid_on"]))

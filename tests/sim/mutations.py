@@ -1,5 +1,5 @@
-"""The protocol with one safeguard taken out, by putting a broken part in place of one. A simulation that does not
-notice would prove nothing."""
+"""The protocol with one safeguard taken out, by putting a broken part in place of one. A simulation that does
+not notice would prove nothing."""
 
 from __future__ import annotations
 
@@ -153,8 +153,8 @@ class NoDeadline(StandsStill):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutation:
-    """A safeguard less. `shows`: what some violation says then; `mode`: where it matters; `within`: so many seeds
-    notice it, at the latest."""
+    """A safeguard less. `shows`: what some violation says then; `mode`: where it matters; `within`: so many
+    seeds notice it, at the latest."""
 
     parts: Parts
     shows: str
@@ -184,9 +184,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "no ledger age, tail lost": Mutation(
         parts=Parts(data=NoLedgerAge), mode=Mode.TAIL, shows=NOTES, within=150
     ),
-    "every shop clean": Mutation(
-        parts=Parts(data=AlwaysClean), mode=Mode.TOTAL, shows=INVOICES, within=30
-    ),
+    "every shop clean": Mutation(parts=Parts(data=AlwaysClean), mode=Mode.TOTAL, shows=INVOICES, within=30),
     "no customer fence": Mutation(parts=Parts(store=NoCustomerFence), shows=CUSTOMERS, within=30),
     "no waiting for a neighbour": Mutation(parts=Parts(data=NeverBusy), shows=CUSTOMERS, within=50),
     "any attempt is replaced": Mutation(parts=Parts(data=AnyAttempt), shows=CUSTOMERS, within=250),

@@ -25,7 +25,7 @@ from bridge.errors import StoreUnavailable
 from bridge.facturation.records import CustomerRecord, InvoiceRecord
 from bridge.orders import Order
 from bridge.sync import Shop, Syncer
-from tests.sim.api_model import REFUSED_LINES, Client, Facturation, sleep
+from tests.sim.api_model import Client, Facturation, sleep
 from tests.sim.shops import ATELIER, BOUTIQUE, EPOCH, GALERIE, Message, Sale, pool, shops
 from tests.sim.store_model import Data, Server, StoreModel
 from tests.sim.world import Process, World
@@ -33,10 +33,6 @@ from tests.sim.world import Process, World
 FAULTS_UNTIL = 240.0
 PATIENCE = 4 * 3600.0
 """Virtual seconds after the healing, within which everything must have come to rest."""
-CURABLE = (
-    "its worker died",  # killed too often in a row
-    REFUSED_LINES,  # two workers mended one draft, one of them after it had stood still, and the other was first
-)
 TRIPLES = 3
 """So many times three orders of one buyer, or nearly so."""
 
@@ -113,9 +109,7 @@ class History:
         self.sales = self._choose()
         self.unsent = 0
         self.replays = 0
-        self.workers = [
-            Process(self.world, f"worker-{n}", self._start_worker, mortal=True) for n in range(3)
-        ]
+        self.workers = [Process(self.world, f"worker-{n}", self._start_worker, mortal=True) for n in range(3)]
         self.webs = [Process(self.world, f"web-{n}", lambda _: None, mortal=True) for n in range(2)]
         self.syncers: dict[str, Syncer] = {}
 
@@ -141,7 +135,9 @@ class History:
                 for _ in range(self.chance.choice((1, 1, 2))):
                     self.unsent += 1
                     shuffle = self.chance.choice((0.5, 40.0))
-                    world.at(sale.placed + message.after + self.chance.uniform(0, shuffle), self._deliver, message)
+                    world.at(
+                        sale.placed + message.after + self.chance.uniform(0, shuffle), self._deliver, message
+                    )
         world.run(FAULTS_UNTIL)
         self._heal()
         while world.now < FAULTS_UNTIL + PATIENCE and (self._ask_a_person() or not self._at_rest()):
@@ -151,9 +147,9 @@ class History:
         return self.verdict
 
     def _already_there(self) -> None:
-        """What the firm had before. Where the ledger may be lost, each shop was bridged before: of a shop whose
-        ledger is lost before its very first document came to exist, nothing shows that something is forgotten
-        (the "clean" verdict of `Actor._judge`). That hole is known, and not what is looked for here."""
+        """What the firm had before. Where the ledger may be lost, each shop was bridged before: of a shop
+        whose ledger is lost before its very first document came to exist, nothing shows that something is
+        forgotten (the "clean" verdict of `Actor._judge`). That hole is known, and not looked for here."""
         if self.mode is not Mode.ALWAYS or self.chance.random() < 0.5:
             for shop in (BOUTIQUE, GALERIE, ATELIER):
                 fields = {
@@ -333,13 +329,13 @@ class History:
         worker.spawn(self.syncers[worker.name].sync_order(key))
 
     def _ask_a_person(self) -> int:
-        """Someone retries the orders that ask for attention for a reason that a retry cures."""
+        """Orders whose workers were killed too often in a row ask for attention; someone retries them."""
         data = self.server.data
-        curable = [key for key in data.attention if data.orders[key].reason.startswith(CURABLE)]
-        for key in curable:
+        killers = [key for key in data.attention if data.orders[key].reason.startswith("its worker died")]
+        for key in killers:
             data.retry(self.server.now_ms, key)
-        self.verdict.totals["retried by a person"] += len(curable)
-        return len(curable)
+        self.verdict.totals["retried by a person"] += len(killers)
+        return len(killers)
 
     # --------------------------------------------------------------------------------------------- checks
 
@@ -438,7 +434,9 @@ def prepared() -> Iterator[dict[str, Shop]]:
         return known[place][2]
 
     log = sync.log
-    silent = structlog.wrap_logger(None, wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    silent = structlog.wrap_logger(
+        None, wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
+    )
     places: tuple[Any, ...] = (sync, plan)
     for module in places:
         module.documents_for = remembered

@@ -37,9 +37,7 @@ class Message:
     def again(self, n: int) -> Message:
         """The same content under another event id, as a replay of the shop's list sends it."""
         delivery = f"replay-{n}-{self.identity.order_key}"
-        return _message(
-            self.shop, self.identity.topic, self.body, delivery, self.after, self.identity.links
-        )
+        return _message(self.shop, self.identity.topic, self.body, delivery, self.after, self.identity.links)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,16 +1,16 @@
 """The store as dictionaries, with exactly the meaning of `bridge/lua/*.lua`, and the unreliable way to it.
 
 `Data` is what Redis holds: each method is one script, atomic, at a time in milliseconds that it is told.
-`tests/test_store_model.py` proves that the scripts and these methods stay equal. `Server` is Redis as a process
-that loses connections, requests and replies, crashes, and may forget. `StoreModel` is what the code under test
-is given in place of `bridge.store.Store`.
+`tests/test_store_model.py` proves that the scripts and these methods stay equal. `Server` is Redis as a
+process that loses connections, requests and replies, crashes, and may forget. `StoreModel` is what the code
+under test is given in place of `bridge.store.Store`.
 """
 
 from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -442,7 +442,7 @@ class Server:
     def now_ms(self) -> int:
         return self._epoch_ms + int(self.world.now * 1000)
 
-    def call(self, script: Callable[[Data, int], T]) -> Wait[T]:
+    def call(self, script: Callable[[Data, int], T]) -> Awaitable[T]:
         """One round trip. Raises StoreUnavailable: it may or may not have been carried out."""
         return Wait(partial(self._request, script))
 

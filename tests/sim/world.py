@@ -1,7 +1,8 @@
 """Virtual time, and coroutines driven by hand. One seed is one history.
 
-No event loop: a coroutine runs until it awaits a `Wait`, whose `start` says when and how it goes on. A process
-owns its tasks. kill -9 is never going on (no `finally` runs); SIGSTOP and a frozen VM are going on late.
+No event loop: a coroutine runs until it awaits a `Wait`, whose `start` says when and how it goes on. A
+process owns its tasks. kill -9 is never going on (no `finally` runs); SIGSTOP and a frozen VM are going on
+late.
 """
 
 from __future__ import annotations

@@ -1,0 +1,114 @@
+"""Redis is full; an order kills whoever takes it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.chaos.audit import violations
+from tests.chaos.processes import Site, site, until
+from tests.chaos.test_recovery import PLAIN, acknowledged, done
+from tests.chaos.walk import Role, Track
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+async def there() -> AsyncIterator[Site]:
+    async with site(settle=1) as built:
+        yield built
+
+
+async def done_with(track: Track, version: int) -> None:
+    """The order has come to rest with so many events."""
+    redis = track.site.valkey.client(track.db)
+
+    async def rests() -> bool:
+        return bool(await redis.hget(f"bridge:order:{track.sale.key}", "done") == str(version).encode())
+
+    await until(rests, f"the order rests at version {version}")
+    await redis.aclose()
+
+
+async def test_a_full_redis_is_answered_503_and_spoils_nothing(there: Site) -> None:
+    """Full to the brim at once: the worker is refused each write in the middle of its work, too."""
+    track, redis = Track(there, 1, PLAIN), there.valkey.client()
+    web, worker = await track.start(Role.WEB), await track.start(Role.WORKER)
+    await acknowledged(track, 0)
+    await done_with(track, 1)
+    await redis.config_set("maxmemory", "1mb")
+    assert await track.status(track.sale.deliveries[1]) == 503
+    before = await redis.hgetall(f"bridge:order:{track.sale.key}")
+    assert await track.status(track.sale.deliveries[1]) == 503
+    assert await redis.hgetall(f"bridge:order:{track.sale.key}") == before, "a refused event left traces"
+    await redis.config_set("maxmemory", "0")
+    seconds = await acknowledged(track, 1)
+    await done(track)
+    print(f"maxmemory raised: the web stores again after {seconds:.1f} s")
+    assert (web.alive, worker.alive) == (True, True)
+    assert violations(await there.state(), [track.sale]) == []
+    await redis.aclose()
+
+
+async def test_a_redis_that_fills_up_in_mid_order_is_gone_on_with_later(there: Site) -> None:
+    track, redis = Track(there, 1, PLAIN), there.valkey.client()
+    await track.start(Role.WEB)
+    await acknowledged(track, 0)
+    await acknowledged(track, 1)
+    await there.add_fault(kind="delay", method="POST", path="invoices.json", moment="after", seconds=1)
+    worker = await track.start(Role.WORKER)
+
+    async def invoiced() -> bool:
+        return bool((await there.state())["invoices"])
+
+    await until(invoiced, "the invoice exists")
+    await redis.config_set("maxmemory", "1mb")
+
+    async def refused() -> bool:
+        return "OutOfMemory" in worker.words()
+
+    await until(refused, "the worker is refused a write")
+    await redis.config_set("maxmemory", "0")
+    await done(track)
+    assert worker.alive
+    assert violations(await there.state(), [track.sale]) == []
+    await redis.aclose()
+
+
+async def test_an_order_that_kills_its_workers_ends_with_a_person_and_blocks_nobody(there: Site) -> None:
+    poison = Track(there, 1, PLAIN)
+    redis = there.valkey.client(poison.db)
+    order = f"bridge:order:{poison.sale.key}"
+    await poison.start(Role.WEB)
+    for at in range(len(poison.sale.deliveries)):
+        await acknowledged(poison, at)
+    deaths, began = 0, time.monotonic()
+
+    async def supervise() -> None:
+        nonlocal deaths
+        while True:
+            worker = await poison.start(Role.WORKER, BRIDGE_CRASH_AT=f"sync.fold@{poison.sale.key}")
+            assert await worker.died(120) == -9
+            deaths += 1
+
+    supervising = asyncio.create_task(supervise())
+    neighbours = 0
+    while await redis.hget(order, "state") != b"attention":
+        assert time.monotonic() - began < 90, f"{deaths} deaths and still no person is asked"
+        neighbours += 1
+        neighbour = Track(there, 1 + neighbours, PLAIN, home=poison)
+        for at in range(len(neighbour.sale.deliveries)):
+            await acknowledged(neighbour, at)
+        await until(neighbour.is_done, "the neighbour is done")
+        # The lease of the dead need not run out each time.
+        await redis.delete(f"bridge:lease:{poison.sale.key}")
+        await redis.zadd("bridge:due", {poison.sale.key: 0}, xx=True)
+    supervising.cancel()
+    print(f"poison: a person is asked after {deaths} deaths; {neighbours} neighbours were done meanwhile")
+    assert deaths == 5
+    assert neighbours >= 1
+    assert b"its worker died 5 times" in await redis.hget(order, "reason")
+    await redis.aclose()

@@ -1,0 +1,147 @@
+"""The API over HTTP, by hand and by schemathesis, which reads the document and tries everything it says."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+
+from tests.console.house import TOKEN, House, house
+from tests.journeys.orders import shopify_order
+
+AS_OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture
+async def open_house(redis: Redis, redis_url: str) -> AsyncIterator[House]:
+    async with house(redis_url) as opened:
+        opened.http.headers.update(AS_OPERATOR)
+        yield opened
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"Authorization": f"Bearer {TOKEN}x"}, {"Authorization": f"Basic {TOKEN}"}]
+)
+async def test_without_the_token_nothing_is_answered(
+    redis: Redis, redis_url: str, given: dict[str, str]
+) -> None:
+    async with house(redis_url, work=False) as opened:
+        for path in ("/api/orders", "/api/openapi.json", "/api/nowhere"):
+            answer = await opened.http.get(path, headers=given)
+            assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+            assert list(answer.json()) == ["error"]
+
+
+async def test_orders_are_listed_page_by_page_and_read(redis: Redis, redis_url: str) -> None:
+    async with house(redis_url, work=False) as opened:
+        keys = [await opened.here.accept(shopify_order(number)) for number in range(1, 8)]
+        seen, cursor = [], ""
+        while True:
+            query = {"limit": 3, "cursor": cursor, "state": "in_hand"}
+            page = (await opened.http.get("/api/orders", params=query, headers=AS_OPERATOR)).json()
+            seen += [row["key"] for row in page["rows"]]
+            cursor = page["cursor"]
+            if not cursor:
+                break
+        assert seen == keys[::-1]
+
+
+async def test_the_story_is_the_desks_own(open_house: House) -> None:
+    key = await open_house.done_order(3)
+    told = (await open_house.http.get(f"/api/orders/{key}")).json()
+    assert told["order"]["state"] == "done"
+    assert [d["total"] for d in told["documents"] if d["kind"] == "invoice"] == ["12.00"]
+    event = (await open_house.http.get(f"/api/events/{told['events'][0]['id']}")).json()
+    assert '"acheteur3@example.com"' in event["body"]
+
+
+async def test_actions_are_done_once_and_by_somebody(open_house: House) -> None:
+    key = await open_house.order_with_a_difference(3)
+    path = f"/api/orders/{key}"
+    assert (await open_house.http.post(f"{path}/ignore", json={"who": "Ada"})).status_code == 400
+    for expected in (True, False):
+        body = {"who": "Ada", "reason": "by phone"}
+        assert (await open_house.http.post(f"{path}/ignore", json=body)).json() == {"done": expected}
+    assert (await open_house.http.post(f"{path}/retry")).json() == {"done": True}
+    story = await open_house.desk.story(key)
+    assert story is not None
+    assert [(a.what, a.who, a.reason) for a in story.actions][:2] == [
+        ("ignore", "Ada", "by phone"),
+        ("retry", "api", ""),
+    ]
+
+
+async def test_a_replay_says_what_it_did(open_house: House) -> None:
+    key = await open_house.done_order(3)
+    (event,) = (await open_house.desk.events()).rows
+    answer = await open_house.http.post("/api/replay", json={"events": [event.id], "who": "Ada"})
+    assert answer.json() == {"resumed": [key], "already": [], "refused": {}}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "status"),
+    [
+        ("GET", "/api/orders/no:such", {}, 404),
+        ("GET", "/api/events/no:such", {}, 404),
+        ("GET", "/api/nowhere", {}, 404),
+        ("POST", "/api/orders/no:such/retry", {}, 404),
+        ("GET", "/api/orders?limit=0", {}, 400),
+        ("GET", "/api/orders?limit=1&limit=2", {}, 400),
+        ("GET", "/api/orders?colour=blue", {}, 400),
+        ("GET", "/api/orders?cursor=x", {}, 400),
+        ("DELETE", "/api/orders", {}, 405),
+        ("POST", "/api/replay", {"content": b"{"}, 400),
+        ("POST", "/api/replay", {"content": b"[]", "headers": {"Content-Type": "application/json"}}, 400),
+        ("POST", "/api/replay", {"content": b"who=x", "headers": {"Content-Type": "text/plain"}}, 415),
+        ("POST", "/api/replay", {"content": b" " * 70_000}, 413),
+    ],
+)
+async def test_mistakes_are_named(
+    open_house: House, method: str, path: str, sent: dict[str, object], status: int
+) -> None:
+    headers = {"Content-Type": "application/json"} | dict(sent.pop("headers", {}))  # type: ignore[call-overload]
+    answer = await open_house.http.request(method, path, headers=headers, **sent)  # type: ignore[arg-type]
+    assert answer.status_code == status, answer.text
+    assert list(answer.json()) == ["error"]
+
+
+async def test_the_document_names_every_operation(open_house: House) -> None:
+    told = (await open_house.http.get("/api/openapi.json")).json()
+    assert told["openapi"] == "3.1.0"
+    assert len({op["operationId"] for path in told["paths"].values() for op in path.values()}) == 12
+    async with httpx.AsyncClient(base_url=open_house.url) as stranger:
+        answer = await stranger.get("/api/orders")
+    assert answer.status_code == 401
+
+
+@pytest.mark.timeout(120)
+async def test_schemathesis_finds_nothing(open_house: House, tmp_path: object) -> None:
+    """Everything that the document says, tried over a real port."""
+    await open_house.order_with_a_difference(3)
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "run", f"{open_house.url}/api/openapi.json"),
+        *("--header", f"Authorization: Bearer {TOKEN}"),
+        *(
+            "--checks",
+            "all",
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--max-examples",
+            "10",
+            "--max-time",
+            "12",
+        ),
+        "--suppress-health-check=filter_too_much",
+        *("--seed", "1", "--workers", "1", "--no-color", "--generation-database", "none"),
+    ]
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    told, _ = await process.communicate()
+    assert process.returncode == 0, told.decode()[-6000:]
+    assert b"12" in told

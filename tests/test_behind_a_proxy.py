@@ -1,0 +1,56 @@
+"""Behind the proxies of deploy/ a visitor is known by their own address, and cannot choose it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+yaml = pytest.importorskip("yaml")
+
+DEPLOY = Path(__file__).parent.parent / "deploy"
+
+
+def trusted_in_compose() -> str:
+    web = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["web"]
+    assert "BRIDGE_REDIS_URL" in web["environment"]
+    return str(web["environment"]["FORWARDED_ALLOW_IPS"])
+
+
+def trusted_in_kubernetes() -> str:
+    objects = yaml.safe_load_all((DEPLOY / "kubernetes" / "base" / "web.yaml").read_text())
+    deployment = next(each for each in objects if each["kind"] == "Deployment")
+    env: list[dict[str, Any]] = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+    return next(str(each["value"]) for each in env if each["name"] == "FORWARDED_ALLOW_IPS")
+
+
+async def seen(trusted: str, connects: str, says: str) -> str:
+    """The address that the bridge sees. `connects`: whose connection it is; `says`: X-Forwarded-For."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        client = Request(scope).client
+        await PlainTextResponse(client.host if client else "")(scope, receive, send)
+
+    transport = httpx.ASGITransport(
+        ProxyHeadersMiddleware(app, trusted_hosts=trusted),  # type: ignore[arg-type]
+        client=(connects, 5),
+    )
+    async with httpx.AsyncClient(transport=transport, base_url="http://bridge") as http:
+        return (await http.get("/", headers={"x-forwarded-for": says})).text
+
+
+@pytest.mark.parametrize("trusted", [trusted_in_compose(), trusted_in_kubernetes()], ids=["compose", "kube"])
+async def test_the_visitor_is_who_the_proxy_says(trusted: str) -> None:
+    assert await seen(trusted, "172.18.0.4", "203.0.113.9") == "203.0.113.9"
+    assert await seen(trusted, "172.18.0.4", "198.51.100.1, 203.0.113.9") == "203.0.113.9"
+    assert await seen(trusted, "203.0.113.9", "198.51.100.1") == "203.0.113.9"
+
+
+def test_nginx_does_not_hand_on_what_the_visitor_says() -> None:
+    assert "proxy_set_header X-Forwarded-For $remote_addr;" in (DEPLOY / "nginx.conf").read_text()
