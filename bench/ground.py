@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any, cast
 
 from redis import Redis
 
@@ -31,6 +32,10 @@ class Ground:
     def clear(self) -> None:
         """Forgets everything but the scripts."""
         self.redis.flushall()
+
+    def info(self, section: str) -> dict[str, Any]:
+        """What Valkey says of itself."""
+        return cast("dict[str, Any]", self.redis.info(section))
 
     def environ(self, *, port: int = 0, api: str = "http://127.0.0.1:9") -> dict[str, str]:
         """The variables of a bridge with one Shopify shop. `api`: where Facturation.pro's sandbox is."""

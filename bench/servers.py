@@ -1,4 +1,4 @@
-"""The servers that acknowledging is compared with, and our own, each run as `bench.child` does.
+"""What the bridge is compared with, and the bridge itself, each a program of `bench.child`.
 
 A: does nothing. B: the least that is honest: the signature, and one durable write of the compressed body.
 C: the usual way: FastAPI, pydantic, `arq.enqueue_job`.
@@ -13,13 +13,16 @@ import hmac
 import os
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import hiredis
+import httpx
 import uvloop
 import zstandard
 from arq.connections import ArqRedis
+from arq.worker import Worker, func
 from fastapi import FastAPI, Header, HTTPException, Request
 from pydantic import BaseModel
 from redis.asyncio import BlockingConnectionPool
@@ -27,9 +30,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench.child import die_with_parent, say
 from bench.orders import SECRET
+from bridge.facturation.sandbox import SandboxConfig, create_sandbox
 from bridge.queue import deserialize, serialize
 from bridge.server import listen, serve
 from bridge.wiring import connect
+from bridge.worker import MAX_JOBS, POLL_SECONDS
 
 _pack = cast("Callable[[tuple[bytes, ...]], bytes]", hiredis.pack_command)  # its stub: tuples of one
 ANSWER = b'{"status":"accepted"}'
@@ -103,6 +108,11 @@ async def _least_by_hand(redis_url: str) -> ASGIApp:
     return least(lambda event, body: pipe.run(b"SET", event, body, b"NX"))
 
 
+def usual_queue(redis_url: str) -> ArqRedis:
+    pool = BlockingConnectionPool.from_url(redis_url, max_connections=32, timeout=2)
+    return ArqRedis(pool, job_serializer=serialize, job_deserializer=deserialize)
+
+
 class _Person(BaseModel):
     first_name: str
     last_name: str
@@ -125,8 +135,7 @@ class _Paid(BaseModel):
 
 
 async def _usual(redis_url: str) -> ASGIApp:
-    pool = BlockingConnectionPool.from_url(redis_url, max_connections=32, timeout=2)
-    queue = ArqRedis(pool, job_serializer=serialize, job_deserializer=deserialize)
+    queue = usual_queue(redis_url)
     app = FastAPI()
 
     @app.post("/webhooks/{shop}")
@@ -182,6 +191,55 @@ def bridge(role: str, environ: dict[str, str]) -> None:
     die_with_parent()
     sys.argv = ["bridge", role]
     main()
+
+
+def sandbox() -> None:
+    """Facturation.pro's sandbox, without delay or limits; says its address, then each invoice it made: when,
+    and how many requests it has had by then."""
+
+    async def run() -> None:
+        config = SandboxConfig(requests_per_5_minutes=10**6, requests_per_day=10**7)
+        api = create_sandbox(config)
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await api(scope, receive, send)
+            if scope["method"] == "POST" and scope["path"].endswith("/invoices.json"):
+                say({"at": time.perf_counter(), "requests": api.state.sandbox.requests_received})
+
+        sock = _free_port()
+        say({"url": f"http://127.0.0.1:{sock.getsockname()[1]}"})
+        await serve(app, sock, asyncio.Event())
+
+    die_with_parent()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+
+
+def usual_worker(redis_url: str, api: str) -> None:
+    """arq as one would use it: a job is one POST by httpx, and nothing is remembered."""
+
+    async def run() -> None:
+        login = httpx.BasicAuth("4242", "sandbox-key")
+        async with httpx.AsyncClient(base_url=f"{api}/firms/1", auth=login, timeout=20) as http:
+
+            async def invoice(ctx: dict[Any, Any], fields: dict[str, Any]) -> None:
+                (await http.post("/invoices.json", json=fields)).raise_for_status()
+
+            worker = Worker(
+                functions=[func(invoice, name="invoice")],
+                redis_pool=usual_queue(redis_url),
+                handle_signals=False,
+                max_jobs=MAX_JOBS,
+                poll_delay=POLL_SECONDS,
+                keep_result=0,
+                job_serializer=serialize,
+                job_deserializer=deserialize,
+            )
+            await worker.main()
+
+    die_with_parent()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
 
 
 def _free_port() -> socket.socket:

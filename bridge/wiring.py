@@ -134,7 +134,7 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
         stack.push_async_callback(redis.aclose, close_connection_pool=True)
         store = Store(redis, retention=timedelta(days=settings.retention_days))
         keeper = asyncio.create_task(_keep_acquainted(store))
-        stack.callback(keeper.cancel)
+        stack.push_async_callback(_end, keeper)
         firm = settings.facturation
         quota = Quota(
             redis,
@@ -192,6 +192,12 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
         )
         health = Health(store, quota, metrics, clock.now)
         yield Services(settings, redis_url, store, quota, client, metrics, health, webhooks, syncer, herald)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Ends it before what it uses is closed."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _keep_acquainted(store: Store) -> None:

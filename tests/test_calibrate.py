@@ -13,7 +13,17 @@ from bridge.calibrate import calibrate
 from bridge.facturation.client import open_client
 from bridge.facturation.quota import Quota
 from bridge.facturation.sandbox import SandboxConfig, SandboxRounding, SandboxTransport, create_sandbox
-from bridge.store import Store
+from bridge.sources.base import Identity
+from bridge.store import Lease, Store, View
+
+
+async def _view_of_an_order(store: Store) -> View:
+    """What a worker sees with its next order."""
+    identity = Identity(event_id="e", topic="orders/paid", order_key="shopify:boutique:order:1")
+    await store.record("boutique", "shopify", identity, {}, b"{}")
+    view = await store.take(Lease(order_key=identity.order_key, token="t"))
+    assert view
+    return view
 
 
 @pytest.mark.parametrize("rule", Rounding)
@@ -31,6 +41,7 @@ async def test_the_rule_is_found_and_kept(redis: Redis, rule: Rounding) -> None:
     ) as client:
         found = await calibrate(client, store, date(2026, 11, 22))
     assert found.rule is rule
-    assert await redis.hget("bridge:meta", "rounding") == rule.value.encode()
+    view = await _view_of_an_order(store)
+    assert view.rounding == rule.value
     sandbox = app.state.sandbox
     assert (sandbox.customers, sandbox.invoices) == ([], [])

@@ -212,7 +212,6 @@ async def test_an_invoice_adopts_by_any_of_the_links(store: Store, redis: Any) -
     assert sorted(e.id for e in view.events) == ["i", "r"]
 
 
-@pytest.mark.xfail(reason="apply /work/tmp/record-adoption.patch to bridge/lua/record.lua", strict=True)
 async def test_payment_events_that_turn_out_to_belong_together_are_joined(store: Store) -> None:
     await record(store, payment("r1", PI))
     await record(store, payment("r2", CH))

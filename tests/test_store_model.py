@@ -554,6 +554,7 @@ def test_bells_are_rung_the_same(both: Both) -> None:
         both.both_hold_the_same()
 
 
+@pytest.mark.timeout(600)  # a failure is made small before it is shown
 def test_the_store_and_its_model_stay_equal(redis_url: str) -> None:
     class Here(Both):
         url = redis_url

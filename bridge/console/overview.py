@@ -88,4 +88,4 @@ def _latency(day: Sequence[Hour], words: Wording) -> dict[str, Any] | None:
     top = charts.ceiling(highest)
     grid = [{"y": mark.y, "label": words.span(mark.value / 1000)} for mark in charts.marks(top)]
     alt = words.text("overview.latency_alt", peak=words.span(highest / 1000))
-    return _frame(day) | {"marks": grid, "traces": [("", charts.trace(values, top))], "alt": alt}
+    return _frame(day) | {"marks": grid, "traces": [charts.trace(values, top)], "alt": alt}

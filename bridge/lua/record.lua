@@ -11,23 +11,26 @@ local function link_of(link) return P .. 'link:' .. shop .. ':' .. link end
 
 -- Where a link leads: to an order, or to the one that has adopted that since.
 local function led_to(link)
-  local key = redis.call('GET', link_of(link))
-  return key and (redis.call('GET', link_of(key)) or key)
+  local key, onward = nil, redis.call('GET', link_of(link))
+  while onward do key, onward = onward, redis.call('GET', link_of(onward)) end
+  return key
 end
 
+-- Payment events that nobody knows the order of wait in an orphan; whoever knows more adopts it.
 local adopt, orphans = {}, platform .. ':' .. shop .. ':payment:'
+local function is_orphan(key) return string.find(key, orphans, 1, true) == 1 end
 if order == '' and #ARGV >= 12 then
-  for i = 12, #ARGV do order = led_to(ARGV[i]) or order end
-  if order == '' then order = orphans .. ARGV[12] end
-elseif order ~= '' then
-  local seen = {[order] = true}
+  order = orphans .. ARGV[12]
   for i = 12, #ARGV do
-    local orphan = led_to(ARGV[i])
-    if orphan and not seen[orphan] and string.find(orphan, orphans, 1, true) == 1
-      and redis.call('EXISTS', order_of(orphan)) == 1 then
-      adopt[#adopt + 1] = orphan
-      seen[orphan] = true
-    end
+    if is_orphan(order) then order = led_to(ARGV[i]) or order end
+  end
+end
+local seen = {[order] = true}
+for i = 12, #ARGV do
+  local orphan = led_to(ARGV[i])
+  if orphan and not seen[orphan] and is_orphan(orphan) and redis.call('EXISTS', order_of(orphan)) == 1 then
+    adopt[#adopt + 1] = orphan
+    seen[orphan] = true
   end
 end
 

@@ -54,8 +54,10 @@ if outcome == 'waiting' then
   local wait = version == seen and tonumber(ARGV[6]) or 0
   redis.call('ZADD', DUE, now + wait, key)
   redis.call('HSET', order_of(key), 'next', now + wait)
-  if ARGV[7] == '1' then redis.call('HINCRBY', order_of(key), 'attempts', 1) end
-  redis.call('HSETNX', order_of(key), 'failing_since', now)
+  if ARGV[7] == '1' then
+    redis.call('HINCRBY', order_of(key), 'attempts', 1)
+    redis.call('HSETNX', order_of(key), 'failing_since', now)
+  end
   return {'released'}
 end
 redis.call('HDEL', order_of(key), 'next', 'attempts', 'failing_since', 'lane', 'credit')

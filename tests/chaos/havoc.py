@@ -15,6 +15,8 @@ from tests.chaos.processes import Child, Site, free_port
 
 RETRY_AFTER = 3
 """Seconds that the sandbox asks for with each 429."""
+CATCHING_UP = 1.5
+"""Seconds that a process which comes back needs to start and to see how things are."""
 LONGEST_LATE = 1.5
 """Seconds by which a request may come late to its commit, for each reason: the sandbox hangs, or stands
 still, or commits after it answered."""
@@ -65,7 +67,7 @@ class Havoc:
         self.disturbances: list[Disturbance] = []
 
     async def rage(self, stop: asyncio.Event) -> None:
-        """One mishap after the other. The first of them is a 429."""
+        """One mishap after the other. The first of them is a 429, once there is something to refuse."""
         deeds: list[tuple[float, Callable[[], Awaitable[None]]]] = [
             (6, self._kill_a_role),
             (3, self._stop_a_role),
@@ -76,11 +78,12 @@ class Havoc:
             (5, self._break_the_api),
             (0.3, self._burst_of_429),
         ]
+        await _sleep_unless(stop, 2)
         await self._burst_of_429()
         while not stop.is_set() and not self._failure:
             (deed,) = self._random.choices([deed for _, deed in deeds], [weight for weight, _ in deeds])
             await deed()
-            await _sleep_unless(stop, self._random.uniform(0.02, 0.4))
+            await _sleep_unless(stop, self._random.uniform(0.02, 0.3))
         await asyncio.gather(*self._pending, return_exceptions=True)
         if self._failure:
             raise self._failure
@@ -114,8 +117,7 @@ class Havoc:
             await asyncio.sleep(seconds)
             await back()
             self._busy.discard(name)
-            # A process that comes back has to start and to catch up.
-            self.disturbances.append(Disturbance(begin, time.time() + 1.5))
+            self.disturbances.append(Disturbance(begin, time.time() + CATCHING_UP))
 
         self._spawn(return_())
 
@@ -203,9 +205,14 @@ class Havoc:
         await self._api_fault(name, times, method=method, **fault)
 
     async def _burst_of_429(self) -> None:
-        """Nothing else is started until its time is over, so that the silence after it can be heard."""
-        await self._api_fault("429", 3, kind="too_many_requests", retry_after=RETRY_AFTER)
-        await asyncio.sleep(RETRY_AFTER + 0.5)
+        """Nothing else is going on until its time is over, so that the silence after it can be heard."""
+        if self._pending:
+            await asyncio.gather(*self._pending, return_exceptions=True)
+            await asyncio.sleep(CATCHING_UP)
+        await self._api_fault("429", 5, kind="too_many_requests", retry_after=RETRY_AFTER)
+        await asyncio.sleep(0.7)
+        await self._site.clear_faults()
+        await asyncio.sleep(RETRY_AFTER + 0.2)
 
     async def _api_fault(self, name: str, times: int, **fault: object) -> None:
         if "sandbox" in self._busy:  # it would not answer

@@ -42,7 +42,7 @@ async def test_orders_are_listed_page_by_page_and_read(redis: Redis, redis_url: 
         keys = [await opened.here.accept(shopify_order(number)) for number in range(1, 8)]
         seen, cursor = [], ""
         while True:
-            query = {"limit": 3, "cursor": cursor, "state": "in_hand"}
+            query = {"limit": "3", "cursor": cursor, "state": "in_hand"}
             page = (await opened.http.get("/api/orders", params=query, headers=AS_OPERATOR)).json()
             seen += [row["key"] for row in page["rows"]]
             cursor = page["cursor"]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from tests.chaos.audit import violations
-from tests.chaos.orders import sale
+from tests.chaos.orders import Sale, sale
 from tests.chaos.processes import Child, Site, free_port, site, until
 from tests.journeys.shop import InsistentShop, ready
 
@@ -36,35 +38,36 @@ async def test_a_rolling_restart_under_load_loses_nothing_and_doubles_nothing() 
         webs = [await web(here, f"web-{n}", port) for n, port in enumerate(ports)]
         workers = [await here.start_worker(f"worker-{n}") for n in range(2)]
         shop = InsistentShop(here.http, [f"http://127.0.0.1:{port}" for port in ports])
-        placed = datetime.now(UTC) - timedelta(minutes=1)
-        sales = [
-            sale("shopify", n, shop="boutique", buyer=n % 20, refund="none", placed=placed)
-            for n in range(1, 61)
-        ]
-        at_work = asyncio.Event()
+        sales: list[Sale] = []
         over = asyncio.Event()
 
         async def send() -> None:
-            """Goes on for as long as anything is replaced; the last tenth comes after that."""
-            for number, each in enumerate(sales):
-                await shop.place([each])
-                at_work.set()
-                if number < len(sales) * 0.9:
-                    await asyncio.sleep(0.1)
-                else:
-                    await over.wait()
+            """An order every now and then, for as long as anything is replaced."""
+            placed = datetime.now(UTC) - timedelta(minutes=1)
+            while not over.is_set():
+                n = len(sales) + 1
+                sales.append(sale("shopify", n, shop="boutique", buyer=n % 20, refund="none", placed=placed))
+                await shop.place(sales[-1:])
+                await asyncio.sleep(0.1)
+
+        async def replace(old: Child, start: Callable[[], Awaitable[Child]]) -> Child:
+            """A new process in its place, and the shop was at it meanwhile."""
+            before = len(shop.acknowledged)
+            await stopped(old)
+            new = await start()
+            await until(lambda: more_than(before), "the shop goes on")
+            return new
+
+        async def more_than(count: int) -> bool:
+            return len(shop.acknowledged) > count
 
         sending = asyncio.create_task(send())
-        await at_work.wait()
-        during = len(shop.acknowledged)
+        await until(lambda: more_than(10), "the shop has begun")
         for n, port in enumerate(ports):
-            await stopped(webs[n])
-            webs[n] = await web(here, f"web-{n}-new", port)
+            webs[n] = await replace(webs[n], partial(web, here, f"web-{n}-new", port))
         for n in range(2):
-            await stopped(workers[n])
-            workers[n] = await here.start_worker(f"worker-{n}-new")
-        assert not sending.done()
-        assert len(shop.acknowledged) > during  # it was under load
+            workers[n] = await replace(workers[n], partial(here.start_worker, f"worker-{n}-new"))
+        await until(lambda: more_than(120), "sixty orders are placed")
         over.set()
         await sending
 

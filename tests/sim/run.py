@@ -138,10 +138,13 @@ class History:
                     world.at(
                         sale.placed + message.after + self.chance.uniform(0, shuffle), self._deliver, message
                     )
-        world.run(FAULTS_UNTIL)
+        while world.now < FAULTS_UNTIL:
+            world.run(world.now + 10)
+            self._check_that_the_unfinished_last()
         self._heal()
         while world.now < FAULTS_UNTIL + PATIENCE and (self._ask_a_person() or not self._at_rest()):
             world.run(world.now + 10)
+            self._check_that_the_unfinished_last()
         self._check()
         world.close()
         return self.verdict
@@ -338,6 +341,16 @@ class History:
         return len(killers)
 
     # --------------------------------------------------------------------------------------------- checks
+
+    def _check_that_the_unfinished_last(self) -> None:
+        """Nothing that is still needed has a time to live, and what waits will be looked at."""
+        data, found = self.server.data, self.verdict.violations
+        for key in data.due:
+            if any(data.events[name].mortal for name in data.events_of.get(key, ())):
+                found.append(f"due at {self.world.now}, with an event that will expire: {key}")
+        lost = [key for key in data.waiting if key not in data.due]
+        if lost:
+            found.append(f"waiting at {self.world.now}, but not due: {lost}")
 
     def _check(self) -> None:
         found = self.verdict.violations

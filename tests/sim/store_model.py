@@ -179,13 +179,16 @@ class Data:
         alarm_key = f"{platform}:{shop}:event:{identity.event_id}" if identity.alarm else ""
         order = identity.order_key or alarm_key
         links = [f"{shop}:{link}" for link in identity.links]
-        adopted: list[str] = []
-        led_to = [key for link in links if (key := self._led_to(link))]
+        orphans = f"{platform}:{shop}:payment:"
         if not order and links:
-            order = led_to[-1] if led_to else f"{platform}:{shop}:payment:{identity.links[0]}"
-        elif order:
-            orphans = dict.fromkeys(key for key in led_to if key.startswith(f"{platform}:{shop}:payment:"))
-            adopted = [orphan for orphan in orphans if orphan != order and orphan in self.orders]
+            order = f"{orphans}{identity.links[0]}"
+            for link in links:
+                if order.startswith(orphans):
+                    order = self._led_to(link) or order
+        led_to = dict.fromkeys(self._led_to(link) for link in links)
+        adopted = [
+            key for key in led_to if key != order and key.startswith(orphans) and key in self.orders
+        ]
         stored = StoredEvent(identity.topic, now, dict(headers), body, order)
         self.events[name] = stored
         if identity.ignored:
@@ -221,8 +224,10 @@ class Data:
 
     def _led_to(self, link: str) -> str:
         """Where a link leads: to an order, or to the one that has adopted that since."""
-        key = self.links.get(link, "")
-        return self.links.get(f"{link.partition(':')[0]}:{key}", key)
+        key, onward = "", self.links.get(link, "")
+        while onward:
+            key, onward = onward, self.links.get(f"{link.partition(':')[0]}:{onward}", "")
+        return key
 
     def _adopt(self, orphan: str, order: str) -> None:
         for other in self.events_of.pop(orphan, ()):
@@ -285,7 +290,8 @@ class Data:
         if outcome is Outcome.WAITING:
             self.due[key] = now + (after_ms if version == view.version else 0)
             order.attempts += counted
-            order.failing_since = order.failing_since or now
+            if counted:
+                order.failing_since = order.failing_since or now
             return None
         order.attempts, order.failing_since, order.done = 0, 0, order.version
         self.due.pop(key, None)

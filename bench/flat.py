@@ -1,0 +1,59 @@
+"""Does an acknowledgement or a run of a worker cost more when much is stored, or when many orders wait?
+
+The cost is the time that Valkey spends in our scripts, as it counts it. One Valkey of each size, in turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from statistics import median
+
+from bench.ground import Ground, ground
+from bench.life import Life, life
+from bench.table import Cell, Goal, Table
+
+FEW, STORED, WAITING = 10, 20_000, 10_000
+ROUNDS, ORDERS = 5, 60
+
+
+def run(here: Ground) -> list[Table]:
+    """Three Valkeys, the given one the smallest."""
+    with ground() as stored, ground() as waiting:
+        return asyncio.run(_run(here, stored, waiting))
+
+
+async def _run(few: Ground, stored: Ground, waiting: Ground) -> list[Table]:
+    async with AsyncExitStack() as stack:
+        lives = {one.url: await stack.enter_async_context(life(one)) for one in (few, stored, waiting)}
+        await lives[few.url].many(0, FEW, finished=True)
+        await lives[stored.url].many(0, STORED, finished=True)
+        await lives[waiting.url].many(0, WAITING, finished=False)
+        found: dict[tuple[str, str], list[float]] = {}
+        for turn in range(ROUNDS):
+            orders = range(STORED + turn * ORDERS, STORED + (turn + 1) * ORDERS)
+            for step, act in (("acknowledge", Life.record), ("sync", Life.sync)):
+                for one in (few, stored, waiting):
+                    cost = await _cost(one, lives[one.url], act, orders)
+                    found.setdefault((step, one.url), []).append(cost)
+    rows: list[list[Cell]] = []
+    goals = []
+    for step in ("acknowledge", "sync"):
+        costs = [median(found[step, one.url]) for one in (few, stored, waiting)]
+        rows.append([step, *(round(cost) for cost in costs)])
+        ratio = max(costs) / costs[0]
+        goals.append(Goal(f"{step}: most, of the least", ratio, 1.5, 1.2, at_least=False))
+    sizes = (f"{FEW} stored", f"{STORED} stored", f"{WAITING} waiting")
+    return [Table("flat: µs in Valkey for each order", ("step", *sizes), rows, goals)]
+
+
+async def _cost(
+    where: Ground, lived: Life, act: Callable[[Life, int], Awaitable[None]], orders: range
+) -> float:
+    """µs of Valkey's time in scripts for each of the orders."""
+    where.redis.config_resetstat()
+    for n in orders:
+        await act(lived, n)
+    scripts = where.info("commandstats")["cmdstat_evalsha"]
+    return float(scripts["usec"]) / len(orders)

@@ -1,0 +1,36 @@
+"""What Valkey's memory holds for each order and each ledger entry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from bench.ground import Ground
+from bench.life import Life, life
+from bench.table import Table
+
+ORDERS = 1000
+
+
+def run(ground: Ground) -> list[Table]:
+    """Growth of used_memory, divided."""
+    return asyncio.run(_run(ground))
+
+
+async def _run(ground: Ground) -> list[Table]:
+    async with life(ground) as lived:
+        await lived.many(
+            0, ORDERS, finished=False
+        )  # what all share is there already: indexes, counters, the feed
+
+        async def each(act: Callable[[Life, int], Awaitable[None]]) -> int:
+            before = ground.info("memory")["used_memory"]
+            for n in range(ORDERS, 2 * ORDERS):
+                await act(lived, n)
+            return round((ground.info("memory")["used_memory"] - before) / ORDERS)
+
+        rows = [
+            ("stored order of 8 KB, waiting", await each(Life.record)),
+            ("entry of the ledger", await each(Life.fact)),
+        ]
+    return [Table("memory: in Valkey", ("what", "bytes each"), rows)]
