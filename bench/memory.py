@@ -27,7 +27,7 @@ async def _run(ground: Ground) -> list[Table]:
             before = ground.info("memory")["used_memory"]
             for n in range(ORDERS, 2 * ORDERS):
                 await act(lived, n)
-            return round((ground.info("memory")["used_memory"] - before) / ORDERS)
+            grown: int = ground.info("memory")["used_memory"] - before) / ORDERS)
 
         rows = [
             ("stored order of 8 KB, waiting", await each(Life.record)),

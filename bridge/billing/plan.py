@@ -275,11 +275,12 @@ def _mismatch(
         if better and better.agreed:
             return Mend(invoice.key, existing, better)
     name = f"draft {existing.id}" if existing.draft else f"invoice {existing.number or existing.id}"
-    difference = invoice.total - (existing.total or Decimal(0))
+    total = existing.total or Decimal(0)
+    difference = invoice.total - total
     return Rest(
         "attention",
-        f"order {order.number}: {name} comes to {existing.total} {order.currency} but the order to "
-        f"{invoice.total} (difference {difference:+}): correct it in Facturation.pro, or accept it",
+        f"order {order.number}: {name} comes to {total:.2f} {order.currency} but the order to "
+        f"{invoice.total} (difference {difference:+.2f}): correct it in Facturation.pro, or accept it",
     )
 
 
@@ -346,6 +347,6 @@ def _made_credit_note_step(
             return Mend(note.key, existing, better)
     return Rest(
         "attention",
-        f"order {order.number}: credit note {existing.number or existing.id} comes to {existing.total} "
+        f"order {order.number}: credit note {existing.number or existing.id} comes to {existing.total or Decimal(0):.2f} "
         f"{order.currency} but the refund to {note.total}: correct it in Facturation.pro, then accept it",
     )

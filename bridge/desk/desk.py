@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 import zstandard
@@ -251,7 +252,7 @@ class Desk:
         for document in wrong:
             was = await self._record(document.key)
             record = json.loads(was)
-            if record.get("total") != str(document.total):
+            if Decimal(record.get("total", "0")) != document.total:
                 raise NotDone(f"order {key} has just changed: look at it again")
             becomes = json.dumps(record | {"accepted": record["total"]}, separators=(",", ":"))
             changes += [document.key, was, becomes]

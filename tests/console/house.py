@@ -92,8 +92,4 @@ async def house(redis_url: str, *, token: str = TOKEN, work: bool = True) -> Asy
                     yield House(Here(services, sandbox, http), url, desk, http)
             finally:
                 stop.set()
-                # arq may swallow the one cancellation that `run_worker` sends it, and poll on.
-                _, late = await asyncio.wait(running, timeout=1)
-                for task in late:
-                    task.cancel()
                 await asyncio.gather(*running)
