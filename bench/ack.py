@@ -88,7 +88,7 @@ def run(
     ground: Ground,
     *,
     rounds: int = 3,
-    seconds: float = 1.0,
+    seconds: float = 0.8,
     contestants: tuple[str, ...] = (*BASELINES, OURS),
     connections: tuple[int, ...] = CONNECTIONS,
 ) -> list[Table]:

@@ -19,15 +19,15 @@ def run(ground: Ground) -> list[Table]:
 
 async def _run(ground: Ground) -> list[Table]:
     async with life(ground) as lived:
-        await lived.many(
-            0, ORDERS, finished=False
-        )  # what all share is there already: indexes, counters, the feed
+        # So that what all orders share is there already: indexes, counters, the feed.
+        await lived.many(0, ORDERS, finished=False)
 
         async def each(act: Callable[[Life, int], Awaitable[None]]) -> int:
             before = ground.info("memory")["used_memory"]
             for n in range(ORDERS, 2 * ORDERS):
                 await act(lived, n)
-            grown: int = ground.info("memory")["used_memory"] - before) / ORDERS)
+            grown: int = ground.info("memory")["used_memory"] - before
+            return round(grown / ORDERS)
 
         rows = [
             ("stored order of 8 KB, waiting", await each(Life.record)),

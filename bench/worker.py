@@ -30,7 +30,7 @@ from bridge.store import Store
 from bridge.wiring import connect
 
 ROUNDS = 3
-ORDERS = 400
+ORDERS = 300
 WARM = 60
 """Orders before the clock starts: imports, connections, the customer."""
 

@@ -345,8 +345,9 @@ def _made_credit_note_step(
         better = next((each for each in notes if each.key == note.key and each.agreed), None)
         if better:
             return Mend(note.key, existing, better)
+    total = existing.total or Decimal(0)
     return Rest(
         "attention",
-        f"order {order.number}: credit note {existing.number or existing.id} comes to {existing.total or Decimal(0):.2f} "
+        f"order {order.number}: credit note {existing.number or existing.id} comes to {total:.2f} "
         f"{order.currency} but the refund to {note.total}: correct it in Facturation.pro, then accept it",
     )

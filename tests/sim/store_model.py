@@ -186,9 +186,7 @@ class Data:
                 if order.startswith(orphans):
                     order = self._led_to(link) or order
         led_to = dict.fromkeys(self._led_to(link) for link in links)
-        adopted = [
-            key for key in led_to if key != order and key.startswith(orphans) and key in self.orders
-        ]
+        adopted = [key for key in led_to if key != order and key.startswith(orphans) and key in self.orders]
         stored = StoredEvent(identity.topic, now, dict(headers), body, order)
         self.events[name] = stored
         if identity.ignored:
