@@ -25,7 +25,7 @@ demo: .venv/runtime ## the whole system on this machine, one order of each platf
 	@$(BIN)/bridge demo
 
 test: .venv/dev ## the tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: .venv/dev ## ruff, mypy strict, bandit
 	$(BIN)/ruff check .

@@ -7,7 +7,6 @@ message to one of them. So an alert is said once, and a dead worker is told by t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 import uuid
@@ -25,6 +24,7 @@ from bridge.channels import Channel, Undelivered
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
 from bridge.refusals import Refusals
+from bridge.tasks import end
 
 TICK: Final = 5.0
 JUDGE_EVERY: Final = timedelta(seconds=30)
@@ -69,9 +69,7 @@ class Herald:
             yield
         finally:
             self._working = False
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await end(task)
 
     async def _run(self) -> None:
         while True:

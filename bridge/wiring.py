@@ -36,6 +36,7 @@ from bridge.settings import Settings
 from bridge.sources import REGISTRY
 from bridge.store import Store
 from bridge.sync import Report, Shop, Syncer, in_background, note_call
+from bridge.tasks import end
 from bridge.telemetry import Metrics, capture
 from bridge.web import Door, Webhooks
 
@@ -134,7 +135,7 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
         stack.push_async_callback(redis.aclose, close_connection_pool=True)
         store = Store(redis, retention=timedelta(days=settings.retention_days))
         keeper = asyncio.create_task(_keep_acquainted(store))
-        stack.push_async_callback(_end, keeper)
+        stack.push_async_callback(end, keeper)
         firm = settings.facturation
         quota = Quota(
             redis,
@@ -192,12 +193,6 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
         )
         health = Health(store, quota, metrics, clock.now)
         yield Services(settings, redis_url, store, quota, client, metrics, health, webhooks, syncer, herald)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    """Ends it before what it uses is closed."""
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _keep_acquainted(store: Store) -> None:

@@ -20,6 +20,7 @@ from bridge.errors import StoreUnavailable
 from bridge.queue import JOB, deserialize, serialize
 from bridge.store import Store
 from bridge.sync import Syncer
+from bridge.tasks import end
 
 MAX_JOBS = 20
 POLL_SECONDS = 0.05
@@ -52,7 +53,7 @@ async def run_worker(
                     await asyncio.wait_for(stop.wait(), pause)
                 pause = min(2.0, pause * 2)
     finally:
-        await _end(sweeper)
+        await end(sweeper)
 
 
 def _build(syncer: Syncer, pool: ArqRedis) -> Worker:
@@ -83,7 +84,7 @@ async def _serve(worker: Worker, stop: asyncio.Event) -> None:
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({main, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        await _end(main)  # before the jobs: it must not pick another one meanwhile
+        await end(main)  # before the jobs: it must not pick another one meanwhile
         if worker.tasks:
             await asyncio.wait(worker.tasks.values(), timeout=STOP_SECONDS)
         for task in worker.tasks.values():
@@ -93,20 +94,10 @@ async def _serve(worker: Worker, stop: asyncio.Event) -> None:
         if not main.cancelled():
             main.result()
     finally:
-        await _end(main)
-        await _end(stopping)
+        await end(main)
+        await end(stopping)
         with contextlib.suppress(Exception):
             await worker.pool.aclose(close_connection_pool=True)
-
-
-async def _end(task: asyncio.Task[Any]) -> None:
-    """Cancels until it ends. One cancellation can get lost where it meets the end of a call to Redis: arq
-    polled on for ever. (Until Python 3.12, asyncio.wait_for may swallow it.)"""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=0.1)
-    if not task.cancelled():
-        task.exception()  # whoever wants it asks for it; asyncio shall not complain that nobody did
 
 
 async def _sweep(store: Store, name: str) -> None:

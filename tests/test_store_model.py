@@ -24,7 +24,7 @@ from redis.asyncio import Redis
 from bridge.errors import LeaseLost
 from bridge.sources.base import Identity
 from bridge.store import LEASE, PREFIX, Lease, Outcome, Store, View
-from tests.sim.store_model import LEASE_MS, Data, StoredOrder
+from tests.sim.data import LEASE_MS, Data, StoredOrder
 
 T = TypeVar("T")
 START = int(datetime(2026, 11, 22, 9, 0, tzinfo=UTC).timestamp() * 1000)

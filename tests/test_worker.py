@@ -20,6 +20,7 @@ from bridge import worker as worker_module
 from bridge.embedded import EmbeddedValkey
 from bridge.facturation.sandbox import FaultKind
 from bridge.roles import serve_worker
+from bridge.tasks import end
 from tests.journeys.here import Here, bridge_here
 from tests.journeys.orders import shopify_order
 from tests.journeys.waiting import until
@@ -197,7 +198,7 @@ async def test_a_cancellation_that_gets_lost_is_repeated() -> None:
 
     task = asyncio.create_task(stubborn())
     await asyncio.sleep(0)
-    await asyncio.wait_for(worker_module._end(task), 5)
+    await asyncio.wait_for(end(task), 5)
     assert (task.done(), lost) == (True, 3)
 
 

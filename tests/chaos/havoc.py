@@ -145,7 +145,10 @@ class Havoc:
             child.signal(SIGTERM)
 
         async def back() -> None:
-            code = await child.died(30)
+            try:
+                code = await child.died(30)
+            except TimeoutError:
+                raise AssertionError(f"{name} does not end on SIGTERM:\n{child.words()}") from None
             # Before it listens to signals, the first one ends it as it ends any process.
             good = (0,) if child.age > 5 else (0, -SIGTERM)
             assert code in good, f"{name} ended with {code}:\n{child.words()}"

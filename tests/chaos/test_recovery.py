@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from signal import SIGCONT, SIGSTOP
+from signal import SIGCONT, SIGSTOP, SIGTERM
 
 import pytest
 
 from tests.chaos.audit import violations
-from tests.chaos.processes import Site, site, until
+from tests.chaos.processes import Site, free_port, site, until
 from tests.chaos.walk import Journey, Role, Track
 
 pytestmark = pytest.mark.timeout(180)
@@ -120,3 +120,19 @@ async def test_a_web_dies_and_the_shop_sends_again(there: Site, place: str, answ
     print(f"web killed at {place}: the shop's retry is {answer} {seconds:.2f} s after the new start")
     assert worker.alive
     assert violations(await there.state(), [track.sale]) == []
+
+
+async def test_a_process_told_to_stop_while_it_starts_does(there: Site) -> None:
+    """Each at another moment of its start: a lost cancellation has kept some of them alive for ever."""
+
+    async def started_and_stopped(n: int) -> int:
+        name = f"brief-{n}"
+        child = await (there.start_web(name, free_port()) if n % 2 else there.start_worker(name))
+        await asyncio.sleep(0.15 + 0.015 * n)
+        child.signal(SIGTERM)
+        code = await child.died(20)
+        assert code in (0, -SIGTERM), child.words()
+        return code
+
+    codes = await asyncio.gather(*map(started_and_stopped, range(32)))
+    assert 0 in codes, "none of them was far enough to hear the signal"

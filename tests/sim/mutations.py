@@ -13,8 +13,9 @@ from bridge.errors import LeaseLost, NotSent, OutcomeUnknown
 from bridge.store import Begun, Lease, Outcome, View
 from bridge.sync import Shop
 from tests.sim.api_model import Client, standstill
+from tests.sim.data import Data, Entry
 from tests.sim.run import Mode, Parts, run_seed
-from tests.sim.store_model import Data, Entry, StoreModel
+from tests.sim.store_model import StoreModel
 from tests.sim.world import World
 
 T = TypeVar("T")

@@ -22,12 +22,13 @@ from bridge.billing.drafts import Documents
 from bridge.billing.rules import Rules
 from bridge.billing.totals import Rounding
 from bridge.errors import StoreUnavailable
-from bridge.facturation.records import CustomerRecord, InvoiceRecord
 from bridge.orders import Order
 from bridge.sync import Shop, Syncer
 from tests.sim.api_model import Client, Facturation, sleep
+from tests.sim.checks import of_facturation, of_the_store_at_rest, of_the_unfinished
+from tests.sim.data import Data
 from tests.sim.shops import ATELIER, BOUTIQUE, EPOCH, GALERIE, Message, Sale, pool, shops
-from tests.sim.store_model import Data, Server, StoreModel
+from tests.sim.store_model import Server, StoreModel
 from tests.sim.world import Process, World
 
 FAULTS_UNTIL = 240.0
@@ -140,11 +141,11 @@ class History:
                     )
         while world.now < FAULTS_UNTIL:
             world.run(world.now + 10)
-            self._check_that_the_unfinished_last()
+            self._check_the_unfinished()
         self._heal()
         while world.now < FAULTS_UNTIL + PATIENCE and (self._ask_a_person() or not self._at_rest()):
             world.run(world.now + 10)
-            self._check_that_the_unfinished_last()
+            self._check_the_unfinished()
         self._check()
         world.close()
         return self.verdict
@@ -342,30 +343,17 @@ class History:
 
     # --------------------------------------------------------------------------------------------- checks
 
-    def _check_that_the_unfinished_last(self) -> None:
-        """Nothing that is still needed has a time to live, and what waits will be looked at."""
-        data, found = self.server.data, self.verdict.violations
-        for key in data.due:
-            if any(data.events[name].mortal for name in data.events_of.get(key, ())):
-                found.append(f"due at {self.world.now}, with an event that will expire: {key}")
-        lost = [key for key in data.waiting if key not in data.due]
-        if lost:
-            found.append(f"waiting at {self.world.now}, but not due: {lost}")
+    def _check_the_unfinished(self) -> None:
+        for broken in of_the_unfinished(self.server.data):
+            self.verdict.violations.append(f"at {self.world.now:.0f} s: {broken}")
 
     def _check(self) -> None:
         found = self.verdict.violations
         found += self.facturation.violations
         found += [f"escaped from a task: {exc!r}" for exc in self.world.escaped]
-        found += self._of_the_store()
-        for sale in self.sales:
-            found += self._of_a_sale(sale)
-        found += self._of_customers()
-        expected = {key for sale in self.sales for key in (sale.key, *sale.credits)}
-        found += [
-            f"nobody asked for {stored.record.api_custom}"
-            for stored in self.facturation.invoices.values()
-            if stored.since > 0 and stored.record.api_custom not in expected
-        ]
+        found += [f"not at rest: {self.unsent} deliveries without answer"] if self.unsent else []
+        found += of_the_store_at_rest(self.server.data, self.server.now_ms, self.sales)
+        found += of_facturation(self.facturation, self.sales)
         self.verdict.totals.update(
             {
                 "seeds": 1,
@@ -380,56 +368,6 @@ class History:
                 "steps": self.world.steps,
             }
         )
-
-    def _of_the_store(self) -> Iterator[str]:
-        data, now = self.server.data, self.server.now_ms
-        if not self._at_rest():
-            yield f"not at rest: due {data.due}, waiting {data.waiting}, unsent {self.unsent}"
-        for key in data.attention:
-            yield f"asks for attention: {key}: {data.orders[key].reason}"
-        for key, entry in data.entries.items():
-            if entry.state != "done":
-                yield f"in the ledger: {key} is {entry.state}"
-        for key, (_, until) in data.leases.items():
-            if until > now:
-                yield f"still leased: {key}"
-        for sale in self.sales:
-            order = data.orders.get(sale.key)
-            if order is None or order.state != "done":
-                yield f"{sale.key} is {order.state if order else 'lost'}"
-
-    def _of_a_sale(self, sale: Sale) -> Iterator[str]:
-        invoices = self._documents(sale.key)
-        if len(invoices) != 1:
-            yield f"{sale.key} has {len(invoices)} invoices: {invoices}"
-            return
-        invoice = invoices[0]
-        if invoice.draft or invoice.total_with_vat != sale.total or invoice.paid_on is None:
-            yield f"not what was sold for {sale.total}: {invoice}"
-        for key, amount in sale.credits.items():
-            notes = self._documents(key)
-            if len(notes) != 1:
-                yield f"{key} has {len(notes)} credit notes: {notes}"
-                continue
-            note = notes[0]
-            if note.draft or note.total_with_vat != -amount:
-                yield f"not what was refunded, {amount}: {note}"
-            if (note.refund_id == invoice.id) != (key == sale.reversed):
-                yield f"reversed, or not, wrongly: {note}"
-            if note.customer_id != invoice.customer_id:
-                yield f"credited to another customer: {note}"
-
-    def _documents(self, key: str) -> list[InvoiceRecord]:
-        stored = self.facturation.invoices.values()
-        return [each.record for each in stored if each.record.api_custom == key]
-
-    def _of_customers(self) -> Iterator[str]:
-        for buyer in sorted({sale.buyer for sale in self.sales}):
-            stored = self.facturation.customers.values()
-            records: list[CustomerRecord] = [each.record for each in stored]
-            same = [r for r in records if buyer in r.emails or r.api_custom == buyer]
-            if len(same) != 1:
-                yield f"{buyer} is {len(same)} customers: {same}"
 
 
 # -------------------------------------------------------------------------------------------- running them

@@ -1,0 +1,408 @@
+"""What Redis holds, as dictionaries, with exactly the meaning of `bridge/lua/*.lua`.
+
+Each method of `Data` is one script, atomic, at a time in milliseconds that it is told.
+`tests/test_store_model.py` proves that the scripts and these methods stay equal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from bridge.errors import LeaseLost
+from bridge.orders import Event
+from bridge.sources.base import FETCHED, Identity
+from bridge.store import ARCHIVE_AGE, BELLS, LEASE, REHINT, Begun, Lease, Outcome, View
+
+LEASE_MS = int(LEASE.total_seconds() * 1000)
+REHINT_MS = int(REHINT.total_seconds() * 1000)
+ARCHIVE_AGE_MS = int(ARCHIVE_AGE.total_seconds() * 1000)
+YOUNG_MS = 300_000
+BELL_AGE_MS = 600_000
+BELL_LIFE_MS = 60_000
+
+RecordAnswer = tuple[Literal["accepted", "duplicate", "ignored"], str]
+
+
+@dataclass(slots=True)
+class StoredEvent:
+    """`bridge:event:*`. `mortal`: it has a time to live."""
+
+    topic: str
+    at: int
+    headers: dict[str, str]
+    body: bytes
+    order: str
+    note: str = ""
+    mortal: bool = False
+
+
+@dataclass(slots=True)
+class StoredOrder:
+    """`bridge:order:*`, as far as the protocol reads it; `kept`: fields for people."""
+
+    version: int = 0
+    created: int = 0
+    takes: int = 0
+    attempts: int = 0
+    failing_since: int = 0
+    state: str = ""
+    reason: str = ""
+    done: int = 0
+    kept: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Entry:
+    """`bridge:ledger:*`."""
+
+    state: str
+    at: int
+    attempt: str = ""
+    owner: str = ""
+    record: str = ""
+
+
+@dataclass(slots=True)
+class Data:
+    """Everything in Redis. `run`: Redis' run_id; `rings`: orders rung for by the script in hand."""
+
+    run: str = "1"
+    events: dict[str, StoredEvent] = field(default_factory=dict)
+    orders: dict[str, StoredOrder] = field(default_factory=dict)
+    events_of: dict[str, list[str]] = field(default_factory=dict)
+    fetched: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    leases: dict[str, tuple[str, int]] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    due: dict[str, int] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)
+    attention: dict[str, int] = field(default_factory=dict)
+    open: dict[str, int] = field(default_factory=dict)
+    ignored: dict[str, int] = field(default_factory=dict)
+    listed: dict[str, int] = field(default_factory=dict)
+    workers: dict[str, int] = field(default_factory=dict)
+    queue: dict[str, int] = field(default_factory=dict)
+    known_run: str = ""
+    born: int = 0
+    floor: int = 0
+    verdicts: dict[str, tuple[int, str]] = field(default_factory=dict)
+    archived: tuple[dict[str, int], int] | None = None
+    rounding: str = ""
+    paused_until: int = 0
+    rings: list[tuple[str, str]] = field(default_factory=list)
+
+    # ------------------------------------------------------------------------------------------ common.lua
+
+    def _ring(self, key: str, now: int) -> None:
+        bell = f"s:{key}:{now}"
+        self.queue[bell] = now - BELL_AGE_MS
+        self.rings.append((bell, key))
+
+    def _holder(self, key: str, now: int) -> str:
+        """Whose lease of the order runs, or ""."""
+        token, until = self.leases.get(key, ("", 0))
+        return token if until > now else ""
+
+    def _file(self, key: str, state: str, now: int) -> None:
+        """`file` and, without a state that has a list of its own, `unfile`."""
+        for name, scores in (("attention", self.attention), ("open", self.open), ("ignored", self.ignored)):
+            scores.pop(key, None)
+            if name == state:
+                scores[key] = now
+
+    def floor_at(self, durable: bool, now: int) -> int:
+        if self.known_run == self.run:
+            return self.floor
+        if not self.known_run:
+            self.born = now
+        if not self.known_run or not durable:
+            self.floor = now
+        self.known_run = self.run
+        return self.floor
+
+    def _verdict(self, scope: str, floor: int) -> str:
+        at, verdict = self.verdicts.get(scope, (-1, ""))
+        return verdict if at == floor else ""
+
+    def _view(self, key: str, takes: int) -> View:
+        order = self.orders.get(key) or StoredOrder()
+        events = [
+            Event(
+                id=name.partition(":")[2],
+                topic=stored.topic,
+                body=stored.body,
+                received_at=_moment(stored.at),
+                headers=stored.headers,
+            )
+            for name in self.events_of.get(key, ())
+            if (stored := self.events.get(name))
+        ]
+        events += [
+            Event(id=path, topic=FETCHED, body=body, received_at=_moment(order.created))
+            for path, body in self.fetched.get(key, {}).items()
+        ]
+        return View(
+            version=order.version,
+            attempts=order.attempts,
+            takes=takes,
+            failing_since=_moment(order.failing_since) if order.failing_since else None,
+            rounding=self.rounding,
+            events=tuple(events),
+        )
+
+    # --------------------------------------------------------------------------------------------- scripts
+
+    def record(
+        self,
+        now: int,
+        shop: str,
+        platform: str,
+        identity: Identity,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> RecordAnswer:
+        """record.lua"""
+        name = f"{shop}:{identity.event_id}"
+        if name in self.events:
+            return "duplicate", self.events[name].order
+        alarm_key = f"{platform}:{shop}:event:{identity.event_id}" if identity.alarm else ""
+        order = identity.order_key or alarm_key
+        links = [f"{shop}:{link}" for link in identity.links]
+        orphans = f"{platform}:{shop}:payment:"
+        if not order and links:
+            order = f"{orphans}{identity.links[0]}"
+            for link in links:
+                if order.startswith(orphans):
+                    order = self._led_to(link) or order
+        led_to = dict.fromkeys(self._led_to(link) for link in links)
+        adopted = [key for key in led_to if key != order and key.startswith(orphans) and key in self.orders]
+        stored = StoredEvent(identity.topic, now, dict(headers), body, order)
+        self.events[name] = stored
+        if identity.ignored:
+            stored.note, stored.mortal = identity.ignored, True
+            return "ignored", ""
+        for link in links:
+            self.links.setdefault(link, order)
+        for orphan in adopted:
+            self._adopt(orphan, order)
+            self.links[f"{shop}:{orphan}"] = order
+        known = self.orders.get(order)
+        if known and known.state:
+            for other in self.events_of.get(order, ()):
+                self.events[other].mortal = False
+        self.events_of.setdefault(order, []).append(name)
+        known = self.orders.setdefault(order, StoredOrder())
+        known.version += 1
+        known.created = known.created or now
+        self.listed[order] = now
+        if identity.alarm:
+            known.state, known.reason = "attention", identity.alarm
+            self._file(order, "attention", now)
+            return "accepted", order
+        known.state, known.failing_since, known.attempts = "", 0, 0
+        self._file(order, "", now)
+        self.waiting.setdefault(order, now)
+        if len(self.queue) < BELLS:
+            self.due[order] = now + REHINT_MS
+            self._ring(order, now)
+        else:
+            self.due[order] = now
+        return "accepted", order
+
+    def _led_to(self, link: str) -> str:
+        """Where a link leads: to an order, or to the one that has adopted that since."""
+        key, onward = "", self.links.get(link, "")
+        while onward:
+            key, onward = onward, self.links.get(f"{link.partition(':')[0]}:{onward}", "")
+        return key
+
+    def _adopt(self, orphan: str, order: str) -> None:
+        for other in self.events_of.pop(orphan, ()):
+            self.events_of.setdefault(order, []).append(other)
+            self.events[other].order = order
+            self.events[other].mortal = False
+        self.orders.pop(orphan, None)
+        for scores in (self.due, self.waiting, self.listed):
+            scores.pop(orphan, None)
+        self._file(orphan, "", 0)
+
+    def take(self, now: int, lease: Lease) -> View | None:
+        """take.lua"""
+        key = lease.order_key
+        if key not in self.orders:
+            self.due.pop(key, None)
+            return None
+        if key not in self.due or self._holder(key, now):
+            return None
+        self.leases[key] = (lease.token, now + LEASE_MS)
+        self.due[key] = now + LEASE_MS + 200
+        self.orders[key].takes += 1
+        return self._view(key, self.orders[key].takes)
+
+    def extend(self, now: int, lease: Lease) -> bool:
+        """extend.lua"""
+        key = lease.order_key
+        if self._holder(key, now) != lease.token:
+            return False
+        self.leases[key] = (lease.token, now + LEASE_MS)
+        if key in self.due:
+            self.due[key] = now + LEASE_MS + 200
+        return True
+
+    def release(
+        self,
+        now: int,
+        lease: Lease,
+        view: View,
+        outcome: Outcome,
+        reason: str,
+        after_ms: int,
+        counted: bool,
+        keep: Mapping[str, str],
+    ) -> View | None:
+        """release.lua"""
+        key = lease.order_key
+        if self._holder(key, now) != lease.token:
+            raise LeaseLost(key)
+        order = self.orders.get(key)
+        if order is None:  # adopted by another one
+            del self.leases[key]
+            return None
+        version = order.version
+        if version != view.version and outcome is not Outcome.WAITING:
+            return self._view(key, view.takes)
+        order.state, order.reason, order.takes = outcome.value, reason, 0
+        order.kept.update(keep)
+        del self.leases[key]
+        if outcome is Outcome.WAITING:
+            self.due[key] = now + (after_ms if version == view.version else 0)
+            order.attempts += counted
+            if counted:
+                order.failing_since = order.failing_since or now
+            return None
+        order.attempts, order.failing_since, order.done = 0, 0, order.version
+        self.due.pop(key, None)
+        self.waiting.pop(key, None)
+        self._file(key, outcome.value, now)
+        if outcome is Outcome.ATTENTION:
+            return None
+        for name in self.events_of.get(key, ()):
+            self.events[name].mortal = True
+        return None
+
+    def keep_fetched(self, order_key: str, path: str, body: bytes) -> None:
+        """fetched.lua"""
+        self.fetched.setdefault(order_key, {})[path] = body
+
+    def ledger(self, keys: Sequence[str]) -> dict[str, str]:
+        """ledger.lua"""
+        known = ((key, self.entries.get(key)) for key in keys)
+        return {key: entry.record for key, entry in known if entry and entry.state == "done"}
+
+    def begin(
+        self, now: int, lease: Lease, key: str, attempt: str, placed_ms: int, scope: str, durable: bool
+    ) -> Begun:
+        """begin.lua"""
+        order = lease.order_key
+        if self._holder(order, now) != lease.token:
+            raise LeaseLost(order)
+        entry = self.entries.get(key)
+        state = entry.state if entry else ""
+        if entry and state == "done":
+            return Begun(act="done", record=json.loads(entry.record))
+        floor = self.floor_at(durable, now)
+        verdict = self._verdict(scope, floor)
+        if verdict == "clean":
+            floor = 0
+            if entry and entry.attempt == "?":
+                state = ""
+        if entry and state == "intent" and entry.owner != order and self._holder(entry.owner, now):
+            return Begun(act="busy")
+        forgotten = not state and placed_ms < floor + YOUNG_MS
+        if forgotten or (entry and state and entry.at < floor):
+            state = "intent"
+            entry = self.entries[key] = Entry(state, floor, entry.attempt if entry else "?", order)
+            entry.attempt = entry.attempt or "?"
+        if entry and state == "intent":
+            unsure = entry.attempt == "?" and not verdict
+            age = max(0, now - entry.at) / 1000
+            return Begun(act="lookup", attempt=entry.attempt, age=age, unsure=unsure)
+        self.entries[key] = Entry("intent", now, attempt, order)
+        return Begun(act="post", attempt=attempt)
+
+    def rearm(self, now: int, lease: Lease, key: str, current: str, attempt: str) -> None:
+        """rearm.lua"""
+        entry = self.entries.get(key)
+        held = self._holder(lease.order_key, now) == lease.token
+        if not held or entry is None or entry.state != "intent" or entry.attempt != current:
+            raise LeaseLost(lease.order_key)
+        entry.at, entry.attempt, entry.owner = now, attempt, lease.order_key
+
+    def clear(self, key: str, attempt: str) -> None:
+        """clear.lua"""
+        entry = self.entries.get(key)
+        if entry and entry.state == "intent" and entry.attempt == attempt:
+            entry.state = "clear"
+
+    def done(self, now: int, keys: Sequence[str], record: Mapping[str, Any]) -> None:
+        """done.lua"""
+        for key in keys:
+            self.entries[key] = Entry("done", now, record=json.dumps(record))
+
+    def judge(self, now: int, scope: str, clean: bool, durable: bool) -> None:
+        """judge.lua"""
+        floor = self.floor_at(durable, now)
+        if not self._verdict(scope, floor):
+            self.verdicts[scope] = (floor, "clean" if clean else "known")
+
+    def archived_customer(self, now: int, fence: str) -> int | None:
+        """archived.lua"""
+        if self.archived is None or self.archived[1] <= now:
+            return None
+        return self.archived[0].get(fence, 0)
+
+    def keep_archived_customers(self, now: int, index: Mapping[str, int]) -> None:
+        """keep_archived.lua"""
+        self.archived = (dict(index), now + ARCHIVE_AGE_MS)
+
+    def sweep(self, now: int, worker: str, limit: int = BELLS) -> int:
+        """sweep.lua"""
+        self.workers[worker] = now
+        _drop(self.workers, now - 60_000)
+        _drop(self.queue, now - BELL_AGE_MS - BELL_LIFE_MS)
+        room = limit - len(self.queue)
+        if room <= 0 or not self.due:
+            return 0
+        due = sorted([(at, key) for key, at in self.due.items() if at <= now])[:room]
+        for _, key in due:
+            self.due[key] = now + REHINT_MS
+            self._ring(key, now)
+        return len(due)
+
+    # ------------------------------------------------------- not scripts of the store, but in the same Redis
+
+    def pause(self, now: int, seconds: float) -> None:
+        """quota.lua, `pause`: nobody sends for so long."""
+        self.paused_until = max(self.paused_until, now + int(seconds * 1000))
+
+    def retry(self, now: int, key: str) -> None:
+        """A person has looked at an order that asked for attention: it is due again."""
+        self._file(key, "", now)
+        self.orders[key].state = ""
+        self.waiting.setdefault(key, now)
+        self.due[key] = now
+
+
+def _drop(scores: dict[str, int], until: int) -> None:
+    """ZREMRANGEBYSCORE key -inf until"""
+    if scores and min(scores.values()) <= until:
+        for name in [name for name, score in scores.items() if score <= until]:
+            del scores[name]
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
