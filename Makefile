@@ -39,9 +39,10 @@ audit: .venv/dev ## known vulnerabilities of the locked dependencies
 bench: .venv/dev ## speed, as ratios against baselines
 	$(BIN)/python -m bench
 
-chaos: .venv/dev ## N orders where everything fails, from SEED; then kill -9 at every place there is
+chaos: .venv/dev ## N orders where everything fails, kill -9 at every place there is, 10,000 simulated histories
 	$(BIN)/python -m tests.chaos.chaos $(N) $(SEED)
 	$(BIN)/python -m tests.chaos.walk
+	$(BIN)/python -m tests.sim --seeds 10000
 
 lock: .venv/dev ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade pyproject.toml -o requirements.lock
