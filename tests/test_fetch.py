@@ -1,0 +1,105 @@
+"""What a webhook leaves out is read from the platform's own API, when the shop has a key."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bridge.server import listen, serve
+from tests.journeys.here import bridge_here
+from tests.sources.test_fixtures import FIXTURES
+
+FOLDER = FIXTURES / "woocommerce"
+ORDER = (FOLDER / "order.updated__partial_refund.json").read_bytes()
+FETCHED = json.loads((FOLDER / "fetched__partial_refund.json").read_text())
+KEY = "ck_reader:cs_secret"
+
+
+class Shop:
+    """A WooCommerce that answers reads of refunds with what `answers` says, the last of them for ever."""
+
+    def __init__(self, *answers: Response) -> None:
+        self.answers = list(answers)
+        self.asked: list[Request] = []
+
+    async def refunds(self, request: Request) -> Response:
+        self.asked.append(request)
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator[str]:
+        app = Starlette(routes=[Route("/wp-json/wc/v3/orders/{order}/refunds", self.refunds)])
+        sock, stop = listen("127.0.0.1", 0), asyncio.Event()
+        serving = asyncio.create_task(serve(app, sock, stop))
+        try:
+            yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+        finally:
+            stop.set()
+            await serving
+
+
+async def outcome_with(shop: Shop, redis_url: str, *, runs: int = 1) -> tuple[dict[str, str], int]:
+    """How the refunded order is released after so many runs, and how many documents there are."""
+    async with shop.served() as url:
+        changed = {"platform_api_key": SecretStr(KEY), "platform_api_url": url}
+        async with bridge_here(redis_url, atelier=changed) as here:
+            key = await here.accept(ORDER, "order.updated", shop="atelier")
+            state: dict[str, str] = {}
+            for _ in range(runs):
+                state = await here.sync(key)
+            return state, len(here.sandbox.invoices)
+
+
+@pytest.mark.usefixtures("redis")
+async def test_the_lines_of_a_refund_are_fetched_and_credited(redis_url: str) -> None:
+    shop = Shop(JSONResponse(FETCHED["answer"]))
+    state, documents = await outcome_with(shop, redis_url)
+    assert (state["state"], documents) == ("done", 2)
+    (asked,) = shop.asked
+    assert f"{asked.url.path}?{asked.url.query}" == FETCHED["path"]
+    assert asked.headers["authorization"] == "Basic " + base64.b64encode(KEY.encode()).decode()
+
+
+@pytest.mark.usefixtures("redis")
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_platform_that_is_busy_is_asked_again_later(redis_url: str, status: int) -> None:
+    shop = Shop(Response(status_code=status), JSONResponse(FETCHED["answer"]))
+    state, documents = await outcome_with(shop, redis_url)
+    assert (state["state"], documents) == ("waiting", 0)
+    assert f"answers {status}" in state["reason"]
+
+
+@pytest.mark.usefixtures("redis")
+@pytest.mark.parametrize("status", [301, 401, 403, 404])
+async def test_a_key_that_is_refused_is_a_persons_to_mend(redis_url: str, status: int) -> None:
+    state, documents = await outcome_with(Shop(Response(status_code=status)), redis_url)
+    assert (state["state"], documents) == ("attention", 0)
+    assert "shops.atelier.platform_api_key" in state["reason"]
+    assert KEY not in state["reason"]
+
+
+@pytest.mark.usefixtures("redis")
+async def test_an_answer_that_still_lacks_the_refund_is_not_asked_for_in_a_loop(redis_url: str) -> None:
+    shop = Shop(JSONResponse([]))
+    state, _ = await outcome_with(shop, redis_url)
+    assert state["state"] == "attention"
+    assert len(shop.asked) == 1
+
+
+async def test_without_a_key_the_missing_one_is_named(redis: Redis, redis_url: str) -> None:
+    async with bridge_here(redis_url) as here:
+        key = await here.accept(ORDER, "order.updated", shop="atelier")
+        state = await here.sync(key)
+    assert state["state"] == "attention"
+    assert "platform_api_key" in state["reason"]
