@@ -188,7 +188,8 @@ class Syncer:
             raise
         except Exception as exc:
             self._unexpected(exc, lease.order_key)
-            log.exception("unexpected", step="sync")
+            # A warning: an error in the log would be a second report of the same to Sentry.
+            log.warning("unexpected", step="sync", exc_info=True)
             outcome = Outcome.ATTENTION if view.attempts >= POISON else Outcome.WAITING
             reason = f"the bridge failed on it ({type(exc).__name__}): report this as a bug, then retry"
             after, counted = self._backoff(view.attempts), True
