@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any, TypedDict
 
 from bridge.errors import NeedsPerson
 from bridge.sources.base import ApiRequest, Identity, digest, peek, verify_base64_hmac
@@ -38,6 +39,16 @@ ORDER_ID_AT: Mapping[str, tuple[str, ...]] = {
     "order_transactions/create": ("order_id",),
 }
 HANDLED = frozenset(ORDER_ID_AT)
+
+
+class _Ids(TypedDict, total=False):
+    """Where `ORDER_ID_AT` looks."""
+
+    id: Any
+    order_id: Any
+    order_edit: Any
+
+
 KEPT_HEADERS: frozenset[str] = frozenset()
 
 _QUOTE = "a draft order is a quote; the sale comes as orders/create"
@@ -125,7 +136,7 @@ def identify(shop: str, headers: Mapping[str, str], body: bytes) -> Identity:
 
     https://shopify.dev/docs/apps/build/webhooks/verify-deliveries
     """
-    data = peek(body)
+    data = peek(body, _Ids)
     topic = headers.get("x-shopify-topic", "").strip().lower()[:80]
     event_id = f"{topic}:{headers.get('x-shopify-webhook-id') or digest(body)}"
     if topic in IGNORED:
