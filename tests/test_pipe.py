@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -12,11 +13,12 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
 from bridge.embedded import EmbeddedValkey
 from bridge.errors import StoreUnavailable
 from bridge.pipe import PATIENCE, Pipe
+from bridge.redis_pools import open_pool
 from bridge.store import Store
 from bridge.wiring import connect
 
@@ -97,6 +99,53 @@ async def test_it_finds_a_redis_that_was_started_again(own: Any) -> None:
                 await asyncio.sleep(0.05)
     assert kept == b"1"
     await redis.aclose(close_connection_pool=True)
+
+
+async def test_a_replica_is_left_for_whoever_is_primary_now(own: Any) -> None:
+    redis = connect(own.url)
+    pipe = Pipe(redis.connection_pool)
+    await pipe.run("REPLICAOF", "127.0.0.1", "1")
+    with pytest.raises(ReadOnlyError):
+        await pipe.run("SET", "key", "1")
+    connections = int((await redis.info("stats"))["total_connections_received"])
+    assert await pipe.run("REPLICAOF", "NO", "ONE") == b"OK"
+    assert await pipe.run("SET", "key", "1") == b"OK"
+    assert int((await redis.info("stats"))["total_connections_received"]) == connections + 1
+    await redis.aclose(close_connection_pool=True)
+
+
+async def test_a_lost_connection_is_replaced_and_gives_its_place_back(redis_url: str) -> None:
+    pool = open_pool(redis_url, max_connections=2, timeout=1)
+    pipe, redis = Pipe(pool), Redis(connection_pool=pool)
+    for _ in range(5):
+        await redis.client_kill_filter(_type="normal", skipme=True)
+        async with asyncio.timeout(5):
+            while not await answers(pipe):
+                pass
+    await redis.aclose(close_connection_pool=True)
+
+
+async def answers(pipe: Pipe) -> bool:
+    with contextlib.suppress(RedisError, OSError):
+        return bool(await pipe.run("PING") == b"PONG")
+    return False
+
+
+async def test_who_gives_up_while_it_connects_leaves_the_others_theirs(redis: Redis) -> None:
+    pipe = Pipe(redis.connection_pool)
+    tasks = [asyncio.create_task(pipe.run("ECHO", n)) for n in range(3)]
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+    said: list[Any] = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(said[0], asyncio.CancelledError)
+    assert said[1:] == [b"1", b"2"]
+
+
+async def test_an_answer_of_many_pieces_and_many_answers_in_one(redis: Redis) -> None:
+    pipe = Pipe(redis.connection_pool)
+    large = bytes(range(256)) * 20_000
+    said = await asyncio.gather(*(pipe.run("ECHO", text) for text in (b"a", large, b"b", large)))
+    assert said == [b"a", large, b"b", large]
 
 
 async def test_a_script_that_redis_forgot_is_sent_again(redis: Redis) -> None:

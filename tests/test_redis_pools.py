@@ -19,6 +19,7 @@ from redis.asyncio.connection import SSLConnection
 from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 from redis.exceptions import ConnectionError
 
+from bridge.pipe import Pipe
 from bridge.redis_pools import NOTICING, follows_sentinels, open_pool
 from bridge.wiring import connect
 
@@ -73,6 +74,15 @@ async def test_tls_to_the_host_that_the_certificate_names(redis_url: str, tmp_pa
     async with behind_tls(redis_url, tmp_path) as port:
         assert await ping(f"rediss://localhost:{port}?ssl_ca_certs={ca}")
         assert await ping(f"rediss://127.0.0.1:{port}?ssl_ca_certs={ca}")
+
+
+async def test_a_pipe_goes_through_tls(redis_url: str, tmp_path: Path) -> None:
+    ca = certificate(tmp_path, "DNS:localhost")
+    async with behind_tls(redis_url, tmp_path) as port:
+        redis = connect(f"rediss://localhost:{port}?ssl_ca_certs={ca}")
+        pipe, large = Pipe(redis.connection_pool), b"x" * 200_000
+        assert list(await asyncio.gather(pipe.run("ECHO", large), pipe.run("PING"))) == [large, b"PONG"]
+        await redis.aclose(close_connection_pool=True)
 
 
 async def test_tls_to_another_host_is_refused_unless_the_url_allows_it(
