@@ -147,6 +147,7 @@ def digest(*parts: str | bytes) -> str:
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_MARKUP = re.compile("[<>&]")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 
 
@@ -156,7 +157,10 @@ def plain_text(value: object) -> str:
         return ""
     if not isinstance(value, str | int | Decimal) or isinstance(value, bool):
         raise ValueError("not a text")
-    text = html.unescape(_TAG.sub("", str(value)))
+    text = str(value)
+    if text.isprintable() and not _MARKUP.search(text):
+        return text.strip()
+    text = html.unescape(_TAG.sub("", text))
     return _CONTROL.sub(" ", text).replace("<", "‹").replace(">", "›").strip()
 
 
