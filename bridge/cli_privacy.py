@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +39,7 @@ async def list_requests(as_json: Json = False) -> int:
         when = f"{left} days left" if left >= 0 else f"{-left} days late"
         out.print(f"{row.due_at:%Y-%m-%d}  {when}  {row.shop}  {row.topic}", style="bold", markup=False)
         out.print(f"  {_concerns(row)}", markup=False, soft_wrap=True)
-        out.print(f"  bridge privacy carry-out {_quoted(row.key)}", markup=False, soft_wrap=True)
+        out.print(f"  bridge privacy carry-out {shlex.quote(row.key)}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -104,12 +105,6 @@ def show_erased(result: Erased, *, as_json: bool) -> int:
     for key, reason in result.refused.items():
         err.print(f"refused: {key}: {reason}", markup=False, soft_wrap=True)
     return FAILED if result.refused else 0
-
-
-def _quoted(key: str) -> str:
-    import shlex
-
-    return shlex.quote(key)
 
 
 def _concerns(row: RequestRow) -> str:

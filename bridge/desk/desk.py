@@ -310,7 +310,7 @@ class Desk:
         return await find_request(self, key)
 
     async def carry_out(self, row: RequestRow, who: str) -> Erased:
-        """Erases what the request names: the webhooks of the buyer's orders, or of the shop's, as `erase` does.
+        """Erases, as `erase` does, the webhooks of the orders that the request is about.
 
         Ends the request when nothing was refused; until then, and after it, it can be carried out again.
         """

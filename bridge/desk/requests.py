@@ -55,7 +55,7 @@ async def open_requests(desk: Books) -> tuple[RequestRow, ...]:
 
 
 async def find_request(desk: Books, key: str) -> RequestRow:
-    """One of them, also when it was carried out. Raises NotDone when there is none, or nothing is left of it."""
+    """One of them, also when it was carried out. Raises NotDone when there is none of this key."""
     story = await desk.story(key)
     row = await _request_row(desk, story.order) if story else None
     if row is None:

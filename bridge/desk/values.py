@@ -195,8 +195,8 @@ class Erased:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRow:
-    """A request about personal data. `due_at`: the law's term; `asked`: None when its payload is gone or cannot
-    be read, and then `problem` says which. `state`: attention while it is open, ignored once it is ended."""
+    """A request about personal data. `due_at`: the law's term; `asked`: None when its payload is gone or
+    cannot be read, and then `problem` says which. `state`: attention while it is open, ignored at its end."""
 
     key: str
     shop: str

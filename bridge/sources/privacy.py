@@ -1,6 +1,6 @@
 """What a platform passes on about personal data: somebody wants to see theirs, or wants them gone.
 
-A platform that does so has a module with the members of `PrivacySource`, and a line in `PRIVACY` of the registry.
+A platform that does so has a module with the members of `PrivacySource`, and a line in `sources.PRIVACY`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Wanted(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivacyRequest:
     """One such request. `customer`: the buyer's key, "" for a whole shop or an unknown one; `email` in lower
-    case, or ""; `orders`: the keys of those that it names; `shop`: what the platform itself calls the shop."""
+    case, or ""; `orders`: the keys of those that it names; `shop`: what the platform calls the shop."""
 
     wanted: Wanted
     shop: str = ""
@@ -39,7 +39,7 @@ class PrivacySource(Protocol):
     """Topic → how long there is to act, counted from its receipt."""
 
     def request_of(self, shop: str, topic: str, body: bytes) -> PrivacyRequest:
-        """What this event of one of the topics asks. Raises NeedsPerson when it is not of the topic's shape."""
+        """What this event of one of the topics asks. Raises NeedsPerson when it has another shape."""
         ...
 
     def is_about(self, request: PrivacyRequest, topic: str, body: bytes) -> bool:

@@ -1,8 +1,8 @@
 """Shopify's three compliance topics: what each asks, of whom, and in which time.
 
-Shapes and terms: https://shopify.dev/docs/apps/build/compliance/privacy-law-compliance. The signature covers the
-body, not the topic's header, so each body must have the shape of its own topic: an old customers/data_request
-that is sent again as shop/redact asks for nothing.
+Shapes and terms: https://shopify.dev/docs/apps/build/compliance/privacy-law-compliance. The signature covers
+the body, not the topic's header, so each body must have the shape of its own topic: an old
+customers/data_request that is sent again as shop/redact asks for nothing.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _named(orders: tuple[str, ...]) -> str:
 
 
 def is_about(request: PrivacyRequest, topic: str, body: bytes) -> bool:
-    """Shopify's customers/* events are the customer, others hold one at `customer` or name it `customer_id`."""
+    """See PrivacySource. A customers/* event is the customer; others hold one, or name its `customer_id`."""
     try:
         data = peek(body)
     except UnreadableBody:
