@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 import zstandard
 from redis.asyncio import Redis
 
+from bridge.demo import sales
 from bridge.desk import Kept, NotDone, State
 from bridge.sources.privacy import Wanted
 from tests.desk_world import CUSTOMER, World, key_of, open_world
@@ -36,6 +37,15 @@ async def asks(world: World, topic: str, buyer: dict[str, Any] | None = None, *n
     at = "orders_requested" if topic == "customers/data_request" else "orders_to_redact"
     body = SHOP if topic == "shop/redact" else SHOP | {"customer": buyer or BUYER, at: orders}
     return await world.receive(json.dumps(body).encode(), topic)
+
+
+async def order_elsewhere(world: World) -> str:
+    """The same buyer buys in another shop."""
+    order = json.loads(sales(datetime.now(UTC))[1].body)
+    order["billing"] |= {"email": EMAIL}
+    key = await world.receive(json.dumps(order).encode(), "order.updated", shop="atelier")
+    await world.settle(key)
+    return key
 
 
 async def carry_out(world: World, key: str) -> Any:
@@ -92,9 +102,7 @@ async def test_a_buyer_is_erased_and_the_request_ends(world: World) -> None:
     other = await world.order(4, customer=OTHER, email=OTHER["email"], **NOWHERE)
     await world.receive(json.dumps({"id": BUYER["id"], "first_name": "Camille"}).encode(), "customers/update")
     await world.receive(json.dumps({"note": f"call {EMAIL}"}).encode(), "carts/update")
-    elsewhere = await world.receive(
-        json.dumps({"customer": {"email": EMAIL}}).encode(), "x.y", shop="atelier"
-    )
+    elsewhere = await order_elsewhere(world)
     key = await asks(world, "customers/redact", None, 1, 777)  # order 777 never came
     erased = await carry_out(world, key)
     assert (erased.orders, erased.payloads, erased.unattached) == ((named, known, guest), 3, 2)
@@ -105,11 +113,10 @@ async def test_a_buyer_is_erased_and_the_request_ends(world: World) -> None:
     assert [action.what for action in story.actions] == ["ignore", "erase"]
     assert "5 payloads of 3 orders are gone" in story.actions[0].reason
     assert not await world.desk.requests()
-    assert len(world.sandbox.invoices) == 4
+    assert len(world.sandbox.invoices) == 5
     assert (await world.desk.orders(query=other)).rows[0].key == other
-    # Another shop was not asked; without its event nothing here names the buyer.
-    await world.desk.ignore(elsewhere, "by hand", "marie")
-    await world.desk.erase(EMAIL, "marie")
+    # Another shop was not asked; without its order nothing here names the buyer.
+    assert (await world.desk.erase(EMAIL, "marie")).orders == (elsewhere,)
     kept = await everything(world.redis)
     assert "dominique" in kept
     assert "camille" not in kept
