@@ -73,7 +73,8 @@ def test_prometheus_takes_the_rules_and_raises_each_when_it_should() -> None:
     promtool = shutil.which("promtool")
     if not promtool:
         pytest.skip("NO PROMTOOL: the alerts were not tried; Debian's package prometheus has it")
-    for words in (["check", "rules", DEPLOY / "prometheus" / "alerts.yaml"], ["test", "rules", *ALERT_TESTS]):
+    rules_file = str(DEPLOY / "prometheus" / "alerts.yaml")
+    for words in (["check", "rules", rules_file], ["test", "rules", *map(str, ALERT_TESTS)]):
         done = subprocess.run([promtool, *words], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
