@@ -15,6 +15,7 @@ from typing import Any, TypedDict
 
 from bridge.errors import NeedsPerson
 from bridge.sources.base import ApiRequest, Identity, digest, peek, verify_base64_hmac
+from bridge.sources.shopify import privacy
 from bridge.sources.shopify.folding import SNAPSHOTS, fold
 
 __all__ = [
@@ -104,12 +105,7 @@ IGNORED: Mapping[str, str] = {
     for resource, (verbs, reason) in _IGNORED_BY_RESOURCE.items()
     for verb in verbs.split()
 }
-_PRIVACY = "and the shop has 30 days to act: run `bridge privacy erase`; issued invoices must be kept"
-# https://shopify.dev/docs/apps/build/compliance/privacy-law-compliance
 ALARMING: Mapping[str, str] = {
-    "customers/data_request": "Shopify passes on a buyer's request for their data; answer within 30 days",
-    "customers/redact": f"Shopify asks to erase a buyer, {_PRIVACY}",
-    "shop/redact": f"Shopify asks to erase a shop that uninstalled the app, {_PRIVACY}",
     "app/uninstalled": (
         "the app was uninstalled: no more orders will come; if that was a mistake, install it again"
     ),
@@ -141,6 +137,9 @@ def identify(shop: str, headers: Mapping[str, str], body: bytes) -> Identity:
     event_id = f"{topic}:{headers.get('x-shopify-webhook-id') or digest(body)}"
     if topic in IGNORED:
         return Identity(event_id=event_id, topic=topic, ignored=IGNORED[topic])
+    if topic in privacy.TERMS:
+        alarm = privacy.reason_of(shop, event_id, topic, data)
+        return Identity(event_id=event_id, topic=topic, alarm=alarm)
     if topic in ALARMING:
         return Identity(event_id=event_id, topic=topic, alarm=f"{topic}: {ALARMING[topic]}")
     if topic not in HANDLED:
