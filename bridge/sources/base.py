@@ -116,13 +116,12 @@ def peek(body: bytes, wanted: type) -> Any:
     """The fields of the body that `wanted` (a TypedDict) names, to read ids only: its numbers may be floats.
 
     What is not named is checked to be JSON and stepped over, which costs a tenth of making objects of it. A
-    body of another shape comes back whole, and nesting too deep to be an order as None. Raises UnreadableBody
-    when it is not JSON.
+    body of another shape comes back as `whole` reads it. Raises UnreadableBody when it is not JSON.
     """
     try:
         return _reader_of(wanted).decode(body)
     except (ValueError, RecursionError):
-        return _whole(body)
+        return whole(body)
 
 
 @functools.cache
@@ -130,8 +129,9 @@ def _reader_of(wanted: type) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(wanted)
 
 
-def _whole(body: bytes) -> Any:
-    """As `read` will read it, which takes what the quick reader is too strict for (a lone surrogate, NaN)."""
+def whole(body: bytes) -> Any:
+    """All of the body, as `read` will read it: it takes what the quick reader is too strict for (a lone
+    surrogate, NaN). Nesting too deep to be an order comes back as None. Raises UnreadableBody."""
     try:
         return json.loads(body)
     except RecursionError:

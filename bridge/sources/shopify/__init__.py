@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 from bridge.errors import NeedsPerson
-from bridge.sources.base import ApiRequest, Identity, digest, peek, verify_base64_hmac
+from bridge.sources.base import ApiRequest, Identity, digest, peek, verify_base64_hmac, whole
 from bridge.sources.shopify import privacy
 from bridge.sources.shopify.folding import SNAPSHOTS, fold
 
@@ -138,7 +138,7 @@ def identify(shop: str, headers: Mapping[str, str], body: bytes) -> Identity:
     if topic in IGNORED:
         return Identity(event_id=event_id, topic=topic, ignored=IGNORED[topic])
     if topic in privacy.TERMS:
-        alarm = privacy.reason_of(shop, event_id, topic, data)
+        alarm = privacy.reason_of(shop, event_id, topic, whole(body))
         return Identity(event_id=event_id, topic=topic, alarm=alarm)
     if topic in ALARMING:
         return Identity(event_id=event_id, topic=topic, alarm=f"{topic}: {ALARMING[topic]}")

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from bridge.errors import NeedsPerson, UnreadableBody
-from bridge.sources.base import peek, plain_text
+from bridge.sources.base import plain_text, whole
 from bridge.sources.privacy import PrivacyRequest, Wanted
 
 PLATFORM: Final = "shopify"
@@ -37,7 +37,7 @@ NAMED: Final = 5
 def request_of(shop: str, topic: str, body: bytes) -> PrivacyRequest:
     """See PrivacySource."""
     try:
-        data = peek(body)
+        data = whole(body)
     except UnreadableBody:
         data = None
     return _request(shop, topic, data)
@@ -103,7 +103,7 @@ def _named(orders: tuple[str, ...]) -> str:
 def is_about(request: PrivacyRequest, topic: str, body: bytes) -> bool:
     """See PrivacySource. A customers/* event is the customer; others hold one, or name its `customer_id`."""
     try:
-        data = peek(body)
+        data = whole(body)
     except UnreadableBody:
         return False
     if not isinstance(data, dict):
