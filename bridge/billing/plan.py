@@ -197,7 +197,7 @@ def facts_of(draft: CustomerDraft) -> str:
 def keys_of(order: Order, documents: Documents) -> list[str]:
     """The ledger keys that a plan for these documents looks at."""
     customer = [documents.customer.key] if documents.customer else []
-    return [order.key, *customer, *(note.key for note in documents.credit_notes)]
+    return [order.key, *customer, *(note.key for note in documents.credit_notes), *documents.revoked]
 
 
 def next_step(
@@ -214,15 +214,18 @@ def next_step(
         return Rest(
             "attention",
             f"order {order.number} has several invoices in Facturation.pro (ids {existing.id}, "
-            f"{', '.join(map(str, existing.twins))}): keep one, refund the others, then retry",
+            f"{', '.join(map(str, existing.twins))}): keep one, refund the others, then ignore the order",
         )
+    for key, happened in documents.revoked.items():
+        if key in made:
+            return Rest("attention", _revoked(order, made[key], happened))
     if documents.hold:
         return Rest("attention", _named(order, documents.hold))
     if invoice is None or documents.customer is None:
         # A cancelled order needs no invoice, but one that was made for it must be reversed.
-        if existing and documents.credit_notes:
+        if existing and (documents.credit_notes or documents.hold_refunds):
             return _credit_note_step(order, rules, rounding, documents, existing, made)
-        return _without_invoice(order, documents)
+        return _without_invoice(order, documents, existing)
     if existing is None:
         customer = made.get(documents.customer.key)
         if customer is None:
@@ -241,7 +244,21 @@ def _named(order: Order, reason: str) -> str:
     return reason if reason.startswith("order ") else f"order {order.number}: {reason}"
 
 
-def _without_invoice(order: Order, documents: Documents) -> Rest:
+def _revoked(order: Order, note: Made, happened: str) -> str:
+    return (
+        f"order {order.number}: {happened}, but credit note {note.number or note.id} was made for it: "
+        + ("delete that draft" if note.draft else "invoice its amount again by hand")
+        + ", then ignore the order"
+    )
+
+
+def _without_invoice(order: Order, documents: Documents, existing: Made | None) -> Rest:
+    if documents.ignore and existing:
+        return Rest(
+            "attention",
+            f"order {order.number}: {documents.ignore}, but invoice {existing.number or existing.id} was made "
+            "for it: credit it by hand if it is not due any more, then ignore the order",
+        )
     if documents.ignore:
         return Rest("ignored", documents.ignore)
     return Rest("open", documents.wait or f"order {order.number}: nothing is due yet")
@@ -266,7 +283,7 @@ def _mismatch(
     order: Order, rules: Rules, rounding: frozenset[Rounding], invoice: InvoiceDraft, existing: Made
 ) -> Step:
     """The document's total is not the order's: mend a draft once, otherwise ask."""
-    if existing.draft and not existing.seen:
+    if not existing.seen and (existing.draft or existing.total is None):
         return ReadBack(invoice.key, existing)
     if existing.draft and not existing.mended:
         # The total tells which rounding rule they use; under that rule other lines reach the order's total.
@@ -295,7 +312,7 @@ def _credit_note_step(
     for note in documents.credit_notes:
         existing = made.get(note.key)
         if existing is None:
-            if invoice.draft:
+            if invoice.draft or not invoice.number:
                 return _credit_on_a_draft(order, note, invoice)
             if note.full:
                 return ReverseInvoice(note, invoice)
@@ -320,6 +337,12 @@ def _credit_note_step(
 def _credit_on_a_draft(order: Order, note: CreditNoteDraft, invoice: Made) -> Step:
     if not invoice.seen:
         return ReadBack(order.key, invoice)
+    if not invoice.draft:
+        return Rest(
+            "attention",
+            f"order {order.number}: refund {note.refund_id} of {-note.total} {order.currency} cannot be credited, "
+            f"because invoice {invoice.id} has no number of Facturation.pro's own: make the credit note by hand",
+        )
     return Rest(
         "attention",
         f"order {order.number}: refund {note.refund_id} of {-note.total} {order.currency} came while its "
@@ -334,11 +357,20 @@ def _made_credit_note_step(
     note: CreditNoteDraft,
     existing: Made,
 ) -> Step | None:
+    if existing.twins:
+        return Rest(
+            "attention",
+            f"order {order.number}: refund {note.refund_id} has several credit notes in Facturation.pro (ids "
+            f"{existing.id}, {', '.join(map(str, existing.twins))}): keep one, correct the others there, then "
+            "ignore the order",
+        )
     wanted = note.total if existing.accepted is None else existing.accepted
     if existing.total == wanted:
         if existing.draft and rules.partial_refunds is PartialRefunds.FINAL:
             return Finalise(note.key, existing)
         return None
+    if not existing.seen and (existing.draft or existing.total is None):
+        return ReadBack(note.key, existing)
     if existing.draft and not existing.mended:
         rule = fitting(note.lines, existing.total or Decimal(0)) & rounding
         notes = documents_for(order, rules, rule).credit_notes if rule else ()
