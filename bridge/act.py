@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from bridge.billing.drafts import CustomerDraft
@@ -28,7 +28,9 @@ from bridge.billing.plan import (
     SendEmail,
     Step,
     UpdateCustomer,
+    entity_of,
     facts_of,
+    matched_by_email,
 )
 from bridge.billing.rules import DocumentPolicy, Rules
 from bridge.errors import (
@@ -38,6 +40,7 @@ from bridge.errors import (
     NotSent,
     OutcomeUnknown,
     QuotaReached,
+    RetryLater,
     Settling,
 )
 from bridge.facturation.records import (
@@ -55,6 +58,15 @@ from bridge.store import Begun, Lease
 
 SEND_DEADLINE = 5.0
 """Seconds between writing the intent and the first byte: later than that, the intent's time would lie."""
+
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""As if placed then: the buyer of a new order may be an old one, whom the ledger has forgotten."""
+MIDNIGHT = timedelta(minutes=1)
+"""So far may two machines' clocks differ on which day it is."""
+SAYS_ARCHIVED = frozenset({400, 404, 422})
+"""Statuses of a refusal to invoice an archived customer: which one is not documented."""
+ADDRESS = ("street", "zip_code", "city", "country")
+COMPANY = ("company_name", "vat_number", "siret")
 
 BeforeSend = Callable[[], None]
 
@@ -142,6 +154,17 @@ class Actor:
 
     async def act(self, step: Step, run: Run) -> dict[str, Made]:
         """Does what the step says and returns what now exists, by ledger key."""
+        try:
+            return await self._act(step, run)
+        except ApiRefused as exc:
+            # Others may have numbered an invoice of tomorrow already, and a series' dates never go back.
+            now = self._clock.now()
+            if legal_date(now - MIDNIGHT) == legal_date(now + MIDNIGHT):
+                raise
+            reason = f"{exc.reason} (around midnight: it is tried again with the new date)"
+            raise RetryLater(reason, after=2 * MIDNIGHT.total_seconds()) from exc
+
+    async def _act(self, step: Step, run: Run) -> dict[str, Made]:
         match step:
             case EnsureCustomer():
                 return await self._ensure_customer(step, run)
@@ -176,13 +199,16 @@ class Actor:
         keys: Sequence[str],
         look_up: Callable[[], Awaitable[Made | None]],
         create: Callable[[BeforeSend], Awaitable[Made]],
+        since: datetime | None = None,
     ) -> dict[str, Made]:
-        """The protocol. `keys[0]` is the one whose ledger entry is the fence; all get the result."""
+        """The protocol. `keys[0]` is the one whose ledger entry is the fence; all get the result. `since`:
+        from when on there can have been an attempt, if that is not when the order was placed."""
         key, attempt, armed = keys[0], self._clock.token(), self._clock.boottime()
-        begun = await self._begin(run, key, attempt)
+        since = since or run.order.placed_at
+        begun = await self._store.begin(run.lease, key, attempt, since, run.scope)
         if begun.unsure and await self._judge(run.scope):
             armed = self._clock.boottime()
-            begun = await self._begin(run, key, attempt)
+            begun = await self._store.begin(run.lease, key, attempt, since, run.scope)
         if begun.act == "done":
             return await self._write(keys, Made.from_record(begun.record or {}))
         if begun.act == "busy":
@@ -208,9 +234,6 @@ class Actor:
             raise
         return await self._write(keys, made)
 
-    async def _begin(self, run: Run, key: str, attempt: str) -> Begun:
-        return await self._store.begin(run.lease, key, attempt, run.order.placed_at, run.scope)
-
     async def _judge(self, scope: str) -> bool:
         """Was this shop ever bridged? A new ledger of a shop that never was has forgotten nothing."""
         clean = not await self._api.find_invoices_by_custom_prefix(scope)
@@ -220,21 +243,25 @@ class Actor:
 
     async def _ensure_customer(self, step: EnsureCustomer, run: Run) -> dict[str, Made]:
         draft = step.draft
-        by_email = run.rules.match_customers_by_email and bool(draft.email)
+        by_email, entity = matched_by_email(draft, run.rules), entity_of(draft)
         keys = [fence_of(draft), draft.key] if by_email else [draft.key]
         if by_email:
             known = (await self._store.ledger(keys[:1])).get(keys[0])
             if known:
-                return await self._write(keys[1:], Made.from_record(known))
+                return await self._write(keys[1:], replace(Made.from_record(known), entity=entity))
             made = await self._find_by_email(draft)
             if made:
                 return await self._write(keys, made)
         as_of = run.order.placed_at.astimezone(UTC).isoformat()
-        base = Made(id=0, facts=facts_of(draft), as_of=as_of, why=draft.why)
+        base = Made(id=0, facts=facts_of(draft), as_of=as_of, entity=entity, why=draft.why)
 
         async def look_up() -> Made | None:
             records = await self._api.find_customers(api_id_of(draft.key))
-            mine = sorted(record.id for record in records if record.api_custom == draft.key)
+            mine = sorted(
+                record.id
+                for record in records
+                if record.api_custom == draft.key and (not by_email or _same_buyer(record, draft))
+            )
             if mine:
                 return replace(base, id=mine[0], twins=tuple(mine[1:]))
             return await self._find_by_email(draft) if by_email else None
@@ -243,21 +270,21 @@ class Actor:
             record = await self._api.create_customer(customer_fields(draft), before_send=before_send)
             return replace(base, id=record.id)
 
-        return await self._ensure(run, keys, look_up, create)
+        return await self._ensure(run, keys, look_up, create, since=None if by_email else EVER)
 
     async def _find_by_email(self, draft: CustomerDraft) -> Made | None:
         """A customer of exactly this e-mail who is the same kind of buyer: a person, or this company."""
         records = await self._api.find_customers_by_email(draft.email)
         same = sorted(record.id for record in records if _same_buyer(record, draft))
+        found = Made(id=0, found=True, entity=entity_of(draft))
         if same:
-            return Made(id=same[0], found=True, why=("client trouvé par son e-mail exact", *draft.why))
+            return replace(found, id=same[0], why=("client trouvé par son e-mail exact", *draft.why))
         archived = await self._archived(fence_of(draft))
         if not archived:
             return None
         await self._api.unarchive_customer(archived)
-        return Made(
-            id=archived, found=True, why=("client archivé trouvé par son e-mail, rétabli", *draft.why)
-        )
+        why = ("client archivé trouvé par son e-mail, rétabli", *draft.why)
+        return replace(found, id=archived, why=why)
 
     async def _archived(self, fence: str) -> int:
         """The archived customer behind this fence, or 0. Asked of a list kept for hours: a look-up in the
@@ -274,13 +301,16 @@ class Actor:
         return index_of.get(fence, 0)
 
     async def _update_customer(self, step: UpdateCustomer, run: Run) -> dict[str, Made]:
-        fields = customer_fields(step.draft)
+        draft = step.draft
+        fields = customer_fields(draft)
         del fields["api_id"], fields["api_custom"]
-        await self._api.update_customer(step.made.id, fields)
+        # An address is replaced as a whole, and a person has nothing of a company. The rest of what is not
+        # said may have been completed by hand, and stays.
+        gone = (*(ADDRESS if fields.keys() & {*ADDRESS} else ()), *(COMPANY if draft.individual else ()))
+        await self._api.update_customer(step.made.id, dict.fromkeys(gone, "") | fields)
         as_of = run.order.placed_at.astimezone(UTC).isoformat()
-        return await self._write(
-            [step.draft.key], replace(step.made, facts=facts_of(step.draft), as_of=as_of)
-        )
+        made = replace(step.made, facts=facts_of(draft), as_of=as_of, entity=entity_of(draft))
+        return await self._write([draft.key], made)
 
     async def _create_invoice(self, step: CreateInvoice, run: Run) -> dict[str, Made]:
         draft = step.draft
@@ -293,6 +323,8 @@ class Actor:
                 record = await self._api.create_invoice(fields, mode=mode, before_send=before_send)
             except ApiRefused as refusal:
                 # An archived customer cannot be invoiced, and nothing in a record says that it is archived.
+                if refusal.status not in SAYS_ARCHIVED:
+                    raise
                 try:
                     await self._api.unarchive_customer(step.customer_id)
                 except ApiRefused:
@@ -345,7 +377,12 @@ class Actor:
         record = await self._api.get_invoice(made.id)
         fresh = _made(record, made.why)
         return replace(
-            fresh, mended=made.mended, accepted=made.accepted, emailed=made.emailed, twins=made.twins
+            fresh,
+            seen=True,
+            mended=made.mended,
+            accepted=made.accepted,
+            emailed=made.emailed,
+            twins=made.twins,
         )
 
     async def _finalise(self, step: Finalise) -> dict[str, Made]:
@@ -383,14 +420,21 @@ class Actor:
         return await self._write([step.key], replace(step.made, paid=True))
 
     async def _send_email(self, step: SendEmail) -> dict[str, Made]:
-        """Asked for once: a mail too few can be sent by hand, a mail too many cannot be taken back."""
-        said = "e-mail envoyé par Facturation.pro"
+        """Asked for once, and noted before: a mail too few can be sent by hand, a mail too many cannot be
+        taken back."""
+
+        async def note(said: str) -> dict[str, Made]:
+            return await self._write([step.key], replace(step.made, emailed=True, why=(*step.made.why, said)))
+
+        await note("e-mail demandé à Facturation.pro")
         try:
             await self._api.send_email(step.made.id)
+        except (NotSent, QuotaReached, AccessRefused):
+            await self._write([step.key], step.made)
+            raise
         except (ApiRefused, OutcomeUnknown) as exc:
-            said = f"e-mail peut-être pas envoyé : {exc}"
-        made = replace(step.made, emailed=True, why=(*step.made.why, said))
-        return await self._write([step.key], made)
+            return await note(f"e-mail peut-être pas envoyé : {exc}")
+        return await note("e-mail envoyé par Facturation.pro")
 
 
 def fence_of(draft: CustomerDraft) -> str:

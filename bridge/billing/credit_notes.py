@@ -152,9 +152,7 @@ def _with_note(refund: Refund, why: str) -> tuple[str, ...]:
     return (why, f"Motif donné par la boutique : {note}.") if note else (why,)
 
 
-def _billed(
-    order: Order, bands: Sequence[Band], refund: Refund, left: _Left
-) -> tuple[list[BilledLine], str]:
+def _billed(order: Order, bands: Sequence[Band], refund: Refund, left: _Left) -> tuple[list[BilledLine], str]:
     """What is credited: the refunded lines where they make up the money, else a share of what is left of each
     rate."""
     returned = _returned(bands, refund)

@@ -57,14 +57,14 @@ def _nothing_due(order: Order, rules: Rules) -> Documents | None:
 
 
 def _cancelled(order: Order, rules: Rules) -> Documents:
-    """Nothing is due; an invoice that was made before is reversed as a whole, if nothing else was done to it."""
+    """Nothing is due; an invoice made before is reversed as a whole, if nothing else was done to it."""
     why, hold = "cancelled before payment", ""
     if rules.document is DocumentPolicy.EXTERNAL:
         hold = "it was cancelled, and its invoice is the platform's own: import its credit note by hand"
     elif order.refunded:
         hold = (
-            f"it was cancelled after {order.refunded} {order.currency} of it were refunded: credit by hand what "
-            "is left of its invoice, then ignore the order"
+            f"it was cancelled after {order.refunded} {order.currency} of it were refunded: credit by hand "
+            "what is left of its invoice, then ignore the order"
         )
     if hold:
         return Documents(ignore=why, hold_refunds=hold)

@@ -122,8 +122,8 @@ class Documents:
     """All that one order should have. `hold`: in plain English, why a person must decide first; then nothing
     of what it concerns is created. `hold_refunds`: the same for credit notes alone: the invoice is not
     blocked. `ignore`: why nothing is due at all, "" when something is; credit notes beside it are due only if
-    an invoice was made before. `wait`: what must happen in the shop first. `revoked`: keys of credit notes that
-    must not exist (any more), each with what happened."""
+    an invoice was made before. `wait`: what must happen in the shop first. `revoked`: keys of credit notes
+    that must not exist (any more), each with what happened."""
 
     customer: CustomerDraft | None = None
     invoice: InvoiceDraft | None = None

@@ -27,8 +27,8 @@ class Made:
     `total`: VAT included, as they computed it; None for a customer. `paid`: it states its payment. `mended`:
     its lines were already corrected once. `seen`: it was read back in this run. `accepted`: the total that a
     person accepted in place of the order's. `found`: a customer that others made. `facts`: a digest of what
-    was written of a customer, and `as_of` the time of the order that said so. `twins`: further documents with
-    the same key, which should not be.
+    was written of a customer, and `as_of` the time of the order that said so. `entity`: see `entity_of`, ""
+    when nobody noted it. `twins`: further documents with the same key, which should not be.
     """
 
     id: int
@@ -45,6 +45,7 @@ class Made:
     found: bool = False
     facts: str = ""
     as_of: str = ""
+    entity: str = ""
     twins: tuple[int, ...] = ()
     why: tuple[str, ...] = ()
 
@@ -59,7 +60,7 @@ class Made:
             record["made_on"] = self.made_on.isoformat()
         for name in (
             *("number", "draft", "paid", "emailed", "customer_id"),
-            *("mended", "found", "facts", "as_of"),
+            *("mended", "found", "facts", "as_of", "entity"),
         ):
             if getattr(self, name):
                 record[name] = getattr(self, name)
@@ -194,6 +195,17 @@ def facts_of(draft: CustomerDraft) -> str:
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
+def entity_of(draft: CustomerDraft) -> str:
+    """A digest of who the buyer is in law: a person, or the company of that name."""
+    company = "" if draft.individual else draft.company.casefold()
+    return hashlib.sha256(company.encode()).hexdigest()[:16]
+
+
+def matched_by_email(draft: CustomerDraft, rules: Rules) -> bool:
+    """One buyer is one customer in all shops, known by the e-mail address."""
+    return rules.match_customers_by_email and "@" in draft.email
+
+
 def keys_of(order: Order, documents: Documents) -> list[str]:
     """The ledger keys that a plan for these documents looks at."""
     customer = [documents.customer.key] if documents.customer else []
@@ -228,7 +240,7 @@ def next_step(
         return _without_invoice(order, documents, existing)
     if existing is None:
         customer = made.get(documents.customer.key)
-        if customer is None:
+        if customer is None or _is_another(customer, documents.customer, rules):
             return EnsureCustomer(documents.customer)
         newer = order.placed_at.isoformat() > customer.as_of
         if newer and not customer.found and customer.facts != facts_of(documents.customer):
@@ -237,6 +249,11 @@ def next_step(
         return CreateInvoice(invoice, customer.id, as_draft and invoice.policy is not DocumentPolicy.EXTERNAL)
     step = _invoice_step(order, rules, rounding, invoice, existing)
     return step or _credit_note_step(order, rules, rounding, documents, existing, made)
+
+
+def _is_another(customer: Made, draft: CustomerDraft, rules: Rules) -> bool:
+    """An account may buy for its owner, then for a company: two customers, or one gets the other's bills."""
+    return matched_by_email(draft, rules) and customer.entity not in ("", entity_of(draft))
 
 
 def _named(order: Order, reason: str) -> str:
@@ -256,8 +273,8 @@ def _without_invoice(order: Order, documents: Documents, existing: Made | None) 
     if documents.ignore and existing:
         return Rest(
             "attention",
-            f"order {order.number}: {documents.ignore}, but invoice {existing.number or existing.id} was made "
-            "for it: credit it by hand if it is not due any more, then ignore the order",
+            f"order {order.number}: {documents.ignore}, but invoice {existing.number or existing.id} was "
+            "made for it: credit it by hand if it is not due any more, then ignore the order",
         )
     if documents.ignore:
         return Rest("ignored", documents.ignore)
@@ -340,8 +357,9 @@ def _credit_on_a_draft(order: Order, note: CreditNoteDraft, invoice: Made) -> St
     if not invoice.draft:
         return Rest(
             "attention",
-            f"order {order.number}: refund {note.refund_id} of {-note.total} {order.currency} cannot be credited, "
-            f"because invoice {invoice.id} has no number of Facturation.pro's own: make the credit note by hand",
+            f"order {order.number}: refund {note.refund_id} of {-note.total} {order.currency} cannot be "
+            f"credited, because invoice {invoice.id} has no number of Facturation.pro's own: make the credit "
+            "note by hand",
         )
     return Rest(
         "attention",
@@ -361,8 +379,8 @@ def _made_credit_note_step(
         return Rest(
             "attention",
             f"order {order.number}: refund {note.refund_id} has several credit notes in Facturation.pro (ids "
-            f"{existing.id}, {', '.join(map(str, existing.twins))}): keep one, correct the others there, then "
-            "ignore the order",
+            f"{existing.id}, {', '.join(map(str, existing.twins))}): keep one, correct the others there, "
+            "then ignore the order",
         )
     wanted = note.total if existing.accepted is None else existing.accepted
     if existing.total == wanted:

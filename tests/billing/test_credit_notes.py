@@ -108,7 +108,8 @@ def test_no_rate_is_credited_beyond_what_was_invoiced_at_it() -> None:
 @given(data=st.data())
 def test_all_credit_notes_together_take_back_what_was_invoiced_rate_by_rate(data: st.DataObject) -> None:
     order = cart(lambda low, high: data.draw(st.integers(low, high)))
-    cents, made = int(order.total * 100), []
+    cents = int(order.total * 100)
+    made: list[Refund] = []
     while cents and len(made) < 4:
         part = cents if len(made) == 3 else data.draw(st.integers(1, cents))
         lines = data.draw(st.sampled_from([(), (), *((line,) for line in order.lines)]))
@@ -117,7 +118,9 @@ def test_all_credit_notes_together_take_back_what_was_invoiced_rate_by_rate(data
         at = NOON + timedelta(hours=len(made))
         made.append(Refund(id=f"R{len(made)}", at=at, amount=D(part) / 100, lines=lines))
         cents -= part
-    documents = documents_for(replace(order, refunds=tuple(made)), Rules(), frozenset({Rounding.LINE2_VAT_RATE}))
+    documents = documents_for(
+        replace(order, refunds=tuple(made)), Rules(), frozenset({Rounding.LINE2_VAT_RATE})
+    )
     invoiced: dict[Decimal, Decimal] = {}
     for line in order.lines:
         (tax,) = line.taxes

@@ -126,11 +126,13 @@ def _fold_invoice(facts: Facts, order_key: str) -> Folded:
     moments = invoice.status_transitions
     since = min(one.at for one in facts.invoices if _status(one.body) == status)
     paid_at = (moments.paid_at or since) if status == "paid" else None
-    if status == "uncollectible":  # a bad debt is no cancelled sale: its VAT stays due, and it may yet be paid
+    if (
+        status == "uncollectible"
+    ):  # a bad debt is no cancelled sale: its VAT stays due, and it may yet be paid
         problems = (
             *problems,
-            f"{facts.what} is marked as uncollectible in Stripe: whether its invoice becomes a bad debt is for "
-            "the accountant; write it off in Facturation.pro by hand, then ignore the order",
+            f"{facts.what} is marked as uncollectible in Stripe: whether its invoice becomes a bad debt is "
+            "for the accountant; write it off in Facturation.pro by hand, then ignore the order",
         )
     placed_at = invoice.effective_at or moments.finalized_at or invoice.created or last.at
     refunds, more = unite_refunds(_told(facts, invoice.currency, placed_at))
