@@ -229,7 +229,8 @@ class Actor:
 
         try:
             made = await create(last_moment)
-        except (NotSent, QuotaReached, AccessRefused, ApiRefused):
+        except (NotSent, QuotaReached, AccessRefused, NeedsPerson):
+            # Refused by Facturation.pro (ApiRefused), or by ourselves before it was sent.
             await self._store.clear(key, attempt)
             raise
         return await self._write(keys, made)

@@ -289,7 +289,8 @@ async def test_a_company_is_not_invoiced_as_the_person_who_was_there(here: Here)
 
 async def test_a_buyer_without_e_mail_is_found_after_a_loss(redis: Any, redis_url: str) -> None:
     async with bridge_here(redis_url, settle=SETTLE, acquainted=False) as here:
-        anonymous = {"email": "", "customer": {"id": 7001, "email": "", "first_name": "Camille"}}
+        buyer = {"id": 7001, "email": "", "first_name": "Camille"}
+        anonymous: dict[str, Any] = {"email": "", "customer": buyer}
         await done(here, await here.accept(shopify_order(1, **anonymous)))
         await redis.flushall()
         later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()

@@ -15,7 +15,7 @@ from bridge.billing.bands import Band, cut
 from bridge.billing.identifiers import is_eu, vat_country, vat_number
 from bridge.billing.mentions import Mention, mention
 from bridge.billing.rules import Rules, VatRegime
-from bridge.billing.territories import EU_RATES, FRENCH_RATES, Zone, zone
+from bridge.billing.territories import EU_RATES, FRENCH_RATES, LIKE_FRENCH, Zone, zone
 from bridge.billing.text import percent
 from bridge.errors import NeedsPerson
 from bridge.orders import Address, Line, LineKind, Order, Supply, ZeroTaxReason, legal_date
@@ -116,8 +116,13 @@ def _franchise(order: Order, sale: _Sale) -> Vat:
 def _oss_country(bands: Iterable[Band], sale: _Sale) -> str:
     """The destination, unless the rates are French ones that the destination does not have."""
     rates = {band.rate for band in bands if band.rate}
-    local = EU_RATES[sale.country]
-    french = bool(rates) and all(rate in FRENCH_RATES and rate not in local for rate in rates)
+    french = rates.intersection(FRENCH_RATES).difference(EU_RATES[sale.country])
+    if french and french != rates:
+        named = ", ".join(percent(rate) for rate in sorted(rates, reverse=True))
+        raise NeedsPerson(
+            f"it carries French VAT and {sale.country}'s ({named}), which one document cannot state: correct "
+            "the shop's tax settings, or make the document by hand"
+        )
     return "" if french or not rates else sale.country
 
 
@@ -130,10 +135,12 @@ def _check_rate(band: Band, sale: _Sale) -> None:
             f"line {band.line.title!r} carries {percent(band.rate)} VAT for {place}, which is not a French "
             f"rate: correct the shop's tax settings{cure}, or make the document by hand"
         )
-    if sale.country == "GB" and sale.zone is Zone.OUTSIDE:
+    # Goods to Northern Ireland are in the One-Stop Shop, under British VAT.
+    abroad = sale.zone is Zone.OUTSIDE or (sale.zone is Zone.NORTHERN_IRELAND and sale.rules.oss)
+    if abroad and band.rate in LIKE_FRENCH.get(sale.country, ()):
         raise NeedsPerson(
-            f"line {band.line.title!r} carries {percent(band.rate)} VAT for the United Kingdom: it may be "
-            "British VAT, which this document cannot state; make it by hand"
+            f"line {band.line.title!r} carries {percent(band.rate)} VAT for {sale.country}: it may be that "
+            "country's own tax, which this document cannot state; make it by hand"
         )
 
 
