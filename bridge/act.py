@@ -342,6 +342,13 @@ class Actor:
 
     async def _create_credit_note(self, step: CreateCreditNote, run: Run) -> dict[str, Made]:
         draft, invoice = step.draft, step.invoice
+        reversal = await self._api.find_credit_note_of(invoice.id, invoice.customer_id)
+        if reversal:
+            raise NeedsPerson(
+                f"order {run.order.number}: refund {draft.refund_id} is not credited, because all of invoice "
+                f"{invoice.number} was reversed by {reversal.number or reversal.id}: ignore the order if that "
+                "is right"
+            )
 
         async def create(before_send: BeforeSend) -> Made:
             today = legal_date(self._clock.now())

@@ -437,6 +437,21 @@ async def test_an_invoice_that_a_person_reversed_is_not_reversed_again(here: Her
     assert len(here.invoices()) == 2
 
 
+async def test_nothing_more_is_credited_on_an_invoice_that_a_person_reversed(
+    redis: Any, redis_url: str
+) -> None:
+    async with bridge_here(redis_url, settle=SETTLE, boutique={"partial_refunds": "final"}) as here:
+        order = shopify_order(1, TWO)
+        key = await here.accept(order)
+        await done(here, key)
+        (invoice,) = here.invoices(KEY)
+        here.sandbox.invoice_book.refund(invoice.id, api_id=None, api_custom=None)
+        await here.accept(shopify_refund(order, 9, "12.00", {1: 1}), "refunds/create")
+        state = await here.sync(key)
+        assert (state["state"], "was reversed" in state["reason"]) == ("attention", True)
+        assert len(here.invoices()) == 2
+
+
 # --- a ledger that forgot
 
 

@@ -14,7 +14,7 @@ from bridge.billing.bands import Band, cut
 from bridge.billing.drafts import CreditNoteDraft, InvoiceDraft
 from bridge.billing.rules import DocumentPolicy
 from bridge.billing.text import clean, money, percent
-from bridge.billing.totals import BilledLine, Rounding, encode
+from bridge.billing.totals import NO_CENTS, BilledLine, Rounding, encode
 from bridge.billing.wording import line_title
 from bridge.errors import NeedsPerson
 from bridge.orders import CENT, ZERO, Order, Refund, RefundState, legal_date, to_cents
@@ -141,7 +141,7 @@ def _credit_note(
         full,
         full=False,
         lines=tuple(replace(line, quantity=-line.quantity) for line in encoded.lines),
-        agreed=encoded.agreed,
+        agreed=encoded.agreed and order.currency not in NO_CENTS,
         why=(*_with_note(refund, why), *encoded.why),
     )
     return note, _by_rate(billed)

@@ -10,7 +10,7 @@ from bridge.billing.credit_notes import cancellation, credit_notes_for, revoked
 from bridge.billing.customers import customer_for, language_of
 from bridge.billing.drafts import Documents, InvoiceDraft, PaymentNote
 from bridge.billing.rules import DocumentPolicy, InvoiceWhen, Rules, TestOrders
-from bridge.billing.totals import BilledLine, Encoded, Rounding, encode
+from bridge.billing.totals import NO_CENTS, BilledLine, Encoded, Rounding, encode
 from bridge.billing.vat import Vat, assess
 from bridge.billing.wording import METHODS, from_template, information, line_title
 from bridge.errors import NeedsPerson
@@ -99,6 +99,8 @@ def _invoice(
     billed = [_billed(band, order.currency) for band in bands]
     _same_total(order, billed)
     encoded = encode(billed, order.total, rounding)
+    if order.currency in NO_CENTS:
+        encoded = replace(encoded, agreed=False)
     if not encoded.rules:
         raise NeedsPerson(
             f"no lines come to its total of {order.total} {order.currency} excluding VAT: make the invoice "
