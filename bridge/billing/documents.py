@@ -117,7 +117,7 @@ def _invoice(
         agreed=encoded.agreed,
         language=language_of(order.customer, rules),
         title=from_template(rules.title, order),
-        information=information(order, rules, paid.all),
+        information=information(order, rules, paid.all, vat.number),
         delivered_on=order.delivered_on or legal_date(order.placed_at),
         paid=paid.note,
         vat_exemption=vat.exemption,

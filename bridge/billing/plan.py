@@ -72,7 +72,9 @@ class Made:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Made:
         """The inverse of `as_record`."""
-        fields = dict(record)
+        # A newer version may keep more: its workers and ours run side by side during an update.
+        known = cls.__dataclass_fields__.keys()
+        fields = {name: value for name, value in record.items() if name in known}
         for name in ("total", "accepted"):
             if name in fields:
                 fields[name] = Decimal(fields[name])

@@ -20,15 +20,19 @@ from bridge.billing.text import percent
 from bridge.errors import NeedsPerson
 from bridge.orders import Address, Line, LineKind, Order, Supply, ZeroTaxReason, legal_date
 
+BY_NUMBER = frozenset({Mention.INTRA_EU_GOODS, Mention.INTRA_EU_SERVICES})
+"""Exempt because of the buyer's VAT number, which the document must show (CGI ann. II, art. 242 nonies A)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vat:
-    """`bands`: what to bill, by rate. `exemption`: the legal mention or "". `country`: ISO code under OSS,
-    else "". `why`: in French, for the accountant.
+    """`bands`: what to bill, by rate. `exemption`: the legal mention or "". `number`: the VAT number that
+    proves it, or "". `country`: ISO code under OSS, else "". `why`: in French, for the accountant.
     """
 
     bands: tuple[Band, ...]
     exemption: str = ""
+    number: str = ""
     country: str = ""
     why: tuple[str, ...] = ()
 
@@ -61,6 +65,7 @@ def assess(order: Order, rules: Rules) -> Vat:
     bands = cut(order.lines, EU_RATES[sale.country] if oss else FRENCH_RATES)
     country = _oss_country(bands, sale) if oss else ""
     mentions: dict[str, str] = {}
+    number = ""
     why: list[str] = []
     for band in bands:
         if band.rate:
@@ -69,13 +74,20 @@ def assess(order: Order, rules: Rules) -> Vat:
         elif band.gross:
             name, reason = _exemption(band, sale)
             text = mention(name, sale.on, rules.mentions)
+            number = sale.number if name in BY_NUMBER else number
             mentions.setdefault(text, f"TVA à 0 % : {reason}. Mention : « {text} ».")
     rates = sorted({band.rate for band in bands if band.rate}, reverse=True)
     if rates:
         charged = ", ".join(percent(rate) for rate in rates)
         law = f"du pays de destination {country} (guichet unique OSS)" if country else "française"
         why.append(f"TVA {law} {charged}, telle que la boutique l'a encaissée.")
-    return Vat(bands=bands, exemption=" ; ".join(mentions), country=country, why=(*why, *mentions.values()))
+    return Vat(
+        bands=bands,
+        exemption=" ; ".join(mentions),
+        number=number,
+        country=country,
+        why=(*why, *mentions.values()),
+    )
 
 
 def _sale(order: Order, rules: Rules) -> _Sale:

@@ -266,13 +266,17 @@ def test_what_the_source_could_not_read_asks() -> None:
         Made(id=1),
         INVOICE,
         replace(INVOICE, draft=True, mended=True, emailed=True, twins=(1, 2), why=("a", "b")),
-        Made(id=1, found=True, facts="f", as_of=datetime.now().astimezone().isoformat()),
+        Made(id=1, found=True, facts="f", entity="e", as_of=datetime.now().astimezone().isoformat()),
         replace(INVOICE, total=D("0.00"), accepted=D("-0.01")),
     ],
 )
 def test_a_record_comes_back_as_it_went(made: Made) -> None:
     # `seen` is of one run and is not kept.
     assert Made.from_record(made.as_record()) == replace(made, seen=False)
+
+
+def test_a_record_of_a_newer_version_can_be_read() -> None:
+    assert Made.from_record({"id": 5, "invented_later": [1]}) == Made(id=5)
 
 
 # --- what must not stay unseen

@@ -9,9 +9,11 @@ from decimal import Decimal
 
 import pytest
 
+from bridge.billing.documents import documents_for
 from bridge.billing.mentions import DATED, Mention, mention
 from bridge.billing.rules import Rules, VatRegime
 from bridge.billing.territories import Zone, zone
+from bridge.billing.totals import ALL
 from bridge.billing.vat import assess
 from bridge.errors import NeedsPerson
 from bridge.orders import Address, Customer, Line, LineKind, Order, Supply, Tax, ZeroTaxReason
@@ -257,6 +259,17 @@ def test_oss_states_the_country_whose_vat_was_charged(customer: Customer, one: L
 
 
 FRANCHISE = Rules(vat_regimes=((date.min, VatRegime.FRANCHISE), (date(2026, 11, 23), VatRegime.NORMAL)))
+
+
+def test_a_sale_that_is_exempt_by_a_number_shows_it_whatever_the_customers_record_says() -> None:
+    exempt = order(sent_to("DE", number="136 695 976", company="Kunst GmbH"), line("100"))
+    documents = documents_for(exempt, GOODS, ALL)
+    assert documents.invoice
+    assert f"N° de TVA de l'acheteur : {DE_NUMBER}." in documents.invoice.information
+    taxed = order(exempt.customer, line("120", tax("20", "0.2")))
+    documents = documents_for(taxed, GOODS, ALL)
+    assert documents.invoice
+    assert "acheteur" not in documents.invoice.information
 
 
 def test_french_vat_may_go_to_northern_ireland_and_to_switzerland() -> None:
