@@ -287,6 +287,13 @@ async def test_a_company_is_not_invoiced_as_the_person_who_was_there(here: Here)
     assert [each.values["individual"] for each in here.sandbox.customers] == [True, False]
 
 
+async def test_a_new_buyer_without_e_mail_costs_no_look_up(here: Here) -> None:
+    buyer = {"id": 7001, "email": "", "first_name": "Camille"}
+    order = shopify_order(1) | {"email": "", "customer": buyer}
+    assert (await here.sync(await here.accept(order)))["state"] == "done"
+    assert here.calls() == ["POST /customers.json", "POST /invoices.json"]
+
+
 async def test_a_buyer_without_e_mail_is_found_after_a_loss(redis: Any, redis_url: str) -> None:
     async with bridge_here(redis_url, settle=SETTLE, acquainted=False) as here:
         buyer = {"id": 7001, "email": "", "first_name": "Camille"}

@@ -18,8 +18,9 @@ from bridge.billing.plan import (
 )
 from bridge.facturation.records import CustomerRecord, api_id_of, customer_fields
 
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
-"""As if placed then: the buyer of a new order may be an old one, whom the ledger has forgotten."""
+EVER = datetime(1970, 1, 2, tzinfo=UTC)
+"""As if placed then, before the floor of any ledger, but for one that has forgotten nothing (0): the buyer of a
+new order may be an old one."""
 ADDRESS = ("street", "zip_code", "city", "country")
 COMPANY = ("company_name", "vat_number", "siret")
 
