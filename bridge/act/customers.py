@@ -19,8 +19,8 @@ from bridge.billing.plan import (
 from bridge.facturation.records import CustomerRecord, api_id_of, customer_fields
 
 EVER = datetime(1970, 1, 2, tzinfo=UTC)
-"""As if placed then, before the floor of any ledger, but for one that has forgotten nothing (0): the buyer of a
-new order may be an old one."""
+"""As if placed then, before the floor of any ledger, but for one that has forgotten nothing (0): whoever buys
+for the first time now may have bought before."""
 ADDRESS = ("street", "zip_code", "city", "country")
 COMPANY = ("company_name", "vat_number", "siret")
 
