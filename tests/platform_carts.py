@@ -74,7 +74,8 @@ def shopify(chance: Random, id_: int) -> Charged:
     goods = [(_price(chance), _quantity(chance), chance.choice(rates)) for _ in range(chance.randint(1, 6))]
     gross = [price * quantity for price, quantity, _ in goods]
     off = spread(cents(sum(gross, Decimal(0)) * chance.choice((0, 0, 10, 15, 33)) / 100), gross)
-    items, bases = [], []
+    items: list[dict[str, Any]] = []
+    bases: list[Decimal] = []
     for n, ((price, quantity, rate), less) in enumerate(zip(goods, off, strict=True), start=1):
         base = price * quantity - less
         tax = cents(vat_of(base, rate, inside=inside))
@@ -124,8 +125,18 @@ def shopify(chance: Random, id_: int) -> Charged:
         "line_items": items,
         "shipping_lines": shipping,
     }
-    part = chance.randint(1, int(total * 100)) * CENT
-    refunds = [_shopify_refund(id_, n, each) for n, each in enumerate((part, total - part), start=1) if each]
+    part, returned = chance.randint(1, int(total * 100)) * CENT, []
+    if chance.random() < 0.6:  # the first article comes back, then all the rest is given back as an amount
+        tax = Decimal(items[0]["tax_lines"][0]["price"])
+        part = bases[0] + (0 if inside else tax)
+        returned = [
+            {"line_item_id": 1, "quantity": goods[0][1], "subtotal": str(bases[0]), "total_tax": str(tax)}
+        ]
+    refunds = [
+        _shopify_refund(id_, n, amount, lines)
+        for n, (amount, lines) in enumerate(((part, returned), (total - part, [])), start=1)
+        if amount
+    ]
     return Charged(
         shop="boutique",
         topic="orders/paid",
@@ -138,10 +149,14 @@ def shopify(chance: Random, id_: int) -> Charged:
     )
 
 
-def _shopify_refund(order: int, number: int, amount: Decimal) -> dict[str, Any]:
+def _shopify_refund(
+    order: int, number: int, amount: Decimal, lines: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
     id_, now = order * 10 + number, datetime.now(UTC).isoformat()
     money = {"id": id_ * 100, "kind": "refund", "status": "success", "amount": str(amount), "currency": "EUR"}
-    return {"id": id_, "order_id": order, "created_at": now, "refund_line_items": [], "transactions": [money]}
+    return {"id": id_, "order_id": order, "created_at": now, "refund_line_items": lines} | {
+        "transactions": [money]
+    }
 
 
 def woocommerce(chance: Random, id_: int) -> Charged:
