@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from bridge.facturation.records import api_id_of
 from bridge.facturation.sandbox import FaultKind, Moment, SandboxConfig, SandboxRounding
 from bridge.facturation.sandbox.config import PaymentAtCreation
+from bridge.wiring import SystemClock
 from tests.journeys.here import Here, bridge_here
 from tests.journeys.orders import item, shopify_order, shopify_refund
 from tests.journeys.waiting import until
@@ -39,6 +43,11 @@ async def done(here: Here, *keys: str) -> None:
         return {(await here.state(key))["state"] for key in keys} == {"done"}
 
     await until(all_done, f"{keys} done")
+
+
+async def until_free(here: Here, key: str) -> None:
+    """Its holder died: the lease runs out by itself; nobody waits for that here."""
+    await here.redis.delete(f"bridge:lease:{key}")
 
 
 def total_of(here: Here, key: str = KEY) -> Decimal:
@@ -230,6 +239,150 @@ async def test_a_buyer_who_moved_is_updated(here: Here) -> None:
     assert customer.values["street"] == "3 place du Marché"
 
 
+async def test_a_move_leaves_nothing_of_the_old_address(here: Here) -> None:
+    await known(here)
+    order = shopify_order(1)
+    order["billing_address"] = {"first_name": "Camille", "last_name": "Martin", "country_code": "IE"} | {
+        "address1": "1 Main Street",
+        "city": "Ballina",
+    }
+    await done(here, await here.accept(order))
+    (customer,) = here.sandbox.customers
+    assert (customer.values["zip_code"] or "", customer.values["country"]) == ("", "IE")
+
+
+def for_a_company(id_: int, name: str = "Papeterie Lumière SARL") -> dict[str, Any]:
+    order = shopify_order(id_, buyer=1)
+    order["billing_address"] = order["billing_address"] | {"company": name}
+    return order
+
+
+async def test_an_account_that_buys_for_its_owner_and_for_a_company_is_two_customers(here: Here) -> None:
+    orders = {n: shopify_order(n, buyer=1) if n % 2 else for_a_company(n) for n in (1, 2, 3, 4)}
+    orders[5] = for_a_company(5, "Autre SARL")
+    for order in orders.values():
+        await done(here, await here.accept(order))
+    billed = {
+        n: here.sandbox.customer_book.shelf.get(
+            here.invoices(f"shopify:boutique:order:{n}")[0].values["customer_id"]
+        ).values["company_name"]
+        for n in orders
+    }
+    assert billed == {
+        1: None,
+        2: "Papeterie Lumière SARL",
+        3: None,
+        4: "Papeterie Lumière SARL",
+        5: "Autre SARL",
+    }
+    assert len(here.sandbox.customers) == 3
+
+
+async def test_a_company_is_not_invoiced_as_the_person_who_was_there(here: Here) -> None:
+    here.sandbox.customer_book.create(
+        {"individual": True, "last_name": "Martin", "email": "acheteur1@example.com"}
+    )
+    await done(here, await here.accept(shopify_order(1)))
+    await done(here, await here.accept(for_a_company(2)))
+    assert [each.values["individual"] for each in here.sandbox.customers] == [True, False]
+
+
+async def test_a_new_buyer_without_e_mail_costs_no_look_up(here: Here) -> None:
+    buyer = {"id": 7001, "email": "", "first_name": "Camille"}
+    order = shopify_order(1) | {"email": "", "customer": buyer}
+    assert (await here.sync(await here.accept(order)))["state"] == "done"
+    assert here.calls() == ["POST /customers.json", "POST /invoices.json"]
+
+
+async def test_a_buyer_without_e_mail_is_found_after_a_loss(redis: Any, redis_url: str) -> None:
+    async with bridge_here(redis_url, settle=SETTLE, acquainted=False) as here:
+        buyer = {"id": 7001, "email": "", "first_name": "Camille"}
+        anonymous: dict[str, Any] = {"email": "", "customer": buyer}
+        await done(here, await here.accept(shopify_order(1, **anonymous)))
+        await redis.flushall()
+        later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        order = shopify_order(2, processed_at=later, **anonymous)
+        await done(here, await here.accept(order))
+        assert len(here.sandbox.customers) == 1
+
+
+# --- refusals
+
+
+async def test_only_a_refusal_that_may_mean_archived_is_tried_again(here: Here) -> None:
+    await known(here)
+    for status, calls in ((415, 1), (422, 3)):
+        here.fault(FaultKind.STATUS, status=status, method="POST", path="/invoices.json", count=2)
+        here.forget_calls()
+        await here.sync(await here.accept(shopify_order(status, buyer=1)))
+        here.sandbox.faults.clear()
+        assert len(here.calls()) == calls, here.calls()
+
+
+@pytest.mark.parametrize("status", [303, 409])
+async def test_what_a_proxy_makes_of_a_done_request_is_looked_up(here: Here, status: int) -> None:
+    await known(here)
+    here.fault(FaultKind.STATUS, status=status, method="POST", path="/invoices.json", moment=Moment.AFTER)
+    await done(here, await here.accept(shopify_order(1)))
+    assert total_of(here) == Decimal("12.00")
+    assert len(here.calls("POST")) == 1
+
+
+async def test_a_second_try_without_an_answer_is_looked_up(here: Here) -> None:
+    await known(here)
+    (customer,) = here.sandbox.customers
+    customer.archived = True
+    here.fault(FaultKind.DROP, method="POST", path="/invoices.json", moment=Moment.AFTER, skip=1)
+    key = await here.accept(shopify_order(1))
+    assert (await here.sync(key))["state"] == "waiting"
+    await done(here, key)
+    assert total_of(here) == Decimal("12.00")
+    assert len(here.calls("POST", "/invoices.json")) == 2
+
+
+async def test_a_refusal_around_midnight_is_tried_again(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    await known(here)
+    # 23:59:59 in Paris; elsewhere it is tomorrow, and a number of tomorrow's is out.
+    monkeypatch.setattr(SystemClock, "now", lambda _: datetime(2026, 11, 21, 22, 59, 59, tzinfo=UTC))
+    here.sandbox.invoice_book._series.last_day = datetime(2026, 11, 22, tzinfo=UTC).date()
+    key = await here.accept(shopify_order(1))
+    state = await here.sync(key)
+    assert (state["state"], "midnight" in state["reason"]) == ("waiting", True)
+    monkeypatch.setattr(SystemClock, "now", lambda _: datetime(2026, 11, 21, 23, 2, tzinfo=UTC))
+    await done(here, key)
+    assert here.invoices(KEY)[0].values["invoiced_on"].isoformat() == "2026-11-22"
+
+
+async def test_an_e_mail_is_asked_for_once_whatever_happens(
+    redis: Any, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bridge_here(redis_url, settle=SETTLE, boutique={"send_email": True}) as here:
+        key = await here.accept(shopify_order(1))
+        sent = type(here.services.client).send_email
+
+        async def dies_after(self: Any, invoice_id: int) -> None:
+            await sent(self, invoice_id)
+            raise asyncio.CancelledError
+
+        monkeypatch.setattr(type(here.services.client), "send_email", dies_after)
+        with contextlib.suppress(asyncio.CancelledError):
+            await here.services.syncer.sync_order(key)
+        monkeypatch.setattr(type(here.services.client), "send_email", sent)
+        await until_free(here, key)
+        await done(here, key)
+        assert len(here.calls("POST", "/emails.json")) == 1
+
+
+async def test_an_e_mail_that_never_left_is_asked_for_again(redis: Any, redis_url: str) -> None:
+    async with bridge_here(redis_url, settle=SETTLE, boutique={"send_email": True}) as here:
+        here.fault(FaultKind.TOO_MANY_REQUESTS, path="/emails.json", retry_after=1)
+        key = await here.accept(shopify_order(1))
+        assert (await here.sync(key))["state"] == "waiting"
+        await here.redis.delete("bridge:quota:1:pause")
+        await done(here, key)
+        assert len(here.calls("POST", "/emails.json")) == 2
+
+
 # --- refunds
 
 TWO = [item("12.00", quantity=2), item("7.99", id_=2)]
@@ -289,6 +442,21 @@ async def test_an_invoice_that_a_person_reversed_is_not_reversed_again(here: Her
     await here.accept(shopify_refund(order, 9, "12.00", {1: 1}), "refunds/create")
     await done(here, key)
     assert len(here.invoices()) == 2
+
+
+async def test_nothing_more_is_credited_on_an_invoice_that_a_person_reversed(
+    redis: Any, redis_url: str
+) -> None:
+    async with bridge_here(redis_url, settle=SETTLE, boutique={"partial_refunds": "final"}) as here:
+        order = shopify_order(1, TWO)
+        key = await here.accept(order)
+        await done(here, key)
+        (invoice,) = here.invoices(KEY)
+        here.sandbox.invoice_book.refund(invoice.id, api_id=None, api_custom=None)
+        await here.accept(shopify_refund(order, 9, "12.00", {1: 1}), "refunds/create")
+        state = await here.sync(key)
+        assert (state["state"], "was reversed" in state["reason"]) == ("attention", True)
+        assert len(here.invoices()) == 2
 
 
 # --- a ledger that forgot

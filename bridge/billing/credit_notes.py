@@ -7,14 +7,14 @@ come to exactly the money given back (CGI art. 272-1, 289-I-5).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 
 from bridge.billing.bands import Band, cut
 from bridge.billing.drafts import CreditNoteDraft, InvoiceDraft
 from bridge.billing.rules import DocumentPolicy
 from bridge.billing.text import clean, money, percent
-from bridge.billing.totals import BilledLine, Rounding, encode
+from bridge.billing.totals import NO_CENTS, BilledLine, Rounding, encode
 from bridge.billing.wording import line_title
 from bridge.errors import NeedsPerson
 from bridge.orders import CENT, ZERO, Order, Refund, RefundState, legal_date, to_cents
@@ -52,16 +52,50 @@ def credit_notes_for(
     """
     notes: list[CreditNoteDraft] = []
     holds: list[str] = []
-    left = order.total
+    left = _Left(total=order.total, rates=_by_rate(_as_billed(band, order.currency) for band in bands))
     for refund in sorted(order.refunds, key=lambda refund: (refund.at, refund.id)):
         if refund.state is not RefundState.DONE or refund.amount <= 0:
             continue
         try:
-            notes.append(_credit_note(order, invoice, bands, refund, left, rounding))
-            left -= refund.amount
+            note, credited = _credit_note(order, invoice, bands, refund, left, rounding)
+            notes.append(note)
+            left = left.less(refund.amount, credited)
         except NeedsPerson as exc:
             holds.append(f"refund {refund.id} of {refund.amount} {order.currency}: {exc.reason}")
     return tuple(notes), "; ".join(holds)
+
+
+def revoked(order: Order) -> dict[str, str]:
+    """Credit notes that must not exist (any more), by key: what happened, for a person. A refund can fail
+    days after it was reported as done, and a cancelled order can come back to life."""
+    gone = {
+        refund_key(order, refund.id): f"refund {refund.id} of {refund.amount} {order.currency} failed"
+        for refund in order.refunds
+        if refund.state is RefundState.FAILED
+    }
+    if order.cancelled_at is None or order.paid:
+        gone[refund_key(order, f"cancel-{order.id}")] = "it is no longer cancelled"
+    return gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Left:
+    """What earlier credit notes have left to credit: of the whole, and of each rate, VAT included."""
+
+    total: Decimal
+    rates: dict[Decimal, Decimal]
+
+    def less(self, amount: Decimal, credited: dict[Decimal, Decimal]) -> _Left:
+        """Cents that rounding takes too many of a rate are not held against it."""
+        rates = {
+            rate: left - credited.get(rate, ZERO) if left < 0 else max(left - credited.get(rate, ZERO), ZERO)
+            for rate, left in self.rates.items()
+        }
+        return _Left(total=self.total - amount, rates=rates)
+
+    def holds(self, credited: dict[Decimal, Decimal], slack: Decimal) -> bool:
+        """No rate is credited beyond what is left of it."""
+        return all(gross <= self.rates.get(rate, ZERO) + slack for rate, gross in credited.items())
 
 
 def _credit_note(
@@ -69,14 +103,15 @@ def _credit_note(
     invoice: InvoiceDraft,
     bands: Sequence[Band],
     refund: Refund,
-    left: Decimal,
+    left: _Left,
     rounding: frozenset[Rounding],
-) -> CreditNoteDraft:
+) -> tuple[CreditNoteDraft, dict[Decimal, Decimal]]:
+    """The credit note, and what it credits of each rate."""
     if invoice.policy is DocumentPolicy.EXTERNAL:
         raise NeedsPerson("its invoice is the platform's own: import the platform's credit note by hand")
-    if refund.amount > left:
+    if refund.amount > left.total:
         raise NeedsPerson(
-            f"more than the {left} left to credit on this order: compare it with the shop and make the "
+            f"more than the {left.total} left to credit on this order: compare it with the shop and make the "
             "credit note by hand"
         )
     if refund.amount != to_cents(refund.amount):
@@ -97,18 +132,19 @@ def _credit_note(
         why=_with_note(refund, "Remboursement de toute la commande : la facture est annulée en totalité."),
     )
     if refund.amount == order.total:
-        return full
-    billed, why = _billed(order, bands, refund)
+        return full, left.rates
+    billed, why = _billed(order, bands, refund, left)
     encoded = encode(billed, refund.amount, rounding)
     if not encoded.rules:
         raise NeedsPerson("no lines come to exactly this amount: make the credit note by hand")
-    return replace(
+    note = replace(
         full,
         full=False,
         lines=tuple(replace(line, quantity=-line.quantity) for line in encoded.lines),
-        agreed=encoded.agreed,
+        agreed=encoded.agreed and order.currency not in NO_CENTS,
         why=(*_with_note(refund, why), *encoded.why),
     )
+    return note, _by_rate(billed)
 
 
 def _with_note(refund: Refund, why: str) -> tuple[str, ...]:
@@ -116,28 +152,35 @@ def _with_note(refund: Refund, why: str) -> tuple[str, ...]:
     return (why, f"Motif donné par la boutique : {note}.") if note else (why,)
 
 
-def _billed(order: Order, bands: Sequence[Band], refund: Refund) -> tuple[list[BilledLine], str]:
-    """What is credited: the refunded lines where they make up the money, else a share of each rate."""
+def _billed(order: Order, bands: Sequence[Band], refund: Refund, left: _Left) -> tuple[list[BilledLine], str]:
+    """What is credited: the refunded lines where they make up the money, else a share of what is left of each
+    rate."""
     returned = _returned(bands, refund)
     stated = sum((line.gross for line in returned), ZERO)
     if returned and abs(stated - refund.amount) <= CENT:
+        if not left.holds(_by_rate(returned), CENT * (len(returned) + 1)):
+            raise NeedsPerson(
+                "its lines take more of a VAT rate than is left to credit: compare it with the shop and make "
+                "the credit note by hand"
+            )
         return returned, "Avoir des lignes remboursées."
-    invoiced = _by_rate(_as_billed(band, order.currency) for band in bands)
     if returned and all(line.gross > 0 for line in returned):
         scaled = _spread(refund.amount, _by_rate(returned))
-        if all(gross <= invoiced.get(rate, ZERO) + CENT for rate, gross in scaled.items()):
+        if left.holds(scaled, CENT):
             difference = money(refund.amount - stated, order.currency)
             why = (
                 f"Montant remboursé différent des lignes retournées ({difference}) : réparti au prorata "
                 "par taux."
             )
             return _one_line_a_rate(scaled), why
-    if any(gross < 0 for gross in invoiced.values()):
+    if any(gross < 0 for gross in left.rates.values()):
         raise NeedsPerson(
             "it states no lines and a rate of its order is negative: make the credit note by hand"
         )
-    why = "Remboursement d'un montant : réparti entre les taux de la commande au prorata."
-    return _one_line_a_rate(_spread(refund.amount, invoiced)), why
+    if not any(left.rates.values()):
+        raise NeedsPerson("every VAT rate of its order is credited already: make the credit note by hand")
+    why = "Remboursement d'un montant : réparti au prorata de ce qui reste à créditer par taux."
+    return _one_line_a_rate(_spread(refund.amount, left.rates)), why
 
 
 def _returned(bands: Sequence[Band], refund: Refund) -> list[BilledLine]:

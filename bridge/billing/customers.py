@@ -70,7 +70,7 @@ def language_of(customer: Customer, rules: Rules) -> str:
 def _country(address: Address) -> str:
     """ISO alpha-2, or "" where the shop wrote something else."""
     country = address.country.strip().upper()
-    return country if len(country) == 2 and country.isalpha() else ""
+    return country if len(country) == 2 and country.isascii() and country.isalpha() else ""
 
 
 def _why(order: Order, *, company: str, number: str, register: str) -> tuple[str, ...]:

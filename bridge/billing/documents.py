@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bridge.billing.bands import Band
-from bridge.billing.credit_notes import cancellation, credit_notes_for
+from bridge.billing.credit_notes import cancellation, credit_notes_for, revoked
 from bridge.billing.customers import customer_for, language_of
 from bridge.billing.drafts import Documents, InvoiceDraft, PaymentNote
 from bridge.billing.rules import DocumentPolicy, InvoiceWhen, Rules, TestOrders
-from bridge.billing.totals import BilledLine, Encoded, Rounding, encode
+from bridge.billing.totals import NO_CENTS, BilledLine, Encoded, Rounding, encode
 from bridge.billing.vat import Vat, assess
 from bridge.billing.wording import METHODS, from_template, information, line_title
 from bridge.errors import NeedsPerson
@@ -24,6 +24,10 @@ def documents_for(order: Order, rules: Rules, rounding: frozenset[Rounding]) -> 
 
     `rounding`: the rules that Facturation.pro may follow; a document is `agreed` when all give its total.
     """
+    return replace(_documents(order, rules, rounding), revoked=revoked(order))
+
+
+def _documents(order: Order, rules: Rules, rounding: frozenset[Rounding]) -> Documents:
     nothing = _nothing_due(order, rules)
     if nothing is not None:
         return nothing
@@ -44,15 +48,27 @@ def _nothing_due(order: Order, rules: Rules) -> Documents | None:
     if order.test and rules.test_orders is TestOrders.IGNORE:
         return Documents(ignore="a test order, and the shop's `test_orders` says to ignore them")
     if order.cancelled_at is not None and not order.paid:
-        return Documents(
-            ignore="cancelled before payment",
-            credit_notes=(cancellation(order, language_of(order.customer, rules)),),
-        )
+        return _cancelled(order, rules)
     if not order.paid and order.total and rules.invoice_when is InvoiceWhen.PAID:
         return Documents(wait="waits for payment")
     if not order.total and not order.problems and not rules.zero_total_orders:
         return Documents(ignore="its total is zero, and the shop's `zero_total_orders` is off")
     return None
+
+
+def _cancelled(order: Order, rules: Rules) -> Documents:
+    """Nothing is due; an invoice made before is reversed as a whole, if nothing else was done to it."""
+    why, hold = "cancelled before payment", ""
+    if rules.document is DocumentPolicy.EXTERNAL:
+        hold = "it was cancelled, and its invoice is the platform's own: import its credit note by hand"
+    elif order.refunded:
+        hold = (
+            f"it was cancelled after {order.refunded} {order.currency} of it were refunded: credit by hand "
+            "what is left of its invoice, then ignore the order"
+        )
+    if hold:
+        return Documents(ignore=why, hold_refunds=hold)
+    return Documents(ignore=why, credit_notes=(cancellation(order, language_of(order.customer, rules)),))
 
 
 def _refuse(order: Order, rules: Rules) -> None:
@@ -83,6 +99,8 @@ def _invoice(
     billed = [_billed(band, order.currency) for band in bands]
     _same_total(order, billed)
     encoded = encode(billed, order.total, rounding)
+    if order.currency in NO_CENTS:
+        encoded = replace(encoded, agreed=False)
     if not encoded.rules:
         raise NeedsPerson(
             f"no lines come to its total of {order.total} {order.currency} excluding VAT: make the invoice "
@@ -99,7 +117,7 @@ def _invoice(
         agreed=encoded.agreed,
         language=language_of(order.customer, rules),
         title=from_template(rules.title, order),
-        information=information(order, rules, paid.all),
+        information=information(order, rules, paid.all, vat.number),
         delivered_on=order.delivered_on or legal_date(order.placed_at),
         paid=paid.note,
         vat_exemption=vat.exemption,

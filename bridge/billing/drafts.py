@@ -6,6 +6,7 @@ day of issue is added when the step is carried out. Amounts in the order's curre
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -121,7 +122,8 @@ class Documents:
     """All that one order should have. `hold`: in plain English, why a person must decide first; then nothing
     of what it concerns is created. `hold_refunds`: the same for credit notes alone: the invoice is not
     blocked. `ignore`: why nothing is due at all, "" when something is; credit notes beside it are due only if
-    an invoice was made before. `wait`: what must happen in the shop first."""
+    an invoice was made before. `wait`: what must happen in the shop first. `revoked`: keys of credit notes
+    that must not exist (any more), each with what happened."""
 
     customer: CustomerDraft | None = None
     invoice: InvoiceDraft | None = None
@@ -130,3 +132,4 @@ class Documents:
     hold_refunds: str = ""
     ignore: str = ""
     wait: str = ""
+    revoked: Mapping[str, str] = field(default_factory=dict)

@@ -27,8 +27,8 @@ class Made:
     `total`: VAT included, as they computed it; None for a customer. `paid`: it states its payment. `mended`:
     its lines were already corrected once. `seen`: it was read back in this run. `accepted`: the total that a
     person accepted in place of the order's. `found`: a customer that others made. `facts`: a digest of what
-    was written of a customer, and `as_of` the time of the order that said so. `twins`: further documents with
-    the same key, which should not be.
+    was written of a customer, and `as_of` the time of the order that said so. `entity`: see `entity_of`, ""
+    when nobody noted it. `twins`: further documents with the same key, which should not be.
     """
 
     id: int
@@ -45,6 +45,7 @@ class Made:
     found: bool = False
     facts: str = ""
     as_of: str = ""
+    entity: str = ""
     twins: tuple[int, ...] = ()
     why: tuple[str, ...] = ()
 
@@ -59,7 +60,7 @@ class Made:
             record["made_on"] = self.made_on.isoformat()
         for name in (
             *("number", "draft", "paid", "emailed", "customer_id"),
-            *("mended", "found", "facts", "as_of"),
+            *("mended", "found", "facts", "as_of", "entity"),
         ):
             if getattr(self, name):
                 record[name] = getattr(self, name)
@@ -71,7 +72,9 @@ class Made:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Made:
         """The inverse of `as_record`."""
-        fields = dict(record)
+        # A newer version may keep more: its workers and ours run side by side during an update.
+        known = cls.__dataclass_fields__.keys()
+        fields = {name: value for name, value in record.items() if name in known}
         for name in ("total", "accepted"):
             if name in fields:
                 fields[name] = Decimal(fields[name])
@@ -194,10 +197,21 @@ def facts_of(draft: CustomerDraft) -> str:
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
+def entity_of(draft: CustomerDraft) -> str:
+    """A digest of who the buyer is in law: a person, or the company of that name."""
+    company = "" if draft.individual else draft.company.casefold()
+    return hashlib.sha256(company.encode()).hexdigest()[:16]
+
+
+def matched_by_email(draft: CustomerDraft, rules: Rules) -> bool:
+    """One buyer is one customer in all shops, known by the e-mail address."""
+    return rules.match_customers_by_email and "@" in draft.email
+
+
 def keys_of(order: Order, documents: Documents) -> list[str]:
     """The ledger keys that a plan for these documents looks at."""
     customer = [documents.customer.key] if documents.customer else []
-    return [order.key, *customer, *(note.key for note in documents.credit_notes)]
+    return [order.key, *customer, *(note.key for note in documents.credit_notes), *documents.revoked]
 
 
 def next_step(
@@ -214,18 +228,21 @@ def next_step(
         return Rest(
             "attention",
             f"order {order.number} has several invoices in Facturation.pro (ids {existing.id}, "
-            f"{', '.join(map(str, existing.twins))}): keep one, refund the others, then retry",
+            f"{', '.join(map(str, existing.twins))}): keep one, refund the others, then ignore the order",
         )
+    for key, happened in documents.revoked.items():
+        if key in made:
+            return Rest("attention", _revoked(order, made[key], happened))
     if documents.hold:
         return Rest("attention", _named(order, documents.hold))
     if invoice is None or documents.customer is None:
         # A cancelled order needs no invoice, but one that was made for it must be reversed.
-        if existing and documents.credit_notes:
+        if existing and (documents.credit_notes or documents.hold_refunds):
             return _credit_note_step(order, rules, rounding, documents, existing, made)
-        return _without_invoice(order, documents)
+        return _without_invoice(order, documents, existing)
     if existing is None:
         customer = made.get(documents.customer.key)
-        if customer is None:
+        if customer is None or _is_another(customer, documents.customer, rules):
             return EnsureCustomer(documents.customer)
         newer = order.placed_at.isoformat() > customer.as_of
         if newer and not customer.found and customer.facts != facts_of(documents.customer):
@@ -236,12 +253,31 @@ def next_step(
     return step or _credit_note_step(order, rules, rounding, documents, existing, made)
 
 
+def _is_another(customer: Made, draft: CustomerDraft, rules: Rules) -> bool:
+    """An account may buy for its owner, then for a company: two customers, or one gets the other's bills."""
+    return matched_by_email(draft, rules) and customer.entity not in ("", entity_of(draft))
+
+
 def _named(order: Order, reason: str) -> str:
     """The reason with the order's number before it; a source's own problems name the order already."""
     return reason if reason.startswith("order ") else f"order {order.number}: {reason}"
 
 
-def _without_invoice(order: Order, documents: Documents) -> Rest:
+def _revoked(order: Order, note: Made, happened: str) -> str:
+    return (
+        f"order {order.number}: {happened}, but credit note {note.number or note.id} was made for it: "
+        + ("delete that draft" if note.draft else "invoice its amount again by hand")
+        + ", then ignore the order"
+    )
+
+
+def _without_invoice(order: Order, documents: Documents, existing: Made | None) -> Rest:
+    if documents.ignore and existing:
+        return Rest(
+            "attention",
+            f"order {order.number}: {documents.ignore}, but invoice {existing.number or existing.id} was "
+            "made for it: credit it by hand if it is not due any more, then ignore the order",
+        )
     if documents.ignore:
         return Rest("ignored", documents.ignore)
     return Rest("open", documents.wait or f"order {order.number}: nothing is due yet")
@@ -266,7 +302,7 @@ def _mismatch(
     order: Order, rules: Rules, rounding: frozenset[Rounding], invoice: InvoiceDraft, existing: Made
 ) -> Step:
     """The document's total is not the order's: mend a draft once, otherwise ask."""
-    if existing.draft and not existing.seen:
+    if not existing.seen and (existing.draft or existing.total is None):
         return ReadBack(invoice.key, existing)
     if existing.draft and not existing.mended:
         # The total tells which rounding rule they use; under that rule other lines reach the order's total.
@@ -295,7 +331,7 @@ def _credit_note_step(
     for note in documents.credit_notes:
         existing = made.get(note.key)
         if existing is None:
-            if invoice.draft:
+            if invoice.draft or not invoice.number:
                 return _credit_on_a_draft(order, note, invoice)
             if note.full:
                 return ReverseInvoice(note, invoice)
@@ -320,6 +356,13 @@ def _credit_note_step(
 def _credit_on_a_draft(order: Order, note: CreditNoteDraft, invoice: Made) -> Step:
     if not invoice.seen:
         return ReadBack(order.key, invoice)
+    if not invoice.draft:
+        return Rest(
+            "attention",
+            f"order {order.number}: refund {note.refund_id} of {-note.total} {order.currency} cannot be "
+            f"credited, because invoice {invoice.id} has no number of Facturation.pro's own: make the credit "
+            "note by hand",
+        )
     return Rest(
         "attention",
         f"order {order.number}: refund {note.refund_id} of {-note.total} {order.currency} came while its "
@@ -334,11 +377,20 @@ def _made_credit_note_step(
     note: CreditNoteDraft,
     existing: Made,
 ) -> Step | None:
+    if existing.twins:
+        return Rest(
+            "attention",
+            f"order {order.number}: refund {note.refund_id} has several credit notes in Facturation.pro (ids "
+            f"{existing.id}, {', '.join(map(str, existing.twins))}): keep one, correct the others there, "
+            "then ignore the order",
+        )
     wanted = note.total if existing.accepted is None else existing.accepted
     if existing.total == wanted:
         if existing.draft and rules.partial_refunds is PartialRefunds.FINAL:
             return Finalise(note.key, existing)
         return None
+    if not existing.seen and (existing.draft or existing.total is None):
+        return ReadBack(note.key, existing)
     if existing.draft and not existing.mended:
         rule = fitting(note.lines, existing.total or Decimal(0)) & rounding
         notes = documents_for(order, rules, rule).credit_notes if rule else ()

@@ -1,4 +1,5 @@
-"""Where a sale goes, as VAT sees it, and the rates used to recognise a reported tax. Tables only.
+"""Where a sale goes, as VAT sees it, and the rates used to recognise a reported tax. Tables only, as of
+November 2026.
 
 The rates never price anything: they name the rate behind an amount of VAT that the platform reports.
 Territories: directive 2006/112/CE art. 6 and 7; CGI art. 294 for overseas departments.
@@ -31,7 +32,7 @@ def _rates(*percents: str) -> tuple[Decimal, ...]:
 FRENCH_RATES = _rates("20", "10", "5.5", "2.1", "8.5")
 
 EU_RATES: Mapping[str, tuple[Decimal, ...]] = {
-    "AT": _rates("20", "13", "10"),
+    "AT": _rates("20", "13", "10", "4.9"),  # 4.9 for some food since July 2026
     "BE": _rates("21", "12", "6"),
     "BG": _rates("20", "9"),
     "CY": _rates("19", "9", "5", "3"),
@@ -58,6 +59,14 @@ EU_RATES: Mapping[str, tuple[Decimal, ...]] = {
     "SI": _rates("22", "9.5", "5"),
     "SK": _rates("23", "19", "5"),
 }
+
+LIKE_FRENCH: Mapping[str, tuple[Decimal, ...]] = {
+    **dict.fromkeys(("GB", "XI", "IM", "UA", "AL", "AM", "MD"), _rates("20")),
+    **dict.fromkeys(("TR", "RS", "MA", "BY", "RU"), _rates("20", "10")),
+    **dict.fromkeys(("AU", "JP", "KR", "VN"), _rates("10")),
+    "US": _rates("10", "8.5"),
+}
+"""Countries outside the EU whose own rates can be taken for French ones: shops may be registered there."""
 
 _OVERSEAS = frozenset({"GP", "MQ", "GF", "RE", "YT", "PM", "BL", "MF", "NC", "PF", "WF", "TF"})
 

@@ -19,6 +19,13 @@ from bridge.orders import CENT, ZERO, to_cents
 MILL = Decimal("0.001")
 _BY_CENTS, _BY_MILLS = True, False
 ROUNDING_TITLE = "Arrondi"
+_NO_CENTS = """
+    BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF
+    BHD IQD JOD KWD LYD OMR TND
+"""
+NO_CENTS = frozenset(_NO_CENTS.split())
+"""Currencies without two decimals (ISO 4217): how Facturation.pro rounds them is anybody's guess, so that
+their totals are never agreed on before they are seen on a draft."""
 LARGEST_ROUNDING = 2  # cents
 
 

@@ -15,20 +15,24 @@ from bridge.billing.bands import Band, cut
 from bridge.billing.identifiers import is_eu, vat_country, vat_number
 from bridge.billing.mentions import Mention, mention
 from bridge.billing.rules import Rules, VatRegime
-from bridge.billing.territories import EU_RATES, FRENCH_RATES, Zone, zone
+from bridge.billing.territories import EU_RATES, FRENCH_RATES, LIKE_FRENCH, Zone, zone
 from bridge.billing.text import percent
 from bridge.errors import NeedsPerson
 from bridge.orders import Address, Line, LineKind, Order, Supply, ZeroTaxReason, legal_date
 
+BY_NUMBER = frozenset({Mention.INTRA_EU_GOODS, Mention.INTRA_EU_SERVICES})
+"""Exempt because of the buyer's VAT number, which the document must show (CGI ann. II, art. 242 nonies A)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vat:
-    """`bands`: what to bill, by rate. `exemption`: the legal mention or "". `country`: ISO code under OSS,
-    else "". `why`: in French, for the accountant.
+    """`bands`: what to bill, by rate. `exemption`: the legal mention or "". `number`: the VAT number that
+    proves it, or "". `country`: ISO code under OSS, else "". `why`: in French, for the accountant.
     """
 
     bands: tuple[Band, ...]
     exemption: str = ""
+    number: str = ""
     country: str = ""
     why: tuple[str, ...] = ()
 
@@ -61,6 +65,7 @@ def assess(order: Order, rules: Rules) -> Vat:
     bands = cut(order.lines, EU_RATES[sale.country] if oss else FRENCH_RATES)
     country = _oss_country(bands, sale) if oss else ""
     mentions: dict[str, str] = {}
+    number = ""
     why: list[str] = []
     for band in bands:
         if band.rate:
@@ -69,13 +74,20 @@ def assess(order: Order, rules: Rules) -> Vat:
         elif band.gross:
             name, reason = _exemption(band, sale)
             text = mention(name, sale.on, rules.mentions)
+            number = sale.number if name in BY_NUMBER else number
             mentions.setdefault(text, f"TVA à 0 % : {reason}. Mention : « {text} ».")
     rates = sorted({band.rate for band in bands if band.rate}, reverse=True)
     if rates:
         charged = ", ".join(percent(rate) for rate in rates)
         law = f"du pays de destination {country} (guichet unique OSS)" if country else "française"
         why.append(f"TVA {law} {charged}, telle que la boutique l'a encaissée.")
-    return Vat(bands=bands, exemption=" ; ".join(mentions), country=country, why=(*why, *mentions.values()))
+    return Vat(
+        bands=bands,
+        exemption=" ; ".join(mentions),
+        number=number,
+        country=country,
+        why=(*why, *mentions.values()),
+    )
 
 
 def _sale(order: Order, rules: Rules) -> _Sale:
@@ -116,8 +128,13 @@ def _franchise(order: Order, sale: _Sale) -> Vat:
 def _oss_country(bands: Iterable[Band], sale: _Sale) -> str:
     """The destination, unless the rates are French ones that the destination does not have."""
     rates = {band.rate for band in bands if band.rate}
-    local = EU_RATES[sale.country]
-    french = bool(rates) and all(rate in FRENCH_RATES and rate not in local for rate in rates)
+    french = rates.intersection(FRENCH_RATES).difference(EU_RATES[sale.country])
+    if french and french != rates:
+        named = ", ".join(percent(rate) for rate in sorted(rates, reverse=True))
+        raise NeedsPerson(
+            f"it carries French VAT and {sale.country}'s ({named}), which one document cannot state: correct "
+            "the shop's tax settings, or make the document by hand"
+        )
     return "" if french or not rates else sale.country
 
 
@@ -130,10 +147,12 @@ def _check_rate(band: Band, sale: _Sale) -> None:
             f"line {band.line.title!r} carries {percent(band.rate)} VAT for {place}, which is not a French "
             f"rate: correct the shop's tax settings{cure}, or make the document by hand"
         )
-    if sale.country == "GB" and sale.zone is Zone.OUTSIDE:
+    # Goods to Northern Ireland are in the One-Stop Shop, under British VAT.
+    abroad = sale.zone is Zone.OUTSIDE or (sale.zone is Zone.NORTHERN_IRELAND and sale.rules.oss)
+    if abroad and band.rate in LIKE_FRENCH.get(sale.country, ()):
         raise NeedsPerson(
-            f"line {band.line.title!r} carries {percent(band.rate)} VAT for the United Kingdom: it may be "
-            "British VAT, which this document cannot state; make it by hand"
+            f"line {band.line.title!r} carries {percent(band.rate)} VAT for {sale.country}: it may be that "
+            "country's own tax, which this document cannot state; make it by hand"
         )
 
 

@@ -29,6 +29,11 @@ ADVICE: Final[Mapping[int, str]] = {
     422: "Correct the order or the configuration it comes from, then retry the order.",
     501: "A proxy has probably changed the Content-Type: look between the bridge and the API, then retry.",
 }
+DID_NOTHING: Final = frozenset(
+    {400, 401, 402, 403, 404, 405, 406, 410, 411, 413, 414, 415, 417, 422, 426, 428, 429, 431, 501}
+)
+"""By these a server says that it turned the request away. A redirect can follow work that was done (303), and
+so can a conflict (409: a proxy may have sent the request twice)."""
 REDIRECT_ADVICE: Final = "Set facturation.base_url to the API's final address, then retry the order."
 OTHER_ADVICE: Final = "Look at facturation.pro or ask its support, then retry the order."
 
@@ -75,8 +80,14 @@ def _error(call: str, status: int, headers: Mapping[str, str], body: bytes, now:
             "Check the rights of the API key and facturation.firm_id; every order waits meanwhile."
         )
     # 501 is theirs for a wrong Content-Type, so nothing was done. 408 comes from a proxy that lost patience;
-    # a 404 in HTML from one, too: it proves nothing about a record.
-    if (status >= 500 and status != 501) or status == 408 or (status == 404 and _is_html(body)):
+    # a 404 in a proxy's words from one, too: it proves nothing about a record.
+    creates = call.startswith("POST ")
+    if (
+        (status >= 500 and status != 501)
+        or status == 408
+        or (status == 404 and _of_a_proxy(headers, body))
+        or (creates and status not in DID_NOTHING)
+    ):
         return OutcomeUnknown(
             f"Facturation.pro is in trouble ({status} to {call}{because}); it will be looked up"
         )
@@ -128,6 +139,13 @@ def _words(value: object) -> str:
             return ""
         case _:
             return str(value)
+
+
+def _of_a_proxy(headers: Mapping[str, str], body: bytes) -> bool:
+    """A 404 that is not the API's: a page, or plain text ("404 page not found") that names no record."""
+    if "x-ratelimit-limit" in headers or body.lstrip()[:1] in (b"", b"{", b"["):
+        return False
+    return _is_html(body) or b"record" not in body.lower()
 
 
 def _is_html(body: bytes) -> bool:

@@ -114,9 +114,8 @@ class FacturationClient:
         return await self._list(customer_record, "/customers.json", _state(True))
 
     async def find_customers_by_custom_prefix(self, prefix: str) -> list[CustomerRecord]:
-        """Some customers whose `api_custom` begins with `prefix`, from one page: is there any?"""
-        found = await self._list(customer_record, "/customers.json", {"api_custom": prefix}, pages=1)
-        return [record for record in found if record.api_custom.startswith(prefix)]
+        """Some customers whose `api_custom` begins with `prefix`: is there any?"""
+        return await self._some(customer_record, "/customers.json", prefix)
 
     async def create_customer(self, fields: Fields, *, before_send: BeforeSend) -> CustomerRecord:
         """Creates a customer."""
@@ -146,9 +145,8 @@ class FacturationClient:
         return [record for record in found if record.api_id in (api_id, None)]
 
     async def find_invoices_by_custom_prefix(self, prefix: str) -> list[InvoiceRecord]:
-        """Some documents whose `api_custom` begins with `prefix`, from one page: is there any?"""
-        found = await self._list(invoice_record, "/invoices.json", {"api_custom": prefix}, pages=1)
-        return [record for record in found if record.api_custom.startswith(prefix)]
+        """Some documents whose `api_custom` begins with `prefix`: is there any?"""
+        return await self._some(invoice_record, "/invoices.json", prefix)
 
     async def find_credit_note_of(self, invoice_id: int, customer_id: int) -> InvoiceRecord | None:
         """The automatic credit note that cancels this invoice, whoever made it."""
@@ -217,10 +215,24 @@ class FacturationClient:
 
     # ------------------------------------------------------------------------------------- one request
 
+    async def _some(self, read: Callable[[object], Record], path: str, prefix: str) -> list[Record]:
+        """Records whose `api_custom` begins with `prefix`, up to the first page that has one. The API finds
+        parts and may take `_` for any sign: `my-shop` fills pages on which `my_shop` is looked for."""
+
+        def ours(record: Record) -> bool:
+            return record.api_custom.startswith(prefix)
+
+        return list(filter(ours, await self._list(read, path, {"api_custom": prefix}, enough=ours)))
+
     async def _list(
-        self, read: Callable[[object], Record], path: str, params: Params, *, pages: int | None = None
+        self,
+        read: Callable[[object], Record],
+        path: str,
+        params: Params,
+        *,
+        enough: Callable[[Record], bool] = lambda _: False,
     ) -> list[Record]:
-        """The records of all pages (or the first `pages`) that are not deleted."""
+        """The records of all pages, or up to one that is `enough`, that are not deleted."""
         found: dict[int, Record] = {}
         page = 1
         while True:
@@ -228,7 +240,7 @@ class FacturationClient:
             known = len(found)
             found.update((record.id, record) for record in (_read(read, row) for row in rows))
             # Without the header the end shows itself: a page that is empty, or that repeats an earlier one.
-            if len(found) == known or page in (pages, total_pages):
+            if len(found) == known or page == total_pages or any(map(enough, found.values())):
                 return [record for record in found.values() if not record.soft_deleted]
             page += 1
 

@@ -141,6 +141,12 @@ def _document(draft: InvoiceDraft | CreditNoteDraft, customer_id: int) -> Fields
             f"Facturation.pro does not know the currency {draft.currency!r}: nothing was created. "
             "Invoice this order by hand, then mark it as settled."
         )
+    if len(draft.vat_exemption) > DEFAULT_LENGTH:
+        raise NeedsPerson(
+            f"The legal mentions of this document have {len(draft.vat_exemption)} characters, "
+            f"Facturation.pro takes {DEFAULT_LENGTH}: nothing was created. "
+            "Shorten them in the shop's `mentions`, then retry."
+        )
     return {
         "customer_id": customer_id,
         "currency": draft.currency,

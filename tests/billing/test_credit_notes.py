@@ -83,6 +83,70 @@ def test_two_halves_are_two_partial_credit_notes() -> None:
     ]
 
 
+def credited(note: CreditNoteDraft) -> dict[Decimal, Decimal]:
+    """VAT included, by rate."""
+    totals: dict[Decimal, Decimal] = {}
+    for line in note.lines:
+        gross = -line.quantity * line.unit_price * (1 + line.vat)
+        totals[line.vat] = totals.get(line.vat, ZERO) + gross
+    return totals
+
+
+def test_no_rate_is_credited_beyond_what_was_invoiced_at_it() -> None:
+    back, rest = refund("48", MUG, name="R1"), refund("10", name="R2", at=NOON + timedelta(days=1))
+    _, of_the_rest = notes(back, rest)
+    # The mugs, all that was sold at 20 %, are credited already: more at 20 % would take back VAT never paid.
+    assert set(credited(of_the_rest)) == {D("0.055")}
+    taxes = (Tax(amount=D("3.52"), rate=D("0.2")),)
+    again = replace(MUG, quantity=D(1), gross=D("21.10"), taxes=taxes)
+    twice = replace(rest, amount=D("21.10"), lines=(again,))
+    documents = documents_for(replace(SALE, refunds=(back, twice)), Rules(), ALL)
+    assert "more of a VAT rate than is left" in documents.hold_refunds
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_all_credit_notes_together_take_back_what_was_invoiced_rate_by_rate(data: st.DataObject) -> None:
+    order = cart(lambda low, high: data.draw(st.integers(low, high)))
+    cents = int(order.total * 100)
+    made: list[Refund] = []
+    while cents and len(made) < 4:
+        part = cents if len(made) == 3 else data.draw(st.integers(1, cents))
+        lines = data.draw(st.sampled_from([(), (), *((line,) for line in order.lines)]))
+        whole = data.draw(st.booleans()) and lines and lines[0].gross * 100 <= cents
+        part = int(lines[0].gross * 100) if whole else part
+        at = NOON + timedelta(hours=len(made))
+        made.append(Refund(id=f"R{len(made)}", at=at, amount=D(part) / 100, lines=lines))
+        cents -= part
+    documents = documents_for(
+        replace(order, refunds=tuple(made)), Rules(), frozenset({Rounding.LINE2_VAT_RATE})
+    )
+    invoiced: dict[Decimal, Decimal] = {}
+    for line in order.lines:
+        (tax,) = line.taxes
+        assert tax.rate is not None
+        invoiced[tax.rate] = invoiced.get(tax.rate, ZERO) + line.gross
+    taken: dict[Decimal, Decimal] = {}
+    for note in documents.credit_notes:
+        for rate, gross in (invoiced if note.full else credited(note)).items():
+            taken[rate] = taken.get(rate, ZERO) + gross
+    slack = D("0.03") * (len(made) + 2)
+    assert all(gross <= invoiced.get(rate, ZERO) + slack for rate, gross in taken.items()), (invoiced, taken)
+    if not documents.hold_refunds and not cents:
+        assert all(abs(taken[rate] - gross) <= slack for rate, gross in invoiced.items()), (invoiced, taken)
+
+
+def test_a_credit_note_that_must_not_exist_any_more_is_named() -> None:
+    failed = refund("5", state=RefundState.FAILED)
+    revoked = documents_for(replace(SALE, refunds=(failed,)), Rules(), ALL).revoked
+    assert revoked == {
+        "shopify:boutique:refund:R1": "refund R1 of 5 EUR failed",
+        "shopify:boutique:refund:cancel-1": "it is no longer cancelled",
+    }
+    cancelled = replace(SALE, paid_at=None, cancelled_at=NOON)
+    assert documents_for(cancelled, Rules(), ALL).revoked == {}
+
+
 @pytest.mark.parametrize(
     "nothing",
     [refund("5", state=RefundState.PENDING), refund("5", state=RefundState.FAILED), refund("0", MUG)],

@@ -12,7 +12,7 @@ from bridge.billing.documents import documents_for
 from bridge.billing.drafts import InvoiceDraft
 from bridge.billing.rules import DocumentPolicy, InvoiceWhen, Rules, TestOrders
 from bridge.billing.totals import ALL, Rounding, total_under
-from bridge.orders import Address, Line, LineKind, Order, Payment, PaymentMethod, Tax
+from bridge.orders import Address, Line, LineKind, Order, Payment, PaymentMethod, Refund, Tax
 from tests.billing.carts import NOON, PARIS_ADDRESS, order_of
 
 D = Decimal
@@ -102,6 +102,20 @@ def test_an_external_invoice_carries_its_number_and_day() -> None:
     invoice = invoice_of(replace(SALE, external_ref="IN-7"), Rules(document=DocumentPolicy.EXTERNAL))
     assert (invoice.external_ref, invoice.external_on) == ("IN-7", date(2026, 11, 22))
     assert invoice_of(replace(SALE, external_ref="IN-7")).external_ref == ""
+
+
+@pytest.mark.parametrize(
+    ("currency", "agreed"), [("EUR", True), ("USD", True), ("JPY", False), ("ISK", False)]
+)
+def test_how_other_currencies_are_rounded_is_seen_on_a_draft_first(currency: str, agreed: bool) -> None:
+    order = replace(
+        order_of(Line(id="1", title="Thé", gross=D(120), taxes=(Tax(amount=D(20), rate=D("0.2")),))),
+        currency=currency,
+    )
+    refund = Refund(id="9", at=NOON, amount=D(60))
+    documents = documents_for(replace(order, refunds=(refund,)), Rules(), ALL)
+    assert documents.invoice
+    assert (documents.invoice.agreed, documents.credit_notes[0].agreed) == (agreed, agreed)
 
 
 def test_cents_of_rounding_between_lines_and_total_are_carried() -> None:

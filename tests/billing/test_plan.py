@@ -30,7 +30,7 @@ from bridge.billing.plan import (
 )
 from bridge.billing.rules import DocumentPolicy, InvoiceWhen, PartialRefunds, Rules
 from bridge.billing.totals import ALL, Rounding, total_under
-from bridge.orders import Address, Line, Order, Refund, Tax
+from bridge.orders import Address, Line, Order, Refund, RefundState, Tax
 from tests.billing.carts import NOON, order_of
 
 D = Decimal
@@ -83,7 +83,12 @@ def test_from_nothing_to_done() -> None:
 
 def test_the_keys_it_looks_at() -> None:
     documents = documents_for(refunded("12.00"), RULES, ALL)
-    assert keys_of(ORDER, documents) == [ORDER.key, customer_key(), "shopify:boutique:refund:9"]
+    assert keys_of(ORDER, documents) == [
+        ORDER.key,
+        customer_key(),
+        "shopify:boutique:refund:9",
+        "shopify:boutique:refund:cancel-1",
+    ]
 
 
 def test_the_customer_is_not_looked_at_once_the_invoice_is_there() -> None:
@@ -261,10 +266,83 @@ def test_what_the_source_could_not_read_asks() -> None:
         Made(id=1),
         INVOICE,
         replace(INVOICE, draft=True, mended=True, emailed=True, twins=(1, 2), why=("a", "b")),
-        Made(id=1, found=True, facts="f", as_of=datetime.now().astimezone().isoformat()),
+        Made(id=1, found=True, facts="f", entity="e", as_of=datetime.now().astimezone().isoformat()),
         replace(INVOICE, total=D("0.00"), accepted=D("-0.01")),
     ],
 )
 def test_a_record_comes_back_as_it_went(made: Made) -> None:
     # `seen` is of one run and is not kept.
     assert Made.from_record(made.as_record()) == replace(made, seen=False)
+
+
+def test_a_record_of_a_newer_version_can_be_read() -> None:
+    assert Made.from_record({"id": 5, "invented_later": [1]}) == Made(id=5)
+
+
+# --- what must not stay unseen
+
+
+NOTE = Made(id=9, number="F2", total=D("-5.00"), seen=True)
+
+
+def test_a_refund_that_failed_after_its_credit_note_asks() -> None:
+    order = replace(ORDER, refunds=(Refund(id="9", at=NOON, amount=D(5), state=RefundState.FAILED),))
+    assert rest(step_for(order, {ORDER.key: INVOICE})).outcome == "done"
+    step = rest(step_for(order, {ORDER.key: INVOICE, "shopify:boutique:refund:9": NOTE}))
+    assert (step.outcome, "credit note F2 was made" in step.reason) == ("attention", True)
+
+
+def test_an_order_that_lives_again_after_its_invoice_was_reversed_asks() -> None:
+    made = {ORDER.key: INVOICE, "shopify:boutique:refund:cancel-1": replace(NOTE, total=D("-12.00"))}
+    step = rest(step_for(ORDER, made))
+    assert (step.outcome, "no longer cancelled" in step.reason) == ("attention", True)
+
+
+@pytest.mark.parametrize(
+    ("changed", "rules", "words"),
+    [
+        ({"refunds": (Refund(id="9", at=NOON, amount=D(5)),)}, RULES, "after 5 EUR of it were refunded"),
+        ({"external_ref": "I1"}, Rules(document=DocumentPolicy.EXTERNAL), "the platform's own"),
+    ],
+)
+def test_a_cancelled_order_is_not_reversed_as_a_whole_where_that_is_too_much(
+    changed: dict[str, Any], rules: Rules, words: str
+) -> None:
+    order = replace(ORDER, paid_at=None, cancelled_at=NOON, **changed)
+    assert rest(step_for(order, {}, rules)).outcome == "ignored"
+    step = rest(step_for(order, {ORDER.key: INVOICE}, rules))
+    assert (step.outcome, words in step.reason) == ("attention", True)
+
+
+def test_an_invoiced_order_that_comes_to_nothing_asks() -> None:
+    free = replace(ORDER, total=D(0), lines=(replace(LINE, gross=D(0), taxes=()),))
+    assert rest(step_for(free, {})).outcome == "ignored"
+    step = rest(step_for(free, {ORDER.key: INVOICE}))
+    assert (step.outcome, "invoice F1" in step.reason) == ("attention", True)
+
+
+def test_several_credit_notes_of_one_refund_are_shown() -> None:
+    made = {ORDER.key: INVOICE, "shopify:boutique:refund:9": replace(NOTE, twins=(10, 11))}
+    step = rest(step_for(refunded("5.00"), made))
+    assert (step.outcome, "(ids 9, 10, 11)" in step.reason) == ("attention", True)
+
+
+def test_a_document_whose_total_nobody_said_is_read_back() -> None:
+    unknown = replace(INVOICE, total=None, seen=False)
+    assert isinstance(step_for(ORDER, {ORDER.key: unknown}), ReadBack)
+    assert rest(step_for(ORDER, {ORDER.key: replace(unknown, seen=True)})).outcome == "attention"
+    note = {ORDER.key: INVOICE, "shopify:boutique:refund:9": replace(NOTE, total=None, seen=False)}
+    assert isinstance(step_for(refunded("5.00"), note), ReadBack)
+
+
+def test_a_draft_credit_note_that_a_person_may_have_corrected_is_read_back() -> None:
+    draft = replace(NOTE, draft=True, number="", total=D("-5.01"), mended=True, seen=False)
+    made = {ORDER.key: INVOICE, "shopify:boutique:refund:9": draft}
+    assert isinstance(step_for(refunded("5.00"), made), ReadBack)
+
+
+def test_an_invoice_without_number_is_not_credited() -> None:
+    made = {ORDER.key: replace(INVOICE, number="", seen=False)}
+    assert isinstance(step_for(refunded("5.00"), made), ReadBack)
+    step = rest(step_for(refunded("5.00"), {ORDER.key: replace(INVOICE, number="")}))
+    assert (step.outcome, "no number" in step.reason) == ("attention", True)

@@ -9,9 +9,11 @@ from decimal import Decimal
 
 import pytest
 
+from bridge.billing.documents import documents_for
 from bridge.billing.mentions import DATED, Mention, mention
 from bridge.billing.rules import Rules, VatRegime
 from bridge.billing.territories import Zone, zone
+from bridge.billing.totals import ALL
 from bridge.billing.vat import assess
 from bridge.errors import NeedsPerson
 from bridge.orders import Address, Customer, Line, LineKind, Order, Supply, Tax, ZeroTaxReason
@@ -143,7 +145,23 @@ REFUSED: list[tuple[str, Customer, Rules, tuple[Line, ...], str]] = [
     ("services overseas", sent_to("RE"), SERVICES, (line("10"),), "accountant"),
     ("unlisted rate", sent_to("FR"), GOODS, (line("119.6", tax("19.6", "0.196")),), "not a French rate"),
     ("foreign VAT without OSS", sent_to("DE"), GOODS, (line("119", tax("19", "0.19")),), "set `oss`"),
-    ("British VAT", sent_to("GB"), GOODS, (line("120", tax("20", "0.2")),), "British VAT"),
+    ("British VAT", sent_to("GB"), GOODS, (line("120", tax("20", "0.2")),), "own tax"),
+    ("the Isle of Man's", sent_to("IM"), GOODS, (line("120", tax("20", "0.2")),), "own tax"),
+    ("Australian GST", sent_to("AU"), GOODS, (line("110", tax("10", "0.1")),), "own tax"),
+    (
+        "British VAT of the One-Stop Shop",
+        sent_to("GB", "BT1 1AA"),
+        replace(GOODS, oss=True),
+        (line("120", tax("20", "0.2")),),
+        "own tax",
+    ),
+    (
+        "two countries' VAT on one document",
+        sent_to("DE"),
+        replace(GOODS, oss=True),
+        (line("119", tax("19", "0.19")), line("120", tax("20", "0.2"))),
+        "one document cannot state",
+    ),
     (
         "Canadian taxes stack",
         sent_to("CA"),
@@ -229,6 +247,7 @@ OSS = Rules(oss=True, supply=Supply.GOODS)
         (sent_to("DE"), line("119", tax("19")), "DE"),
         (sent_to("FI"), line("125.5", tax("25.5")), "FI"),
         (sent_to("AT"), line("120", tax("20", "0.2")), "AT"),
+        (sent_to("AT"), line("104.90", tax("4.90")), "AT"),
         (sent_to("DE"), line("117.3", tax("17.3", "0.173")), "DE"),  # a rate that no table knows yet
         (sent_to("DE"), line("120", tax("20", "0.2")), ""),  # French VAT, under the threshold
         (sent_to("FR"), line("120", tax("20", "0.2")), ""),
@@ -240,6 +259,22 @@ def test_oss_states_the_country_whose_vat_was_charged(customer: Customer, one: L
 
 
 FRANCHISE = Rules(vat_regimes=((date.min, VatRegime.FRANCHISE), (date(2026, 11, 23), VatRegime.NORMAL)))
+
+
+def test_a_sale_that_is_exempt_by_a_number_shows_it_whatever_the_customers_record_says() -> None:
+    exempt = order(sent_to("DE", number="136 695 976", company="Kunst GmbH"), line("100"))
+    documents = documents_for(exempt, GOODS, ALL)
+    assert documents.invoice
+    assert f"N° de TVA de l'acheteur : {DE_NUMBER}." in documents.invoice.information
+    taxed = order(exempt.customer, line("120", tax("20", "0.2")))
+    documents = documents_for(taxed, GOODS, ALL)
+    assert documents.invoice
+    assert "acheteur" not in documents.invoice.information
+
+
+def test_french_vat_may_go_to_northern_ireland_and_to_switzerland() -> None:
+    for customer in (sent_to("GB", "BT1 1AA"), sent_to("CH")):
+        assert assess(order(customer, line("120", tax("20", "0.2"))), GOODS).exemption == ""
 
 
 def test_franchise_carries_its_mention() -> None:

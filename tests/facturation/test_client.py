@@ -279,9 +279,9 @@ async def test_was_this_shop_ever_bridged(client: FacturationClient, sandbox: Sa
     assert await client.find_customers_by_custom_prefix("shopify:boutique:")
     assert await client.find_invoices_by_custom_prefix("shopify:boutique:")
     assert await client.find_invoices_by_custom_prefix("boutique:") == []  # a part, but no prefix
-    assert await client.find_customers_by_custom_prefix("boutique:") == []
+    assert await client.find_customers_by_custom_prefix("boutique:") == []  # on two pages
     assert await client.find_customers_by_custom_prefix("shopify:autre:") == []
-    assert sandbox.requests_received == calls + 5
+    assert sandbox.requests_received == calls + 6
 
 
 async def test_the_account_lists_its_firms(client: FacturationClient) -> None:
@@ -314,7 +314,7 @@ async def test_a_refusal_names_the_field_and_repeats_nothing_sent(client: Factur
         (Fault(kind=FaultKind.DROP), OutcomeUnknown),
         (Fault(kind=FaultKind.HTML), OutcomeUnknown),
         (Fault(kind=FaultKind.TOO_MANY_REQUESTS, retry_after=7), QuotaReached),
-        (Fault(kind=FaultKind.STATUS, status=418), ApiRefused),
+        (Fault(kind=FaultKind.STATUS, status=410), ApiRefused),
     ],
 )
 @pytest.mark.parametrize("over_tcp", [False, True])
@@ -496,12 +496,13 @@ def test_error_texts_of_any_shape(body: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        *(
-            (status, ApiRefused)
-            for status in (301, 302, 304, 400, 402, 404, 405, 409, 410, 415, 422, 451, 501)
-        ),
+        *((status, ApiRefused) for status in (400, 402, 404, 405, 410, 413, 415, 422, 501)),
         *((status, AccessRefused) for status in (401, 403)),
-        (408, OutcomeUnknown),
+        # None of these proves that nothing was created.
+        *(
+            (status, OutcomeUnknown)
+            for status in (301, 302, 303, 304, 307, 408, 409, 418, 423, 425, 451, 460, 499)
+        ),
         (429, QuotaReached),
         *((status, OutcomeUnknown) for status in (500, 502, 503, 504, 520, 599)),
     ],
@@ -514,6 +515,15 @@ async def test_every_status_has_its_error(status: int, error: type, connect: Con
     assert str(status) in str(raised.value)
     if isinstance(raised.value, ApiRefused):
         assert raised.value.status == status
+
+
+@pytest.mark.parametrize("status", [301, 302, 409, 418, 451])
+async def test_a_strange_answer_to_what_creates_nothing_is_a_refusal(status: int, connect: Connect) -> None:
+    async with connect(transport=answering(status, '{"error": "dit"}')) as client:
+        with pytest.raises(ApiRefused):
+            await client.get_invoice(1)
+        with pytest.raises(ApiRefused):
+            await client.update_invoice(1, {})
 
 
 @pytest.mark.parametrize(
@@ -570,9 +580,12 @@ async def test_a_list_404_is_an_empty_list_unless_a_proxy_says_it(connect: Conne
         assert await client.find_credit_note_of(1, 2) is None
         with pytest.raises(ApiRefused):
             await client.get_invoice(1)
-    async with connect(transport=answering(404, "<html>Not here</html>")) as client:
-        with pytest.raises(OutcomeUnknown):
-            await client.find_invoices(1)
+    async with connect(transport=answering(404, "Not here", {"x-ratelimit-limit": "600"})) as client:
+        assert await client.find_invoices(1) == []
+    for of_a_proxy in ("<html>Not here</html>", "404 page not found", "default backend - 404"):
+        async with connect(transport=answering(404, of_a_proxy)) as client:
+            with pytest.raises(OutcomeUnknown):
+                await client.find_invoices(1)
 
 
 @pytest.mark.parametrize("content", ["{}", '"x"', "[1]", '[{"id": null}]', "<html></html>", ""])
@@ -586,6 +599,24 @@ async def test_deleted_records_are_not_found(connect: Connect) -> None:
     rows = [{"id": 1, "api_id": 5, "soft_deleted": True}, {"id": 2, "api_id": 5, "soft_deleted": False}]
     async with connect(transport=answering(200, json.dumps(rows))) as client:
         assert [record.id for record in await client.find_invoices(5)] == [2]
+
+
+async def test_a_shop_of_nearly_the_same_name_hides_nothing(connect: Connect) -> None:
+    near, ours = "shopify:my-shop:order:1", "shopify:my_shop:order:1"
+    pages = {"1": near, "2": ours, "3": near}
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        page = request.url.params["page"]
+        asked.append(page)
+        header = json.dumps({"current_page": int(page), "total_pages": 3})
+        row = {"id": int(page), "api_custom": pages[page]}
+        return httpx.Response(200, json=[row], headers={"x-pagination": header})
+
+    async with connect(transport=httpx.MockTransport(answer)) as client:
+        found = await client.find_invoices_by_custom_prefix("shopify:my_shop:")
+        assert [record.api_custom for record in found] == [ours]
+    assert asked == ["1", "2"]
 
 
 async def test_pages_without_header_end_with_the_first_that_brings_nothing_new(connect: Connect) -> None:

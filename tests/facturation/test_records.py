@@ -191,6 +191,12 @@ def test_an_unknown_currency_asks_a_person() -> None:
         invoice_fields(replace(INVOICE, currency="XYZ"), 12, TODAY)
 
 
+def test_a_legal_mention_is_never_cut() -> None:
+    assert invoice_fields(replace(INVOICE, vat_exemption="x" * 255), 12, TODAY)["vat_exemption"] == "x" * 255
+    with pytest.raises(NeedsPerson, match="256 characters"):
+        invoice_fields(replace(INVOICE, vat_exemption="x" * 256), 12, TODAY)
+
+
 def test_exemption_and_oss() -> None:
     fields = invoice_fields(replace(INVOICE, vat_exemption="Art. 262 I", vat_country="DE"), 12, TODAY)
     assert (fields["vat_exemption"], fields["vat_country"]) == ("Art. 262 I", "DE")

@@ -126,10 +126,14 @@ def _fold_invoice(facts: Facts, order_key: str) -> Folded:
     moments = invoice.status_transitions
     since = min(one.at for one in facts.invoices if _status(one.body) == status)
     paid_at = (moments.paid_at or since) if status == "paid" else None
-    cancelled = {
-        "void": moments.voided_at or since,
-        "uncollectible": moments.marked_uncollectible_at or since,
-    }
+    if (
+        status == "uncollectible"
+    ):  # a bad debt is no cancelled sale: its VAT stays due, and it may yet be paid
+        problems = (
+            *problems,
+            f"{facts.what} is marked as uncollectible in Stripe: whether its invoice becomes a bad debt is "
+            "for the accountant; write it off in Facturation.pro by hand, then ignore the order",
+        )
     placed_at = invoice.effective_at or moments.finalized_at or invoice.created or last.at
     refunds, more = unite_refunds(_told(facts, invoice.currency, placed_at))
     received = {one.body.id: one.body for one in facts.received}
@@ -149,7 +153,7 @@ def _fold_invoice(facts: Facts, order_key: str) -> Folded:
             invoice, [received[id_] for id_ in sorted(received)], paid=status == "paid"
         ),
         refunds=refunds,
-        cancelled_at=cancelled.get(status),
+        cancelled_at=(moments.voided_at or since) if status == "void" else None,
         test=last.test,
         external_ref=invoice.number,
         purchase_number=purchase_number(invoice),

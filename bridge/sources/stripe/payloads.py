@@ -72,7 +72,6 @@ class StatusTransitions(Payload):
     finalized_at: Moment = None
     paid_at: Moment = None
     voided_at: Moment = None
-    marked_uncollectible_at: Moment = None
 
 
 class CustomField(Payload):

@@ -1,0 +1,75 @@
+"""From a step of the plan to whoever carries it out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bridge.act.customers import Customers
+from bridge.act.documents import DocumentBook
+from bridge.act.protocol import Api, Attempts, Clock, Ledger, Run
+from bridge.billing.plan import (
+    CreateCreditNote,
+    CreateInvoice,
+    EnsureCustomer,
+    Finalise,
+    Made,
+    Mend,
+    ReadBack,
+    RecordPayment,
+    ReverseInvoice,
+    SendEmail,
+    Step,
+    UpdateCustomer,
+)
+from bridge.errors import ApiRefused, RetryLater
+from bridge.orders import legal_date
+
+MIDNIGHT = timedelta(minutes=1)
+"""So far may two machines' clocks differ on which day it is."""
+
+
+class Actor:
+    """Carries steps out. `settle`: seconds after which an attempt that cannot be found never happened."""
+
+    def __init__(self, store: Ledger, api: Api, clock: Clock, *, settle: float) -> None:
+        self._clock = clock
+        attempts = Attempts(store, api, clock, settle=settle)
+        self._customers = Customers(attempts)
+        self._documents = DocumentBook(attempts)
+
+    async def act(self, step: Step, run: Run) -> dict[str, Made]:
+        """Does what the step says and returns what now exists, by ledger key."""
+        try:
+            return await self._act(step, run)
+        except ApiRefused as exc:
+            # Others may have numbered an invoice of tomorrow already, and a series' dates never go back.
+            now = self._clock.now()
+            if legal_date(now - MIDNIGHT) == legal_date(now + MIDNIGHT):
+                raise
+            reason = f"{exc.reason} (around midnight: it is tried again with the new date)"
+            raise RetryLater(reason, after=2 * MIDNIGHT.total_seconds()) from exc
+
+    async def _act(self, step: Step, run: Run) -> dict[str, Made]:
+        match step:
+            case EnsureCustomer():
+                return await self._customers.ensure(step, run)
+            case UpdateCustomer():
+                return await self._customers.update(step, run)
+            case CreateInvoice():
+                return await self._documents.create_invoice(step, run)
+            case CreateCreditNote():
+                return await self._documents.create_credit_note(step, run)
+            case ReverseInvoice():
+                return await self._documents.reverse(step, run)
+            case Finalise():
+                return await self._documents.finalise(step)
+            case Mend():
+                return await self._documents.mend(step)
+            case RecordPayment():
+                return await self._documents.record_payment(step, run)
+            case ReadBack():
+                return await self._documents.read_back(step)
+            case SendEmail():
+                return await self._documents.send_email(step)
+            case _:
+                raise TypeError(f"no step: {step}")

@@ -1,0 +1,122 @@
+"""The buyer exists once, under the name that the law knows."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from bridge.act.protocol import Attempts, BeforeSend, Run
+from bridge.billing.drafts import CustomerDraft
+from bridge.billing.plan import (
+    EnsureCustomer,
+    Made,
+    UpdateCustomer,
+    entity_of,
+    facts_of,
+    matched_by_email,
+)
+from bridge.facturation.records import CustomerRecord, api_id_of, customer_fields
+
+EVER = datetime(1970, 1, 2, tzinfo=UTC)
+"""As if placed then, before the floor of any ledger, but for one that has forgotten nothing (0): whoever buys
+for the first time now may have bought before."""
+ADDRESS = ("street", "zip_code", "city", "country")
+COMPANY = ("company_name", "vat_number", "siret")
+
+
+class Customers:
+    """Carries out what concerns buyers."""
+
+    def __init__(self, attempts: Attempts) -> None:
+        self._attempts = attempts
+
+    async def ensure(self, step: EnsureCustomer, run: Run) -> dict[str, Made]:
+        """The buyer, found or created."""
+        draft = step.draft
+        by_email, entity = matched_by_email(draft, run.rules), entity_of(draft)
+        keys = [fence_of(draft), draft.key] if by_email else [draft.key]
+        if by_email:
+            known = (await self._attempts.store.ledger(keys[:1])).get(keys[0])
+            if known:
+                return await self._attempts.write(keys[1:], replace(Made.from_record(known), entity=entity))
+            made = await self._find_by_email(draft)
+            if made:
+                return await self._attempts.write(keys, made)
+        as_of = run.order.placed_at.astimezone(UTC).isoformat()
+        base = Made(id=0, facts=facts_of(draft), as_of=as_of, entity=entity, why=draft.why)
+
+        async def look_up() -> Made | None:
+            records = await self._attempts.api.find_customers(api_id_of(draft.key))
+            mine = sorted(
+                record.id
+                for record in records
+                if record.api_custom == draft.key and (not by_email or _same_buyer(record, draft))
+            )
+            if mine:
+                return replace(base, id=mine[0], twins=tuple(mine[1:]))
+            return await self._find_by_email(draft) if by_email else None
+
+        async def create(before_send: BeforeSend) -> Made:
+            record = await self._attempts.api.create_customer(customer_fields(draft), before_send=before_send)
+            return replace(base, id=record.id)
+
+        return await self._attempts.ensure(run, keys, look_up, create, since=None if by_email else EVER)
+
+    async def _find_by_email(self, draft: CustomerDraft) -> Made | None:
+        """A customer of exactly this e-mail who is the same kind of buyer: a person, or this company."""
+        records = await self._attempts.api.find_customers_by_email(draft.email)
+        same = sorted(record.id for record in records if _same_buyer(record, draft))
+        found = Made(id=0, found=True, entity=entity_of(draft))
+        if same:
+            return replace(found, id=same[0], why=("client trouvé par son e-mail exact", *draft.why))
+        archived = await self._archived(fence_of(draft))
+        if not archived:
+            return None
+        await self._attempts.api.unarchive_customer(archived)
+        why = ("client archivé trouvé par son e-mail, rétabli", *draft.why)
+        return replace(found, id=archived, why=why)
+
+    async def _archived(self, fence: str) -> int:
+        """The archived customer behind this fence, or 0. Asked of a list kept for hours: a look-up in the
+        archive for each new buyer would cost a call an order."""
+        index = await self._attempts.store.archived_customer(fence)
+        if index is not None:
+            return index
+        index_of = {
+            _fence("" if record.individual else record.company_name, email): record.id
+            for record in await self._attempts.api.archived_customers()
+            for email in record.emails
+        }
+        await self._attempts.store.keep_archived_customers(index_of)
+        return index_of.get(fence, 0)
+
+    async def update(self, step: UpdateCustomer, run: Run) -> dict[str, Made]:
+        """A customer of ours under the name and address that a newer order says."""
+        draft = step.draft
+        fields = customer_fields(draft)
+        del fields["api_id"], fields["api_custom"]
+        # An address is replaced as a whole, and a person has nothing of a company. The rest of what is not
+        # said may have been completed by hand, and stays.
+        gone = (*(ADDRESS if fields.keys() & {*ADDRESS} else ()), *(COMPANY if draft.individual else ()))
+        await self._attempts.api.update_customer(step.made.id, dict.fromkeys(gone, "") | fields)
+        as_of = run.order.placed_at.astimezone(UTC).isoformat()
+        made = replace(step.made, facts=facts_of(draft), as_of=as_of, entity=entity_of(draft))
+        return await self._attempts.write([draft.key], made)
+
+
+def fence_of(draft: CustomerDraft) -> str:
+    """The ledger key that all orders of one buyer share, so that two first orders make one customer."""
+    return _fence("" if draft.individual else str(customer_fields(draft)["company_name"]), draft.email)
+
+
+def _fence(company: str, email: str) -> str:
+    who = f"{company.casefold()}|{email.strip().casefold()}"
+    return f"buyer:{hashlib.sha256(who.encode()).hexdigest()[:32]}"
+
+
+def _same_buyer(record: CustomerRecord, draft: CustomerDraft) -> bool:
+    if draft.individual:
+        return record.individual
+    written = str(customer_fields(draft)["company_name"])
+    return not record.individual and record.company_name.casefold() == written.casefold()

@@ -1,0 +1,162 @@
+"""Around every create and refund: intent → look-up → settle → a new, named attempt.
+
+The ledger is the safety device. A request can reach the server long after its sender is dead, so nothing that
+may have left is sent again before it is looked up, and before it has had the time to arrive. All I/O is
+injected: the store, the API and the clock, so that this very code runs under the simulator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from bridge.billing.plan import Made
+from bridge.billing.rules import Rules
+from bridge.errors import AccessRefused, NeedsPerson, NotSent, QuotaReached, Settling
+from bridge.facturation.records import CustomerRecord, InvoiceRecord
+from bridge.orders import Order
+from bridge.store import Begun, Lease
+
+SEND_DEADLINE = 5.0
+"""Seconds between writing the intent and the first byte: later than that, the intent's time would lie."""
+
+BeforeSend = Callable[[], None]
+
+
+class Clock(Protocol):
+    """Time, chance and concurrency, injected."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+        ...
+
+    def boottime(self) -> float:
+        """Seconds that also pass while the machine is suspended (CLOCK_BOOTTIME)."""
+        ...
+
+    def token(self) -> str:
+        """A name nobody else has."""
+        ...
+
+    def jitter(self) -> float:
+        """Between 0.8 and 1.2."""
+        ...
+
+
+class Ledger(Protocol):
+    """What acting needs of the store."""
+
+    async def ledger(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]: ...
+    async def begin(self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str) -> Begun: ...
+    async def rearm(self, lease: Lease, key: str, current: str, attempt: str) -> None: ...
+    async def clear(self, key: str, attempt: str) -> None: ...
+    async def done(self, keys: Sequence[str], record: dict[str, Any]) -> None: ...
+    async def judge(self, scope: str, *, clean: bool) -> None: ...
+    async def archived_customer(self, fence: str) -> int | None: ...
+    async def keep_archived_customers(self, index: Mapping[str, int]) -> None: ...
+
+
+class Api(Protocol):
+    """What acting needs of Facturation.pro. Raises the RetryLater family and ApiRefused."""
+
+    async def find_customers(self, api_id: int) -> list[CustomerRecord]: ...
+    async def find_customers_by_email(self, email: str) -> list[CustomerRecord]: ...
+    async def archived_customers(self) -> list[CustomerRecord]: ...
+    async def find_customers_by_custom_prefix(self, prefix: str) -> list[CustomerRecord]: ...
+    async def create_customer(self, fields: dict[str, Any], *, before_send: BeforeSend) -> CustomerRecord: ...
+    async def update_customer(self, customer_id: int, fields: dict[str, Any]) -> CustomerRecord: ...
+    async def unarchive_customer(self, customer_id: int) -> None: ...
+    async def find_invoices(self, api_id: int) -> list[InvoiceRecord]: ...
+    async def find_invoices_by_custom_prefix(self, prefix: str) -> list[InvoiceRecord]: ...
+    async def find_credit_note_of(self, invoice_id: int, customer_id: int) -> InvoiceRecord | None: ...
+    async def get_invoice(self, invoice_id: int) -> InvoiceRecord: ...
+    async def create_invoice(
+        self, fields: dict[str, Any], *, mode: str, before_send: BeforeSend
+    ) -> InvoiceRecord: ...
+    async def update_invoice(self, invoice_id: int, fields: dict[str, Any]) -> InvoiceRecord: ...
+    async def finalise_invoice(self, invoice_id: int, fields: dict[str, Any]) -> InvoiceRecord: ...
+    async def refund_invoice(
+        self, invoice_id: int, *, api_id: int, api_custom: str, before_send: BeforeSend
+    ) -> InvoiceRecord: ...
+    async def send_email(self, invoice_id: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One worker's hold of one order."""
+
+    lease: Lease
+    order: Order
+    rules: Rules
+
+    @property
+    def scope(self) -> str:
+        """The prefix of every key of this shop."""
+        return f"{self.order.platform}:{self.order.shop}:"
+
+
+class Attempts:
+    """The protocol and what it needs. `settle`: seconds after which an attempt that cannot be found never
+    happened."""
+
+    def __init__(self, store: Ledger, api: Api, clock: Clock, *, settle: float) -> None:
+        self.store = store
+        self.api = api
+        self.clock = clock
+        self._settle = settle
+
+    async def write(self, keys: Sequence[str], made: Made) -> dict[str, Made]:
+        """What exists, into the ledger, under all these keys."""
+        await self.store.done(keys, made.as_record())
+        return dict.fromkeys(keys, made)
+
+    async def ensure(
+        self,
+        run: Run,
+        keys: Sequence[str],
+        look_up: Callable[[], Awaitable[Made | None]],
+        create: Callable[[BeforeSend], Awaitable[Made]],
+        since: datetime | None = None,
+    ) -> dict[str, Made]:
+        """The protocol. `keys[0]` is the one whose ledger entry is the fence; all get the result. `since`:
+        from when on there can have been an attempt, if that is not when the order was placed."""
+        key, attempt, armed = keys[0], self.clock.token(), self.clock.boottime()
+        since = since or run.order.placed_at
+        begun = await self.store.begin(run.lease, key, attempt, since, run.scope)
+        if begun.unsure and await self._judge(run.scope):
+            armed = self.clock.boottime()
+            begun = await self.store.begin(run.lease, key, attempt, since, run.scope)
+        if begun.act == "done":
+            return await self.write(keys, Made.from_record(begun.record or {}))
+        if begun.act == "busy":
+            raise Settling("another order of the same buyer is creating the customer", after=0.5)
+        if begun.act == "lookup":
+            found = await look_up()
+            if found:
+                return await self.write(keys, found)
+            if begun.age < self._settle:
+                wait = min(self._settle - begun.age + 1, max(5.0, begun.age))
+                raise Settling("an earlier attempt may still arrive; it is looked for again", after=wait)
+            armed = self.clock.boottime()
+            await self.store.rearm(run.lease, key, begun.attempt, attempt)
+
+        def last_moment() -> None:
+            if self.clock.boottime() - armed > SEND_DEADLINE:
+                raise NotSent("it took too long to get ready; nothing was sent", after=1)
+
+        try:
+            made = await create(last_moment)
+        except (NotSent, QuotaReached, AccessRefused, NeedsPerson):
+            # Refused by Facturation.pro (ApiRefused), or by ourselves before it was sent.
+            await self.store.clear(key, attempt)
+            raise
+        return await self.write(keys, made)
+
+    async def _judge(self, scope: str) -> bool:
+        """Was this shop ever bridged? A new ledger of a shop that never was has forgotten nothing."""
+        clean = not await self.api.find_invoices_by_custom_prefix(scope)
+        clean = clean and not await self.api.find_customers_by_custom_prefix(scope)
+        await self.store.judge(scope, clean=clean)
+        return clean
