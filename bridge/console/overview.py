@@ -11,9 +11,10 @@ from starlette.responses import Response
 from bridge.console import charts
 from bridge.console.door import Visit
 from bridge.console.rendering import Wording
-from bridge.desk import Desk, Hour, OrderRow, Stats
+from bridge.desk import Desk, Hour, OrderRow, ShopSigns, Stats
 from bridge.health import Health
 from bridge.orders import PARIS
+from bridge.runbook import REFUSED
 
 SHOWN: Final = 6
 """Orders of each list that the overview shows."""
@@ -26,8 +27,11 @@ async def overview(visit: Visit, desk: Desk, health: Health) -> Response:
     checks = health.rendered(await health.checks())
     if "workers" not in checks["checks"]:
         return visit.page("overview.html", 503, section="overview", checks=checks, stats=None)
-    stats, attention, waiting = await asyncio.gather(
-        desk.stats(), desk.orders(state="attention", limit=SHOWN), desk.orders(state="waiting", limit=SHOWN)
+    stats, standing, attention, waiting = await asyncio.gather(
+        desk.stats(),
+        desk.alerts(),
+        desk.orders(state="attention", limit=SHOWN),
+        desk.orders(state="waiting", limit=SHOWN),
     )
     day = stats.hours[-DAY:]
     return visit.page(
@@ -36,6 +40,9 @@ async def overview(visit: Visit, desk: Desk, health: Health) -> Response:
         refresh=REFRESH_SECONDS,
         checks=checks,
         stats=stats,
+        alerts=standing,
+        refused_limit=REFUSED,
+        signs=await _signs(desk, stats),
         attention=attention.rows,
         waiting=waiting.rows,
         done_day=sum(hour.done for hour in day),
@@ -44,6 +51,11 @@ async def overview(visit: Visit, desk: Desk, health: Health) -> Response:
         latency=_latency(day, visit.wording),
         last_invoices=await _last_invoices(desk, stats),
     )
+
+
+async def _signs(desk: Desk, stats: Stats) -> dict[str, ShopSigns]:
+    found = await asyncio.gather(*(desk.signs(name) for name in stats.shops))
+    return dict(zip(stats.shops, found, strict=True))
 
 
 async def _last_invoices(desk: Desk, stats: Stats) -> dict[str, OrderRow]:

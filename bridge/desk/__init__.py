@@ -7,6 +7,7 @@ one atomic script, may be repeated, and is written down with the order: who, whe
 from __future__ import annotations
 
 from bridge.desk.desk import Desk
+from bridge.desk.shops import ShopSigns
 from bridge.desk.values import (
     ActionRow,
     CallRow,
@@ -43,6 +44,7 @@ __all__ = [
     "Page",
     "RawEvent",
     "Replayed",
+    "ShopSigns",
     "ShopStats",
     "State",
     "Stats",

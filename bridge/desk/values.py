@@ -194,8 +194,8 @@ class Erased:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
-    """One entry of the feed. `what`: event, an outcome (done, waiting, …) or a person's action; `text`: its
-    topic or reason. `id` leads to what comes after it."""
+    """One entry of the feed. `what`: event, an outcome (done, waiting, …), a person's action, or alert and
+    alert_over, which have no order; `text`: its topic, reason or words. `id` leads to what comes after it."""
 
     id: str
     at: datetime
