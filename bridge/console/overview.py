@@ -8,13 +8,14 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from bridge.alerts import Alert
 from bridge.console import charts
 from bridge.console.door import Visit
 from bridge.console.rendering import Wording
 from bridge.desk import Desk, Hour, OrderRow, ShopSigns, Stats
-from bridge.health import Health
+from bridge.health import Health, Status
 from bridge.orders import PARIS
-from bridge.runbook import REFUSED
+from bridge.runbook import REFUSED, Severity
 
 SHOWN: Final = 6
 """Orders of each list that the overview shows."""
@@ -26,7 +27,9 @@ async def overview(visit: Visit, desk: Desk, health: Health) -> Response:
     """The page. When Redis is away, the checks alone say so."""
     checks = health.rendered(await health.checks())
     if "workers" not in checks["checks"]:
-        return visit.page("overview.html", 503, section="overview", checks=checks, stats=None)
+        return visit.page(
+            "overview.html", 503, section="overview", checks=checks, verdict=checks["status"], stats=None
+        )
     stats, standing, attention, waiting = await asyncio.gather(
         desk.stats(),
         desk.alerts(),
@@ -39,6 +42,7 @@ async def overview(visit: Visit, desk: Desk, health: Health) -> Response:
         section="overview",
         refresh=REFRESH_SECONDS,
         checks=checks,
+        verdict=_verdict(checks["status"], standing),
         stats=stats,
         alerts=standing,
         refused_limit=REFUSED,
@@ -51,6 +55,13 @@ async def overview(visit: Visit, desk: Desk, health: Health) -> Response:
         latency=_latency(day, visit.wording),
         last_invoices=await _last_invoices(desk, stats),
     )
+
+
+def _verdict(checked: str, standing: Sequence[Alert]) -> str:
+    """The worse of what the checks say and of what was raised."""
+    if any(alert.meaning.severity is Severity.CRITICAL for alert in standing):
+        return Status.FAIL.value
+    return Status.WARN.value if standing and checked == Status.PASS.value else checked
 
 
 async def _signs(desk: Desk, stats: Stats) -> dict[str, ShopSigns]:

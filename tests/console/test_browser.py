@@ -154,13 +154,17 @@ async def furnish(opened: House) -> dict[str, str]:
     await opened.order_with_a_difference(1042)
     odd = await opened.here.accept(shopify_order(1061, currency="XXX", presentment_currency="XXX"))
     await opened.settled(odd, "attention")
+    await opened.refuse("abonnements", 12)
+    assert len(await opened.judge()) == 3, "two causes of attention, and the signatures"
     event = (await opened.desk.events()).rows[0]
     return {
         "overview": "/console",
+        "alerts": "/console/alerts",
         "orders": "/console/orders",
         "order": "/console/orders/shopify:boutique:order:1042",
         "order-refund": f"/console/orders/{key}",
         "events": "/console/events",
+        "activity": "/console/activity",
         "event": f"/console/events/{event.id}",
         "shops": "/console/shops",
     }
@@ -189,6 +193,6 @@ async def test_every_page_fits_a_desk_and_a_phone(open_house: House) -> None:
                 await page.goto(open_house.url + path)
                 await fits(page)
                 assert await page.locator("h1").count() == 1
-                if album and (pictured or what in ("overview", "order")):
+                if album and (pictured or what in ("overview", "order", "alerts")):
                     await page.screenshot(path=album / f"{what}-{name}.png", full_page=what != "event")
             assert complaints == []
