@@ -181,7 +181,7 @@ async def test_replaying_what_failed(desk: Desk) -> None:
     assert sorted(result["resumed"]) == sorted(keys)
     assert (await desk("replay", "--failed", "--since", "2h")).startswith("0 orders")
     assert "--since" in await desk("replay", status=2)
-    assert "is no span" in await desk("replay", "--since", "yesterday", status=2)
+    assert "is no time" in await desk("replay", "--since", "yesterday", status=2)
 
 
 async def test_figures(desk: Desk) -> None:
