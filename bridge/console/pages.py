@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from starlette.responses import RedirectResponse, Response
@@ -15,7 +13,19 @@ from bridge.console.ages import AGES, between, moment_in
 from bridge.console.cures import cures
 from bridge.console.door import Refused, Visit, field
 from bridge.console.rendering import event_path, order_path, query_path, texts
-from bridge.desk import ActionRow, CallRow, Desk, EventRow, NotDone, State, Story, UnknownOrder
+from bridge.desk import (
+    ActionRow,
+    CallRow,
+    Desk,
+    Entry,
+    EventRow,
+    NotDone,
+    RunRow,
+    State,
+    Story,
+    UnknownOrder,
+    offers,
+)
 from bridge.settings import Settings
 from bridge.sources import REGISTRY
 
@@ -47,56 +57,27 @@ ACTIONS: Final[Mapping[str, Act]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """An action that makes sense for an order now. `refund`: of the credit note; `reason`: one is asked."""
-
-    action: str
-    refund: str = ""
-    reason: bool = False
-    primary: bool = False
+def timeline(story: Story) -> list[tuple[str, Entry]]:
+    """Everything that happened to the order, in order, each with its kind."""
+    return [(_kind(entry), entry) for entry in story.timeline]
 
 
-def offers(story: Story) -> list[Offer]:
-    """What a person can do about this order, the likeliest first."""
-    state = story.order.state
-    offered = []
-    if state is State.ATTENTION and any(document.differs for document in story.documents):
-        offered.append(Offer("accept", primary=True))
-    invoiced = any(document.kind == "invoice" and document.id for document in story.documents)
-    for document in story.documents:
-        due = document.kind == "credit_note" and (not document.id or document.draft)
-        if due and invoiced and document.refund_id:
-            offered.append(Offer("credit-note", refund=document.refund_id))
-    if state is not State.IN_HAND:
-        offered.append(Offer("retry", primary=not offered and state in (State.ATTENTION, State.WAITING)))
-    if story.events:
-        offered.append(Offer("replay"))
-    if state not in (State.IGNORED, State.DONE):
-        offered.append(Offer("ignore", reason=True))
-    if state not in (State.ATTENTION, State.IGNORED):
-        offered.append(Offer("send-to-person", reason=True))
-    return offered
-
-
-def timeline(story: Story) -> list[tuple[datetime | None, str, EventRow | CallRow | ActionRow]]:
-    """Everything that happened to the order, in order."""
-    told: list[tuple[datetime | None, str, EventRow | CallRow | ActionRow]] = [
-        *((event.received_at, "event", event) for event in story.events),
-        *((call.at, "failed" if _failed(call) else "call", call) for call in story.calls),
-        *((action.at, "person", action) for action in story.actions),
-    ]
-    return sorted(told, key=lambda entry: entry[0].timestamp() if entry[0] else 0.0)
+def _kind(entry: Entry) -> str:
+    match entry:
+        case EventRow():
+            return "event"
+        case CallRow():
+            return "failed" if entry.failed else "call"
+        case RunRow():
+            return "rest"
+        case ActionRow():
+            return "person"
 
 
 def _kind_of(what: str) -> str:
     """How an entry of the activity looks in a timeline."""
     kinds = {"event": "event", "attention": "failed", "alert": "failed", "alert_over": "call"}
     return kinds.get(what, "person" if f"did.{what}" in texts("en") else "call")
-
-
-def _failed(call: CallRow) -> bool:
-    return not call.outcome.startswith("2")
 
 
 class Pages:

@@ -7,11 +7,13 @@ one atomic script, may be repeated, and is written down with the order: who, whe
 from __future__ import annotations
 
 from bridge.desk.desk import Desk
+from bridge.desk.offers import Offer, offers
 from bridge.desk.shops import ShopSigns
 from bridge.desk.values import (
     ActionRow,
     CallRow,
     DocumentRow,
+    Entry,
     Erased,
     EventRow,
     Happening,
@@ -22,6 +24,7 @@ from bridge.desk.values import (
     Page,
     RawEvent,
     Replayed,
+    RunRow,
     ShopStats,
     State,
     Stats,
@@ -34,20 +37,24 @@ __all__ = [
     "CallRow",
     "Desk",
     "DocumentRow",
+    "Entry",
     "Erased",
     "EventRow",
     "Happening",
     "Hour",
     "Kept",
     "NotDone",
+    "Offer",
     "OrderRow",
     "Page",
     "RawEvent",
     "Replayed",
+    "RunRow",
     "ShopSigns",
     "ShopStats",
     "State",
     "Stats",
     "Story",
     "UnknownOrder",
+    "offers",
 ]

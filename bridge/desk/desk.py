@@ -28,6 +28,7 @@ from bridge.desk.rows import (
     hours_of,
     order_row,
     percentiles,
+    run_rows,
     shop_stats,
     text,
 )
@@ -134,6 +135,7 @@ class Desk:
             events=tuple(event_row(event) for event in events),
             documents=await self._documents(key, documents),
             calls=call_rows(calls),
+            runs=run_rows(calls),
             actions=action_rows(actions),
             working=bool(working),
             due_at=moment(float_text(due)),
