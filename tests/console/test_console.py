@@ -15,7 +15,10 @@ from tests.console.house import TOKEN, House, csrf_in, house
 from tests.journeys.orders import item, shopify_order, shopify_refund
 from tests.journeys.waiting import until
 
-PAGES = ("/console", "/console/orders", "/console/events", "/console/shops")
+PAGES = (
+    *("/console", "/console/alerts", "/console/orders"),
+    *("/console/events", "/console/activity", "/console/shops"),
+)
 
 
 @pytest.fixture
@@ -168,6 +171,84 @@ async def test_the_overview_says_what_needs_a_person_and_how_it_went(open_house:
     assert '<meter id="quota-day"' in page
 
 
+async def test_the_overview_shows_what_was_raised_with_the_way_to_its_cure(open_house: House) -> None:
+    await open_house.log_in()
+    calm = (await open_house.http.get("/console")).text
+    assert "No alert stands." in calm
+    assert "All is well" in calm
+    key = await open_house.order_with_a_difference(7)
+    await open_house.refuse("atelier", 11)
+    await open_house.judge()
+    for lang, said, look in (
+        ("en", "Signatures fail in a row", "critical"),
+        ("fr", "à la suite", "critique"),
+    ):
+        page = (await open_house.http.get("/console", headers={"Accept-Language": lang})).text
+        assert said in page
+        assert look in page
+        assert "shop atelier: 11 deliveries in a row without a valid signature" in page
+        assert 'href="/console/alerts#signatures"' in page
+    assert "Something is broken" in (await open_house.http.get("/console")).text
+    alerts = (await open_house.http.get("/console/alerts")).text
+    assert alerts.count('href="/console/shops#h-atelier"') == 1
+    assert f'href="/console/orders/{key}"' in alerts
+    assert '<li id="signatures">' in alerts
+    assert "Add the new secret beside the old one" in alerts
+
+
+async def test_a_good_event_ends_the_count_of_wrong_signatures(open_house: House) -> None:
+    await open_house.log_in()
+    assert "Signatures are valid" in (await open_house.http.get("/console/shops")).text
+    await open_house.refuse("boutique", 3)
+    page = (await open_house.http.get("/console/shops")).text
+    assert "Deliveries in a row without a valid signature: 3" in page
+    assert await open_house.judge() == (), "three are no alert"
+    assert ">boutique</a>: 3 deliveries in a row" in (await open_house.http.get("/console")).text
+    await open_house.done_order(7)
+    page = (await open_house.http.get("/console/shops")).text
+    assert "a valid signature: 3" not in page
+    assert "last wrong one" in page
+
+
+async def test_orders_are_narrowed_by_their_age(open_house: House) -> None:
+    old, young = [await open_house.done_order(number) for number in (7, 8)]
+    await open_house.here.redis.zincrby("bridge:orders", -7_200_000, old)
+    await open_house.log_in()
+    for age, seen, unseen in (("1h", young, old), ("over-1h", old, young)):
+        page = (await open_house.http.get(f"/console/orders?age={age}")).text
+        assert f'href="/console/orders/{seen}"' in page
+        assert f'href="/console/orders/{unseen}"' not in page
+        assert f'<option value="{age}" selected>' in page
+    assert (await open_house.http.get("/console/orders?age=1h&query=%238")).status_code == 200
+
+
+async def test_what_happened_then_is_shown(open_house: House) -> None:
+    key = await open_house.order_with_a_difference(7)
+    await open_house.log_in()
+    page = (await open_house.http.get("/console/activity")).text
+    for said in ("event received", "asked for a person", "done", f'href="/console/orders/{key}"'):
+        assert said in page
+    before = (await open_house.http.get("/console/activity?until=2020-01-01T03:00")).text
+    assert "Nothing happened then" in before
+    assert 'value="2020-01-01T03:00"' in before
+    assert (await open_house.http.get("/console/activity?since=nonsense")).status_code == 200
+
+
+async def test_alerts_come_and_go_in_the_activity(open_house: House) -> None:
+    await open_house.refuse("atelier", 10)
+    await open_house.judge()
+    await open_house.here.redis.hset("bridge:shop:atelier", "bad_signatures", 0)
+    await open_house.judge()
+    book = await open_house.here.redis.hgetall("bridge:alerts")
+    for key, value in book.items():  # as though it had been missing for long
+        token, since, _, said = value.split(b" ", 3)
+        await open_house.here.redis.hset("bridge:alerts", key, b" ".join((token, since, b"1", said)))
+    assert await open_house.judge() == ()
+    seen = await open_house.desk.feed()
+    assert [(entry.what, entry.order_key) for entry in seen] == [("alert", ""), ("alert_over", "")]
+    assert "shop atelier: 10 deliveries in a row" in seen[0].text
+
+
 async def test_without_redis_the_overview_still_tells_why(redis_url: str, redis: Redis) -> None:
     async with house(redis_url, work=False) as opened:
         await opened.log_in()
@@ -176,8 +257,10 @@ async def test_without_redis_the_overview_still_tells_why(redis_url: str, redis:
         pool.connection_kwargs["path"] = "/nowhere.sock"
         overview = await opened.http.get("/console")
         assert (overview.status_code, "Redis is away" in overview.text) == (503, True)
-        orders = await opened.http.get("/console/orders")
-        assert (orders.status_code, "nothing is lost" in orders.text) == (503, True)
+        for path in ("/console/orders", "/console/alerts", "/console/activity", "/console/shops"):
+            await pool.disconnect()  # of what was in use a moment ago
+            page = await opened.http.get(path)
+            assert (page.status_code, "nothing is lost" in page.text) == (503, True)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.console import charts
+from bridge.console.cures import cures
 from bridge.console.rendering import LANGUAGES, Wording, choose_language, texts
 from bridge.console.session import LIFETIME, Sessions, operator_name
+from bridge.runbook import ALERTS
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 
@@ -81,6 +83,20 @@ def test_both_languages_say_the_same_things() -> None:
         assert sorted(places.findall(text)) == sorted(places.findall(french[key])), key
         for told in (text, french[key]):
             assert not set(told) & set('<>&"'), f"{key}: texts are put into pages as they are"
+
+
+def test_the_runbook_is_whole_in_every_language() -> None:
+    for lang in LANGUAGES:
+        told = cures(lang)
+        assert told.keys() == ALERTS.keys()
+        assert {f"alert.{name}" for name in told} <= texts(lang).keys()
+        for name, entry in told.items():
+            # What is code in one language is code in the other: commands and settings.
+            spans = re.compile("`[^`]+`")
+            assert all(
+                spans.sub("", text).count("`") == 0 for text in (entry.meaning, entry.check, entry.cure)
+            )
+            assert entry.severity is ALERTS[name].severity
 
 
 def test_every_text_is_used_and_every_used_text_is_there() -> None:
