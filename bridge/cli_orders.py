@@ -27,7 +27,23 @@ privacy_app = typer.Typer(name="privacy", help="What the law asks about people."
 rest_app = typer.Typer()
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
-Shop = Annotated[str, typer.Option(help="Of this shop only.")]
+
+
+def _shops() -> list[str]:
+    """For the shell: the configured shops, or none where the configuration cannot be read."""
+    try:
+        return sorted(settings_here().shops)
+    except ConfigurationError:
+        return []
+
+
+def _states() -> list[str]:
+    from bridge.desk import State
+
+    return list(State)
+
+
+Shop = Annotated[str, typer.Option(help="Of this shop only.", autocompletion=_shops)]
 Since = Annotated[str, typer.Option(help="Not older than this: 90m, 2h, 3d, 03:00 or 2026-11-22T03:00.")]
 Until = Annotated[str, typer.Option(help="Not newer than this, written likewise.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="So many at the most.")]
@@ -129,7 +145,10 @@ async def _each(names: Sequence[str], act: Any, said: str, otherwise: str, *, as
 
 @command(orders_app, "list")
 async def list_orders(
-    state: Annotated[str, typer.Option(help="in_hand, waiting, attention, open, ignored or done.")] = "",
+    state: Annotated[
+        str,
+        typer.Option(help="in_hand, waiting, attention, open, ignored or done.", autocompletion=_states),
+    ] = "",
     shop: Shop = "",
     find: Annotated[
         str, typer.Option(help="An order's or invoice's number, or an e-mail address or its SHA-256.")

@@ -253,12 +253,13 @@ async def test_without_redis_the_overview_still_tells_why(redis_url: str, redis:
     async with house(redis_url, work=False) as opened:
         await opened.log_in()
         pool = opened.here.redis.connection_pool
-        await pool.disconnect()
         pool.connection_kwargs["path"] = "/nowhere.sock"
+        for connection in (*pool._available_connections, *pool._in_use_connections):
+            connection.path = "/nowhere.sock"
+        await pool.disconnect()
         overview = await opened.http.get("/console")
         assert (overview.status_code, "Redis is away" in overview.text) == (503, True)
         for path in ("/console/orders", "/console/alerts", "/console/activity", "/console/shops"):
-            await pool.disconnect()  # of what was in use a moment ago
             page = await opened.http.get(path)
             assert (page.status_code, "nothing is lost" in page.text) == (503, True)
 
