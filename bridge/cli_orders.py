@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bridge.cli_tables import show_events, show_orders, show_stats, show_story, told
+from bridge.cli_tables import many, show_events, show_orders, show_stats, show_story, told
 from bridge.cli_times import window
 from bridge.errors import ConfigurationError
 from bridge.terminal import FAILED, command, err, out, redis_url_of, settings_here
@@ -340,7 +340,7 @@ async def _replay(who: str, as_json: bool, **which: Any) -> int:
         _print_json(result)
     else:
         more = f", {len(result.already)} were in hand already" if result.already else ""
-        out.print(f"{len(result.resumed)} orders will be looked at again{more}")
+        out.print(f"{many(len(result.resumed), 'order')} will be looked at again{more}")
         for reason in result.refused.values():
             err.print(f"failed: {reason}", markup=False, soft_wrap=True)
     return FAILED if result.refused else 0
@@ -353,11 +353,12 @@ async def _replay(who: str, as_json: bool, **which: Any) -> int:
 async def stats(as_json: Json = False) -> int:
     """The system in figures."""
     async with _desk() as desk:
-        found = await desk.stats()
+        found, alerts = await desk.stats(), await desk.alerts()
+        signs = {name: await desk.signs(name) for name in found.shops}
     if as_json:
         _print_json(found)
     else:
-        show_stats(found)
+        show_stats(found, alerts, signs)
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,8 @@ from rich.text import Text
 from bridge.terminal import out
 
 if TYPE_CHECKING:
-    from bridge.desk import DocumentRow, Entry, EventRow, Happening, OrderRow, Stats, Story
+    from bridge.alerts import Alert
+    from bridge.desk import DocumentRow, Entry, EventRow, Happening, OrderRow, ShopSigns, Stats, Story
 
 COLOURS = {
     "done": "green",
@@ -46,7 +47,7 @@ def _zone() -> str:
 def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for heading in headings:
-        right = heading in ("total", "bytes", "ms", "today", "7 days", "events", "invoices")
+        right = heading in ("total", "bytes", "7 days", "events today", "invoices today")
         table.add_column(heading, justify="right" if right else "left", no_wrap=True)
     return table
 
@@ -190,7 +191,12 @@ def _events(rows: Sequence[EventRow]) -> None:
     _print(table)
 
 
-def show_stats(stats: Stats) -> None:
+def many(count: int, name: str) -> str:
+    """ "1 order", "2 orders"."""
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"
+
+
+def show_stats(stats: Stats, alerts: Sequence[Alert], signs: Mapping[str, ShopSigns]) -> None:
     """The system in figures."""
     states = ("waiting", "attention", "open", "ignored", "done")
     counts = {str(state): count for state, count in stats.orders.items()}
@@ -202,24 +208,33 @@ def show_stats(stats: Stats) -> None:
             soft_wrap=True,
         )
     day = stats.hours[-24:]
-    out.print(
-        f"24 hours {sum(hour.events for hour in day)} events, {sum(hour.invoices for hour in day)} invoices, "
-        f"{sum(hour.api_calls for hour in day)} API calls"
-    )
+    events, invoices = (sum(hour.events for hour in day), sum(hour.invoices for hour in day))
+    calls = many(sum(hour.api_calls for hour in day), "API call")
+    out.print(f"24 hours {many(events, 'event')}, {many(invoices, 'invoice')}, {calls}")
     if stats.latency:
         said = (
             f"{p} % within {'over 5 min' if ms is None else f'{ms} ms'}" for p, ms in stats.latency.items()
         )
-        out.print("latency  " + ", ".join(said))
+        out.print("latency  from event to invoice: " + ", ".join(said))
     if stats.quota:
         left = f"{stats.quota['left_five']} of {stats.quota['limit_five']} in 5 minutes"
         out.print(f"quota    {left}, {stats.quota['left_day']} of {stats.quota['limit_day']} today are left")
+    told = ", ".join(f"{alert.name} {alert.shop}".strip() for alert in alerts)
+    out.print(f"alerts   {told + ': bridge alerts says what to do' if told else 'none'}", soft_wrap=True)
     out.print()
-    table = _table("shop", "events", "7 days", "invoices", "7 days", "last event")
+    table = _table("shop", "events today", "7 days", "invoices today", "7 days", "last event")
     for name, shop in stats.shops.items():
         numbers = (shop.events_today, shop.events_week, shop.invoices_today, shop.invoices_week)
         table.add_row(escape(name), *map(str, numbers), _ago(shop.last_event, stats.now))
     _print(table)
+    for name, seen in signs.items():
+        if seen.refused:
+            last = _ago(seen.refused_at, stats.now)
+            out.print(
+                f"{name}: deliveries in a row without a valid signature: {seen.refused}, the last {last}",
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 def told(entry: Happening) -> Text:

@@ -203,7 +203,7 @@ async def test_events(desk: Desk) -> None:
     assert KEY in shown
     raw = await desk("events", "show", row["id"])
     assert json.loads(raw)["name"] == "#1042"
-    assert "1 orders will be looked at again" in await desk("events", "replay", row["id"])
+    assert "1 order will be looked at again" in await desk("events", "replay", row["id"])
     assert "unknown or expired" in await desk("events", "replay", "boutique:x", status=1)
     assert "there is no event boutique:x" in await desk("events", "show", "boutique:x", status=1)
 
@@ -221,7 +221,14 @@ async def test_figures(desk: Desk) -> None:
     await desk.world.order()
     shown = await desk("stats")
     assert "1 done" in shown
-    assert "1 events, 1 invoices" in shown
+    assert "1 event, 1 invoice, " in shown
+    assert "alerts   none" in shown
+    await desk.world.services.herald.book.note_refused("atelier", 12)
+    await desk.world.redis.delete("bridge:alerts:judge")
+    await desk.world.services.herald.step()
+    shown = await desk("stats")
+    assert "alerts   signatures atelier: bridge alerts says what to do" in shown
+    assert "atelier: deliveries in a row without a valid signature: 12, the last" in shown
     assert (await desk.json("stats"))["shops"]["boutique"]["invoices_week"] == 1
 
 

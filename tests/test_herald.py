@@ -715,6 +715,7 @@ async def test_bridge_alerts_lists_what_stands(store: Store, redis_url: str, tmp
     assert "1 order asks for a person: it has no lines" in said
     assert "shopify:boutique:order:1" in said
     assert "Cure: " in said
+    assert "Runbook: docs/runbook.md#attention" in said
 
 
 async def test_bridge_alerts_test_tries_every_channel(

@@ -300,7 +300,12 @@ def test_what_is_counted() -> None:
     metrics.synced("done", seconds=0.3, ack_to_invoice=0.5)
     metrics.api_call("POST", "/invoices.json", "201", 0.2)
     metrics.observe_state(
-        backlog=3, oldest_waiting_seconds=12.5, attention=1, workers=2, quota_left={"day": 9999}
+        backlog=3,
+        oldest_waiting_seconds=12.5,
+        attention=1,
+        workers=2,
+        quota_left={"day": 9999},
+        orders={"open": 4},
     )
     found = samples(metrics)
     assert found['bridge_events_total{outcome="accepted",platform="shopify",topic="orders/paid"}'] == 1
@@ -314,6 +319,7 @@ def test_what_is_counted() -> None:
     assert found["bridge_oldest_waiting_seconds"] == 12.5
     assert found["bridge_attention"] == 1
     assert found["bridge_workers"] == 2
+    assert found['bridge_orders{state="open"}'] == 4
     assert found['bridge_quota_left{window="day"}'] == 9999
 
 
