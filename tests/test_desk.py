@@ -452,6 +452,7 @@ async def test_issuing_the_credit_note_that_waits(
         with pytest.raises(NotDone, match=r"no refund 1 to credit \(its refunds: 8001"):
             await world.desk.issue_credit_note(key, "1", "marie")
         assert await world.desk.issue_credit_note(key, "8001", "marie")
+        assert not await world.desk.issue_credit_note(key, "8001", "marie"), "asked for already"
         await world.settle(key)
         row = await row_of(world.desk, key)
         assert row.state is State.DONE, row.reason
