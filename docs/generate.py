@@ -133,8 +133,10 @@ _END = "<!-- End of what is written by docs.generate. -->\n"
 
 
 def with_alerts(runbook: str) -> str:
-    """The runbook with its section of alerts as `bridge/runbook.py` has them. Raises ValueError without a place
-    for it."""
+    """The runbook with its section of alerts as `bridge/runbook.py` has them.
+
+    Raises ValueError when the runbook has no place for it.
+    """
     before, begin, rest = runbook.partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not (begin and end):
