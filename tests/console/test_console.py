@@ -6,11 +6,14 @@ import re
 import statistics
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 from redis.asyncio import Redis
 
+from bridge.alerts import Alert
+from bridge.runbook import ALERTS
 from tests.console.house import TOKEN, House, csrf_in, house
 from tests.journeys.orders import item, shopify_order, shopify_refund
 from tests.journeys.waiting import until
@@ -194,6 +197,22 @@ async def test_the_overview_shows_what_was_raised_with_the_way_to_its_cure(open_
     assert f'href="/console/orders/{key}"' in alerts
     assert '<li id="signatures">' in alerts
     assert "Add the new secret beside the old one" in alerts
+
+
+async def test_every_alert_can_be_shown(open_house: House) -> None:
+    book, since = open_house.here.services.herald.book, datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+    alerts = [
+        Alert(name=name, key=name, since=since, text=f"<{name}> `bridge check`", shop="atelier")
+        for name in ALERTS
+    ]
+    await open_house.here.redis.set("bridge:alerts:judge", "a test")
+    await book.proclaim("a test", alerts, [])
+    await open_house.log_in()
+    for lang, silence in (("en", "A shop fell silent"), ("fr", "Une boutique s’est tue")):
+        for path in ("/console", "/console/alerts", "/console/shops"):
+            page = (await open_house.http.get(path, headers={"Accept-Language": lang})).text
+            assert all(f"&lt;{name}&gt;" in page for name in ALERTS), path
+            assert silence in page
 
 
 async def test_a_good_event_ends_the_count_of_wrong_signatures(open_house: House) -> None:

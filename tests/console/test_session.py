@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bridge.console import charts
 from bridge.console.cures import cures
-from bridge.console.rendering import LANGUAGES, Wording, choose_language, texts
+from bridge.console.rendering import LANGUAGES, Wording, choose_language, coded, texts
 from bridge.console.session import LIFETIME, Sessions, operator_name
 from bridge.runbook import ALERTS
 
@@ -97,6 +97,11 @@ def test_the_runbook_is_whole_in_every_language() -> None:
                 spans.sub("", text).count("`") == 0 for text in (entry.meaning, entry.check, entry.cure)
             )
             assert entry.severity is ALERTS[name].severity
+
+
+def test_what_stands_between_backticks_is_code_and_the_rest_is_text() -> None:
+    assert coded("run `bridge <x>` & wait") == "run <code>bridge &lt;x&gt;</code> &amp; wait"
+    assert coded("plain") == "plain"
 
 
 def test_every_text_is_used_and_every_used_text_is_there() -> None:
