@@ -135,8 +135,12 @@ async def test_it_all_works_without_javascript(open_house: House) -> None:
     async with chromium() as browser:
         context = await browser.new_context(java_script_enabled=False)
         page = await context.new_page()
+        await open_house.judge()
         await log_in(page, open_house.url)
-        await page.goto(f"{open_house.url}/console/orders/{key}")
+        await page.get_by_role("link", name="What to do").click()
+        await page.wait_for_url(re.compile("/console/alerts#attention"))
+        await expect(page.locator("li:target")).to_contain_text("Do what the reason says")
+        await page.get_by_role("link", name=key).click()
         await page.get_by_role("button", name="Accept the difference").first.click()
         await page.locator("dialog:popover-open button.primary").click()
         await expect(page.get_by_role("status")).to_contain_text("Done: Accept the difference.")
