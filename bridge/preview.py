@@ -13,7 +13,7 @@ from bridge.billing.rules import Rules
 from bridge.billing.totals import ALL
 from bridge.errors import NeedsPerson, UnreadableBody
 from bridge.orders import Event, Folded, Ignored, Incomplete, Order, Unfinished
-from bridge.sources.base import Source, peek
+from bridge.sources.base import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,13 @@ def _judge(folded: Folded, rules: Rules) -> Preview:
 def _as_event(platform: str, body: bytes, topic: str) -> tuple[bytes, str]:
     """A bare Stripe object is put into the event that would have carried it; a Shopify refund is one."""
     try:
-        data = peek(body)
-    except UnreadableBody:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
         return body, topic
     if not isinstance(data, dict):
         return body, topic
     if platform == "stripe" and data.get("object") != "event":
-        bare = json.loads(body).get("object") if isinstance(data.get("object"), dict) else json.loads(body)
+        bare = data["object"] if isinstance(data.get("object"), dict) else data
         kind = str(bare.get("object", ""))
         types = {
             "invoice": "invoice.paid",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 import hmac
 import html
@@ -19,7 +20,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Protocol, TypeVar
 
-import pydantic_core
+import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from bridge.errors import BadSignature, NeedsPerson, UnreadableBody
@@ -111,16 +112,31 @@ def verify_base64_hmac(header: str | None, body: bytes, secrets: Sequence[str]) 
         raise BadSignature("the signature does not match")
 
 
-def peek(body: bytes) -> Any:
-    """The body as JSON, quickly, to read ids only: its numbers may be floats.
+def peek(body: bytes, wanted: type) -> Any:
+    """The fields of the body that `wanted` (a TypedDict) names, to read ids only: its numbers may be floats.
 
-    Nesting too deep to be an order comes back as None. Raises UnreadableBody when it is not JSON.
+    What is not named is checked to be JSON and stepped over, which costs a tenth of making objects of it. A
+    body of another shape comes back as `whole` reads it. Raises UnreadableBody when it is not JSON.
     """
     try:
-        return pydantic_core.from_json(body)
+        return _reader_of(wanted).decode(body)
+    except (ValueError, RecursionError):
+        return whole(body)
+
+
+@functools.cache
+def _reader_of(wanted: type) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(wanted)
+
+
+def whole(body: bytes) -> Any:
+    """All of the body, as `read` will read it: it takes what the quick reader is too strict for (a lone
+    surrogate, NaN). Nesting too deep to be an order comes back as None. Raises UnreadableBody."""
+    try:
+        return json.loads(body)
+    except RecursionError:
+        return None
     except ValueError as exc:
-        if "recursion limit" in str(exc):
-            return None
         raise UnreadableBody("the body is not JSON") from exc
 
 
@@ -130,7 +146,8 @@ def digest(*parts: str | bytes) -> str:
     return hashlib.sha256(joined).hexdigest()[:32]
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_MARKUP = re.compile("[<>&]")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 
 
@@ -140,7 +157,10 @@ def plain_text(value: object) -> str:
         return ""
     if not isinstance(value, str | int | Decimal) or isinstance(value, bool):
         raise ValueError("not a text")
-    text = html.unescape(_TAG.sub("", str(value)))
+    text = str(value)
+    if text.isprintable() and not _MARKUP.search(text):
+        return text.strip()
+    text = html.unescape(_TAG.sub("", text))
     return _CONTROL.sub(" ", text).replace("<", "‹").replace(">", "›").strip()
 
 
