@@ -18,7 +18,7 @@ from bridge.durability import Durability
 from bridge.facturation.quota import SHARES, Lane, QuotaState
 from bridge.health import ledger_problem
 from bridge.rhythm import silence_of
-from bridge.runbook import ALERTS, REFUSED, Meaning
+from bridge.runbook import ALERTS, PAGE, REFUSED, Meaning
 from bridge.sources import PRIVACY
 from bridge.store import Vitals
 
@@ -55,6 +55,11 @@ class Alert:
         """Its entry in `ALERTS`."""
         return ALERTS[self.name]
 
+    @property
+    def runbook(self) -> str:
+        """Where the documentation tells all about it."""
+        return f"{PAGE}#{self.name}"
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
@@ -66,6 +71,7 @@ class Alert:
             "meaning": self.meaning.meaning,
             "check": self.meaning.check,
             "cure": self.meaning.cure,
+            "runbook": self.runbook,
             "shop": self.shop,
             "count": self.count,
             "orders": list(self.orders),

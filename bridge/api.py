@@ -7,6 +7,7 @@ Bearer `ops_token`; closed (404) without one. Lists are paged with opaque cursor
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -20,6 +21,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bridge.api_values import (
+    ActivityQuery,
+    AlertShown,
+    AlertsShown,
     Crediting,
     Doing,
     DoingWithReason,
@@ -29,12 +33,15 @@ from bridge.api_values import (
     HealthShown,
     OrdersQuery,
     Replaying,
+    ShopShown,
+    ShopsShown,
     StatsShown,
 )
 from bridge.console.session import Sessions
 from bridge.desk import (
     Desk,
     EventRow,
+    Happening,
     NotDone,
     OrderRow,
     Page,
@@ -45,6 +52,7 @@ from bridge.desk import (
 from bridge.errors import StoreUnavailable
 from bridge.health import Health
 from bridge.openapi import Asked, Call, Nothing, Operation, Refused, document, on_refused
+from bridge.sources import REGISTRY
 
 log = structlog.get_logger("bridge.api")
 
@@ -60,9 +68,10 @@ ACTS: Final = {
 class Api:
     """The operations over the desk."""
 
-    def __init__(self, desk: Desk, health: Health) -> None:
+    def __init__(self, desk: Desk, health: Health, platforms: Mapping[str, str]) -> None:
         self._desk = desk
         self._health = health
+        self._platforms = platforms
 
     async def orders(self, call: Call) -> Page[OrderRow]:
         """A page of orders."""
@@ -88,6 +97,26 @@ class Api:
             raise Refused(404, "there is no such event")
         body = event.body.decode("utf-8", errors="replace")
         return EventShown(event=event.row, headers=event.headers, body=body)
+
+    async def activity(self, call: Call) -> Page[Happening]:
+        """A page of what happened."""
+        asked: ActivityQuery = call.query
+        return await self._desk.activity(**asked.model_dump())
+
+    async def alerts(self, _call: Call) -> AlertsShown:
+        """The alerts."""
+        standing = await self._desk.alerts()
+        return AlertsShown(alerts=tuple(AlertShown.model_validate(alert.as_dict()) for alert in standing))
+
+    async def shops(self, _call: Call) -> ShopsShown:
+        """The shops."""
+        return ShopsShown(shops=tuple([await self._shop(name) for name in sorted(self._platforms)]))
+
+    async def _shop(self, name: str) -> ShopShown:
+        platform = self._platforms[name]
+        topics = tuple(sorted(REGISTRY[platform].HANDLED))
+        signs = asdict(await self._desk.signs(name))
+        return ShopShown(name=name, platform=platform, topics=topics, **signs)
 
     async def stats(self, _call: Call) -> StatsShown:
         """The figures."""
@@ -180,6 +209,15 @@ class Api:
                 body=Replaying,
                 fails=ACTS,
             ),
+            _read(
+                "/api/activity",
+                *("list_activity", "Everything that happened, newest first."),
+                self.activity,
+                Page[Happening],
+                ActivityQuery,
+            ),
+            _read("/api/alerts", "list_alerts", "What somebody must look at now.", self.alerts, AlertsShown),
+            _read("/api/shops", "list_shops", "Each shop's signs of life.", self.shops, ShopsShown),
             _read("/api/stats", "read_stats", "The system in figures.", self.stats, StatsShown),
             _read("/api/health", "read_health", "The checks of /health.", self.health, HealthShown),
         )
@@ -238,9 +276,9 @@ def openapi(operations: Sequence[Operation]) -> dict[str, Any]:
     return document("Facturation bridge, operators' API", version("facturation-bridge"), operations)
 
 
-def api_routes(sessions: Sessions, desk: Desk, health: Health) -> list[Route]:
-    """For `create_app`."""
-    operations = Api(desk, health).operations()
+def api_routes(sessions: Sessions, desk: Desk, health: Health, platforms: Mapping[str, str]) -> list[Route]:
+    """For `create_app`. `platforms`: of each shop."""
+    operations = Api(desk, health, platforms).operations()
     described = openapi(operations)
 
     async def describe(_request: Request) -> Response:

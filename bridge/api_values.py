@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from bridge.desk import EventRow, Hour, OrderRow, ShopStats, State
 from bridge.openapi import Asked
@@ -28,14 +29,39 @@ Reason = Annotated[
 ShopName = Annotated[str, Field(pattern="^[a-z0-9_-]{0,40}$", description="Of this shop only.")]
 
 
+def _written(value: object) -> object:
+    """In a query pydantic would also take a number for a time."""
+    if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\d[Tt ]", value):
+        raise ValueError("write 2026-11-22T03:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+NEVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
+
+
 class OrdersQuery(Asked):
     """Which orders."""
 
     state: State | Literal[""] = Field(default="", description="In this state only.")
     shop: ShopName = ""
     query: str = Field(
-        default="", max_length=300, description="Number, key, document number, customer or e-mail, whole."
+        default="",
+        max_length=300,
+        description="Number, key, document number, customer, or an e-mail or its SHA-256; whole.",
     )
+    since: Moment = Field(default=LONG_AGO, description="Not older than this.")
+    until: Moment = Field(default=NEVER, description="Not newer than this.")
+    cursor: Cursor = ""
+    limit: Limit = 50
+
+
+class ActivityQuery(Asked):
+    """What happened when."""
+
+    since: Moment = Field(default=LONG_AGO, description="Not older than this.")
+    until: Moment = Field(default=NEVER, description="Not newer than this.")
     cursor: Cursor = ""
     limit: Limit = 50
 
@@ -104,6 +130,50 @@ class HealthShown(BaseModel):
 
     status: Literal["pass", "warn", "fail"]
     checks: Mapping[str, CheckShown]
+
+
+class AlertShown(BaseModel):
+    """What somebody must look at now. `orders`: the first few of `count`; `runbook`: where the documentation
+    tells all about it."""
+
+    name: str
+    key: str
+    severity: Literal["critical", "warning"]
+    since: datetime
+    text: str
+    meaning: str
+    check: str
+    cure: str
+    runbook: str
+    shop: str
+    count: int
+    orders: tuple[str, ...]
+
+
+class AlertsShown(BaseModel):
+    """The alerts that stand, worst and oldest first."""
+
+    alerts: tuple[AlertShown, ...]
+
+
+class ShopShown(BaseModel):
+    """A shop's signs of life. `last`: topic → its last delivery; `refused`: deliveries in a row without a
+    valid signature, `refused_since` the first of them, `refused_at` the last one ever."""
+
+    name: str
+    platform: str
+    topics: tuple[str, ...]
+    last_event: datetime | None
+    last: Mapping[str, datetime]
+    refused: int
+    refused_since: datetime | None
+    refused_at: datetime | None
+
+
+class ShopsShown(BaseModel):
+    """The configured shops."""
+
+    shops: tuple[ShopShown, ...]
 
 
 class QuotaShown(BaseModel):

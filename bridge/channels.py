@@ -82,7 +82,7 @@ class SentryChannel:
         alert = message.alert
         over = message.kind == "resolved"
         capture(
-            headline(message),
+            headline(message) if over else f"{headline(message)} ({alert.runbook})",
             shop=alert.shop,
             fingerprint=f"alert:{alert.key}:resolved" if over else f"alert:{alert.key}",
             level="info" if over else "error",
@@ -198,6 +198,7 @@ def email_of(message: Message, sender: str, recipients: str) -> EmailMessage:
         lines.append(f"over since: {_text(message.at)}")
     else:
         lines += ["", f"What it means: {meaning.meaning}", f"Check: {meaning.check}", f"Cure: {meaning.cure}"]
+        lines.append(f"Runbook: {alert.runbook}")
     if alert.orders:
         lines += [
             "",

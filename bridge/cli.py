@@ -233,7 +233,8 @@ def _show_demo(result: Any, *, keep: bool) -> None:
     out.print(f"{of} have exactly one invoice of exactly what was paid ({paid:.2f} EUR).")
     out.print(f"Each was sent twice: {repeated} duplicates recognised. {cost}.")
     if keep:
-        out.print(f"\nIt goes on until Ctrl-C: {result.url}/console (token {result.console_token})")
+        where = f"{result.url}/console (token {result.console_token})"
+        out.print(f"\nIt goes on until Ctrl-C: {where}", soft_wrap=True)
     else:
         out.print("\nNext: bridge demo --keep to look around; your own bridge.toml, bridge check, bridge up.")
 

@@ -62,6 +62,7 @@ def _show(standing: Sequence[Alert]) -> None:
             *alert.orders,
             f"Check: {alert.meaning.check}",
             f"Cure: {alert.meaning.cure}",
+            f"Runbook: {alert.runbook}",
         ):
             out.print(f"  {line}", markup=False, soft_wrap=True)
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bridge.cli_tables import show_events, show_orders, show_stats, show_story, told
+from bridge.cli_tables import many, show_events, show_orders, show_stats, show_story, told
+from bridge.cli_times import window
 from bridge.errors import ConfigurationError
-from bridge.terminal import FAILED, command, err, out
+from bridge.terminal import FAILED, command, err, out, settings_here
 from bridge.terminal import me as _me
 from bridge.terminal import open_desk as _desk
 from bridge.terminal import print_json as _print_json
@@ -27,7 +27,25 @@ events_app = typer.Typer(name="events", help="Look at webhooks as they came.", n
 rest_app = typer.Typer()
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
-Shop = Annotated[str, typer.Option(help="Of this shop only.")]
+
+
+def _shops() -> list[str]:
+    """For the shell: the configured shops, or none where the configuration cannot be read."""
+    try:
+        return sorted(settings_here().shops)
+    except ConfigurationError:
+        return []
+
+
+def _states() -> list[str]:
+    from bridge.desk import State
+
+    return list(State)
+
+
+Shop = Annotated[str, typer.Option(help="Of this shop only.", autocompletion=_shops)]
+Since = Annotated[str, typer.Option(help="Not older than this: 90m, 2h, 3d, 03:00 or 2026-11-22T03:00.")]
+Until = Annotated[str, typer.Option(help="Not newer than this, written likewise.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="So many at the most.")]
 Cursor = Annotated[str, typer.Option(help="Go on where the last page ended.")]
 Who = Annotated[str, typer.Option(help="Who decides; written down with the order.")]
@@ -60,21 +78,26 @@ async def _key_of(desk: Desk, name: str) -> str:
     return exact[0].key
 
 
-async def _each(names: Sequence[str], act: Any, said: str, otherwise: str) -> int:
+async def _each(names: Sequence[str], act: Any, said: str, otherwise: str, *, as_json: bool) -> int:
     """Does something to each order; goes on after a failure, and then exits with 1."""
     from bridge.desk import NotDone
 
     failed = False
+    results: list[dict[str, Any]] = []
     async with _desk() as desk:
         for name in names:
             try:
                 key = await _key_of(desk, name)
-                out.print(
-                    f"{key}: {said if await act(desk, key) else otherwise}", markup=False, soft_wrap=True
-                )
+                done = await act(desk, key)
+                results.append({"order": key, "done": done})
+                if not as_json:
+                    out.print(f"{key}: {said if done else otherwise}", markup=False, soft_wrap=True)
             except NotDone as exc:
                 failed = True
+                results.append({"order": name, "done": False, "error": str(exc)})
                 err.print(f"failed: {exc}", markup=False, soft_wrap=True)
+    if as_json:
+        _print_json(results)
     return FAILED if failed else 0
 
 
@@ -83,9 +106,16 @@ async def _each(names: Sequence[str], act: Any, said: str, otherwise: str) -> in
 
 @command(orders_app, "list")
 async def list_orders(
-    state: Annotated[str, typer.Option(help="in_hand, waiting, attention, open, ignored or done.")] = "",
+    state: Annotated[
+        str,
+        typer.Option(help="in_hand, waiting, attention, open, ignored or done.", autocompletion=_states),
+    ] = "",
     shop: Shop = "",
-    find: Annotated[str, typer.Option(help="An order's or invoice's number, or an e-mail address.")] = "",
+    find: Annotated[
+        str, typer.Option(help="An order's or invoice's number, or an e-mail address or its SHA-256.")
+    ] = "",
+    since: Since = "",
+    until: Until = "",
     limit: Limit = 20,
     cursor: Cursor = "",
     as_json: Json = False,
@@ -95,8 +125,11 @@ async def list_orders(
 
     if state and state not in list(State):
         raise ConfigurationError(f"--state: {state} is none of {', '.join(State)}")
+    start, end = window(since, until, datetime.now().astimezone())
     async with _desk() as desk:
-        page = await desk.orders(state=state, shop=shop, query=find, cursor=cursor, limit=limit)
+        page = await desk.orders(
+            state=state, shop=shop, query=find, since=start, until=end, cursor=cursor, limit=limit
+        )
     if as_json:
         _print_json({"orders": page.rows, "cursor": page.cursor})
         return 0
@@ -121,40 +154,50 @@ async def show_order(order: OrderName, as_json: Json = False) -> int:
 
 
 @command(orders_app, "retry")
-async def retry(orders: OrderNames, who: Who = "") -> int:
+async def retry(orders: OrderNames, who: Who = "", as_json: Json = False) -> int:
     """Look at them again, now."""
     return await _each(
         orders,
         lambda desk, key: desk.retry(key, _me(who)),
         "will be looked at again now",
         "is in hand already",
+        as_json=as_json,
     )
 
 
 @command(orders_app, "ignore")
-async def ignore(orders: OrderNames, reason: Reason, who: Who = "") -> int:
+async def ignore(orders: OrderNames, reason: Reason, who: Who = "", as_json: Json = False) -> int:
     """Leave them alone, whatever comes, until somebody retries them."""
     return await _each(
-        orders, lambda desk, key: desk.ignore(key, reason, _me(who)), "is ignored", "was ignored already"
+        orders,
+        lambda desk, key: desk.ignore(key, reason, _me(who)),
+        "is ignored",
+        "was ignored already",
+        as_json=as_json,
     )
 
 
 @command(orders_app, "hold")
-async def hold(orders: OrderNames, reason: Reason, who: Who = "") -> int:
+async def hold(orders: OrderNames, reason: Reason, who: Who = "", as_json: Json = False) -> int:
     """Do nothing about them until a person has looked and retries them."""
     return await _each(
         orders,
         lambda desk, key: desk.send_to_person(key, reason, _me(who)),
         "asks for attention",
         "asked for it already",
+        as_json=as_json,
     )
 
 
 @command(orders_app, "accept")
-async def accept(order: OrderName, who: Who = "") -> int:
+async def accept(order: OrderName, who: Who = "", as_json: Json = False) -> int:
     """Take its document's total as it is, in place of the order's."""
     return await _each(
-        [order], lambda desk, key: desk.accept(key, _me(who)), "its total is accepted", "nothing to accept"
+        [order],
+        lambda desk, key: desk.accept(key, _me(who)),
+        "its total is accepted",
+        "its total was accepted already",
+        as_json=as_json,
     )
 
 
@@ -163,6 +206,7 @@ async def credit(
     order: OrderName,
     refund: Annotated[str, typer.Argument(help="The refund's id, as orders show says.")],
     who: Who = "",
+    as_json: Json = False,
 ) -> int:
     """Issue the credit note that waits for a person's word."""
     return await _each(
@@ -170,6 +214,7 @@ async def credit(
         lambda desk, key: desk.issue_credit_note(key, refund, _me(who)),
         "its credit note will be issued now",
         "it is issued already",
+        as_json=as_json,
     )
 
 
@@ -230,7 +275,7 @@ async def replay(
     failed: Annotated[
         bool, typer.Option("--failed", help="Only what asks for attention, or waits after a failure.")
     ] = False,
-    since: Annotated[str, typer.Option(help="So long ago at the most: 90m, 2h, 3d.")] = "",
+    since: Since = "",
     shop: Shop = "",
     who: Who = "",
     as_json: Json = False,
@@ -238,16 +283,8 @@ async def replay(
     """Look again at many orders. Nothing is made twice; what people set aside stays aside."""
     if not since and not failed:
         raise ConfigurationError("--since: say how far back (90m, 2h, 3d), or --failed for all that failed")
-    start = datetime.now(UTC) - _span(since) if since else None
+    start, _ = window(since, "", datetime.now().astimezone())
     return await _replay(who, as_json, since=start, failed_only=failed, shop=shop)
-
-
-def _span(written: str) -> timedelta:
-    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-    match = re.fullmatch(r"(\d{1,6})([smhd])", written)
-    if not match:
-        raise ConfigurationError(f"--since: {written!r} is no span: write 90m, 2h or 3d")
-    return timedelta(**{units[match[2]]: int(match[1])})
 
 
 async def _replay(who: str, as_json: bool, **which: Any) -> int:
@@ -264,7 +301,7 @@ async def _replay(who: str, as_json: bool, **which: Any) -> int:
         _print_json(result)
     else:
         more = f", {len(result.already)} were in hand already" if result.already else ""
-        out.print(f"{len(result.resumed)} orders will be looked at again{more}")
+        out.print(f"{many(len(result.resumed), 'order')} will be looked at again{more}")
         for reason in result.refused.values():
             err.print(f"failed: {reason}", markup=False, soft_wrap=True)
     return FAILED if result.refused else 0
@@ -277,11 +314,12 @@ async def _replay(who: str, as_json: bool, **which: Any) -> int:
 async def stats(as_json: Json = False) -> int:
     """The system in figures."""
     async with _desk() as desk:
-        found = await desk.stats()
+        found, alerts = await desk.stats(), await desk.alerts()
+        signs = {name: await desk.signs(name) for name in found.shops}
     if as_json:
         _print_json(found)
     else:
-        show_stats(found)
+        show_stats(found, alerts, signs)
     return 0
 
 
@@ -290,21 +328,45 @@ async def tail(
     lines: Annotated[
         int, typer.Option("--lines", "-n", min=0, max=1000, help="So many past ones first.")
     ] = 10,
+    since: Since = "",
+    until: Until = "",
     as_json: Json = False,
 ) -> int:
-    """What happens, as it happens, until Ctrl-C."""
+    """What happens, as it happens, until Ctrl-C; what happened since a time; or between two times."""
     from bridge.server import stop_on_signals
 
+    start, end = window(since, until, datetime.now().astimezone())
     async with stop_on_signals() as stop, _desk() as desk:
-        seen = await desk.feed(limit=max(1, lines))
-        after = seen[-1].id if seen else "0-0"
-        for entry in seen if lines else ():
-            _show_happening(entry, as_json=as_json)
-        while not stop.is_set():
+        if start or end:
+            after = await _show_past(desk, start, end, as_json=as_json)
+        else:
+            seen = await desk.feed(limit=max(1, lines))
+            after = seen[-1].id if seen else "0-0"
+            for entry in seen if lines else ():
+                _show_happening(entry, as_json=as_json)
+        while end is None and not stop.is_set():
             for entry in await desk.feed(after, wait_ms=500):
                 after = entry.id
                 _show_happening(entry, as_json=as_json)
     return 0
+
+
+async def _show_past(desk: Desk, start: datetime | None, end: datetime | None, *, as_json: bool) -> str:
+    """What happened between two times; returns the entry it ended with."""
+    pages = []
+    cursor = ""
+    while True:
+        page = await desk.activity(since=start, until=end, cursor=cursor, limit=1000)
+        pages.append(page.rows[::-1])
+        cursor = page.cursor
+        if not cursor:
+            break
+    entries = [entry for rows in reversed(pages) for entry in rows]
+    for entry in entries:
+        _show_happening(entry, as_json=as_json)
+    if not entries:
+        err.print("nothing happened then, or it is too long ago: the last ten thousand entries are kept")
+    return entries[-1].id if entries else "0-0"
 
 
 def _show_happening(entry: Happening, *, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,8 @@ from rich.text import Text
 from bridge.terminal import out
 
 if TYPE_CHECKING:
-    from bridge.desk import DocumentRow, EventRow, Happening, OrderRow, Stats, Story
+    from bridge.alerts import Alert
+    from bridge.desk import DocumentRow, Entry, EventRow, Happening, OrderRow, ShopSigns, Stats, Story
 
 COLOURS = {
     "done": "green",
@@ -25,13 +26,28 @@ COLOURS = {
     "open": "blue",
     "ignored": "dim",
     "event": "cyan",
+    "alert": "red",
+    "alert_over": "green",
 }
+
+ENDED = {"waiting": "had to wait", "attention": "asked for a person"}
+OFFERED = {
+    "accept": ("accept {name}", "take the document's total as it is; a draft becomes final"),
+    "credit-note": ("credit {name} {refund}", "issue this refund's credit note"),
+    "retry": ("retry {name}", "look again, once the cause is mended"),
+    "ignore": ("ignore {name} --reason TEXT", "leave it alone: it was settled by hand"),
+}
+"""What the console offers too → the command, and what it does."""
+
+
+def _zone() -> str:
+    return f"times in {datetime.now().astimezone():%Z}"
 
 
 def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for heading in headings:
-        right = heading in ("total", "bytes", "ms", "today", "7 days", "events", "invoices")
+        right = heading in ("total", "bytes", "7 days", "events today", "invoices today")
         table.add_column(heading, justify="right" if right else "left", no_wrap=True)
     return table
 
@@ -97,20 +113,49 @@ def show_story(story: Story) -> None:
         out.print("\ndocuments", style="bold")
     for document in story.documents:
         _show_document(document, order.currency)
-    if story.events:
-        out.print("\nevents", style="bold")
-        _events(story.events)
-    if story.calls:
-        out.print("\ncalls to Facturation.pro", style="bold")
-        table = _table("at", "call", "answer", "ms")
-        for call in story.calls:
-            table.add_row(_time(call.at), escape(call.call), escape(call.outcome), str(call.milliseconds))
-        _print(table)
-    if story.actions:
-        out.print("\ndecisions", style="bold")
-    for action in story.actions:
-        said = f": {action.reason}" if action.reason else ""
-        out.print(f"{_time(action.at)}  {action.who}  {action.what}{said}", markup=False, soft_wrap=True)
+    if story.timeline:
+        out.print(f"\nwhat happened ({_zone()})", style="bold")
+    for entry in story.timeline:
+        out.print(_told_of(entry), soft_wrap=True)
+    _show_offers(story)
+
+
+def _told_of(entry: Entry) -> Text:
+    """One line of a story."""
+    from bridge.desk import ActionRow, CallRow, EventRow, RunRow
+
+    match entry:
+        case EventRow():
+            gone = "" if entry.kept == "kept" else f", {entry.kept}"
+            at, style, said = entry.received_at, "cyan", f"event {entry.topic} ({entry.id}{gone})"
+        case CallRow():
+            style = "red" if entry.failed else "green"
+            at, said = entry.at, f"{entry.call}: {entry.outcome} ({entry.milliseconds} ms)"
+        case RunRow():
+            at, style, said = entry.at, COLOURS[entry.outcome], f"{ENDED[entry.outcome]}: {entry.reason}"
+        case ActionRow():
+            said = f"{entry.who}: {entry.what.replace('_', ' ')}" + (
+                f": {entry.reason}" if entry.reason else ""
+            )
+            at, style = entry.at, "magenta"
+    return Text.assemble((f"{_time(at)}  ", "dim"), (said, style))
+
+
+def _show_offers(story: Story) -> None:
+    """The commands for what may be done about an order that waits for somebody."""
+    from bridge.desk import State, offers
+
+    order = story.order
+    if order.state not in (State.ATTENTION, State.WAITING):
+        return
+    name = f"'{order.number}'" if order.number else order.key
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 2))
+    for offer in offers(story):
+        if offer.action in OFFERED:
+            words, meaning = OFFERED[offer.action]
+            table.add_row(escape(f"bridge orders {words.format(name=name, refund=offer.refund)}"), meaning)
+    out.print("\nwhat you can do", style="bold")
+    _print(table)
 
 
 def _show_document(document: DocumentRow, currency: str) -> None:
@@ -146,7 +191,12 @@ def _events(rows: Sequence[EventRow]) -> None:
     _print(table)
 
 
-def show_stats(stats: Stats) -> None:
+def many(count: int, name: str) -> str:
+    """ "1 order", "2 orders"."""
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"
+
+
+def show_stats(stats: Stats, alerts: Sequence[Alert], signs: Mapping[str, ShopSigns]) -> None:
     """The system in figures."""
     states = ("waiting", "attention", "open", "ignored", "done")
     counts = {str(state): count for state, count in stats.orders.items()}
@@ -158,29 +208,39 @@ def show_stats(stats: Stats) -> None:
             soft_wrap=True,
         )
     day = stats.hours[-24:]
-    out.print(
-        f"24 hours {sum(hour.events for hour in day)} events, {sum(hour.invoices for hour in day)} invoices, "
-        f"{sum(hour.api_calls for hour in day)} API calls"
-    )
+    events, invoices = (sum(hour.events for hour in day), sum(hour.invoices for hour in day))
+    calls = many(sum(hour.api_calls for hour in day), "API call")
+    out.print(f"24 hours {many(events, 'event')}, {many(invoices, 'invoice')}, {calls}")
     if stats.latency:
         said = (
             f"{p} % within {'over 5 min' if ms is None else f'{ms} ms'}" for p, ms in stats.latency.items()
         )
-        out.print("latency  " + ", ".join(said))
+        out.print("latency  from event to invoice: " + ", ".join(said))
     if stats.quota:
         left = f"{stats.quota['left_five']} of {stats.quota['limit_five']} in 5 minutes"
         out.print(f"quota    {left}, {stats.quota['left_day']} of {stats.quota['limit_day']} today are left")
+    told = ", ".join(f"{alert.name} {alert.shop}".strip() for alert in alerts)
+    out.print(f"alerts   {told + ': bridge alerts says what to do' if told else 'none'}", soft_wrap=True)
     out.print()
-    table = _table("shop", "events", "7 days", "invoices", "7 days", "last event")
+    table = _table("shop", "events today", "7 days", "invoices today", "7 days", "last event")
     for name, shop in stats.shops.items():
         numbers = (shop.events_today, shop.events_week, shop.invoices_today, shop.invoices_week)
         table.add_row(escape(name), *map(str, numbers), _ago(shop.last_event, stats.now))
     _print(table)
+    for name, seen in signs.items():
+        if seen.refused:
+            last = _ago(seen.refused_at, stats.now)
+            out.print(
+                f"{name}: deliveries in a row without a valid signature: {seen.refused}, the last {last}",
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 def told(entry: Happening) -> Text:
     """One line of the feed."""
-    line = Text(f"{entry.at.astimezone():%H:%M:%S}  ")
-    line.append(f"{entry.what:<10}", style=COLOURS.get(entry.what, "magenta"))
-    line.append(f"{entry.order_key or '-'}  {entry.text}")
+    local, today = entry.at.astimezone(), datetime.now().astimezone().date()
+    line = Text(f"{local:%H:%M:%S}  " if local.date() == today else f"{local:%Y-%m-%d %H:%M:%S}  ")
+    line.append(f"{entry.what.replace('_', ' '):<10} ", style=COLOURS.get(entry.what, "magenta"))
+    line.append(f"{entry.order_key}  {entry.text}" if entry.order_key else entry.text)
     return line

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 
 from bridge.act import fence_of
@@ -18,6 +19,14 @@ def term(text: str) -> str:
     """The digest of what a person may type: "#1042" and "1042" are the same, and so are capitals."""
     told = text.strip().lower().removeprefix("#")
     return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def terms_in(text: str) -> tuple[str, ...]:
+    """The terms that this may mean: it may also be the SHA-256 of what is looked for, of an e-mail address
+    for example, so that nobody need show the address."""
+    told = text.strip().lower()
+    digest = (told[:16],) if re.fullmatch("[0-9a-f]{16}|[0-9a-f]{64}", told) else ()
+    return (term(text), *digest)
 
 
 def terms_of(order: Order, numbers: Iterable[str]) -> str:

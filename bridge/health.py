@@ -243,6 +243,7 @@ class Health:
             attention=vitals.attention,
             workers=vitals.workers,
             quota_left={"five_minutes": quota["left_five"], "day": quota["left_day"]},
+            orders=vitals.orders,
         )
         return Response(self.metrics.render(), media_type="text/plain; version=0.0.4")
 

@@ -32,7 +32,8 @@ def operators_routes(services: Services) -> list[Route]:
     desk = Desk(store, settings, services.quota)
     sessions = Sessions(settings.ops_token.get_secret_value(), SystemClock().now)
     console = console_routes(sessions, desk, services.health, settings, store.redis)
-    return [*console, *api_routes(sessions, desk, services.health)]
+    platforms = {name: shop.platform for name, shop in settings.shops.items()}
+    return [*console, *api_routes(sessions, desk, services.health, platforms)]
 
 
 async def serve_worker(services: Services, stop: asyncio.Event) -> None:

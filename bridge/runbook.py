@@ -1,4 +1,7 @@
-"""Every alert there is: what it means, how to check it, how to mend it. docs can be made from this table."""
+"""Every alert there is: what it means, how to check it, how to mend it.
+
+docs/runbook.md has a section that is made of this table (`python -m docs.generate`).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Final
 
 REFUSED: Final = 10
 """So many wrong signatures in a row are no accident."""
+PAGE: Final = "docs/runbook.md"
 
 
 class Severity(StrEnum):

@@ -87,7 +87,8 @@ class Begun:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
     """The system at a glance. `oldest`: since when the longest waiting order waits; `workers`: alive now.
-    `born`: the ledger; `known`: the shops that had documents in Facturation.pro before it could know them."""
+    `born`: the ledger; `known`: the shops that had documents in Facturation.pro before it could know them;
+    `all`: every order there is."""
 
     now: datetime
     waiting: int
@@ -98,6 +99,16 @@ class Vitals:
     workers: int
     born: datetime | None
     known: tuple[str, ...] = ()
+    open: int = 0
+    ignored: int = 0
+    all: int = 0
+
+    @property
+    def orders(self) -> dict[str, int]:
+        """How many are in each state; those in hand count as waiting."""
+        resting = {"attention": self.attention, "open": self.open, "ignored": self.ignored}
+        others = self.waiting + sum(resting.values())
+        return {"waiting": self.waiting, **resting, "done": max(0, self.all - others)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,7 +316,9 @@ class Store:
 
     async def vitals(self) -> Vitals:
         """What health and metrics look at."""
-        now, waiting, oldest, overdue, attention, beat, workers, born, known = await self._run("vitals")
+        answer = await self._run("vitals")
+        now, waiting, oldest, overdue, attention, beat, workers, born, known, *counts = answer
+        left_open, ignored, everything = counts
         return Vitals(
             now=moment(now) or datetime.now(UTC),
             waiting=waiting,
@@ -316,6 +329,9 @@ class Store:
             workers=workers,
             born=moment(born),
             known=tuple(scope.decode() for scope in known),
+            open=left_open,
+            ignored=ignored,
+            all=everything,
         )
 
     async def version(self) -> str:

@@ -195,8 +195,7 @@ class Syncer:
             after, counted = self._backoff(view.attempts), True
         invoiced_now = keep.pop("invoiced_now", "")
         log.info("released", step="release", outcome=outcome.value, reason=reason, after=round(after, 1))
-        noted = calls.get()
-        made_calls = json.dumps(noted, separators=(",", ":")) if noted else ""
+        made_calls = self._story_of(outcome, reason)
         fresh = await self._store.release(
             lease, view, outcome, reason, after=after, counted=counted, calls=made_calls, keep=keep
         )
@@ -208,6 +207,15 @@ class Syncer:
             seconds = self._clock.boottime() - began
             self._report(Report(lease.order_key, outcome, reason, seconds, invoiced_after))
         return fresh
+
+    def _story_of(self, outcome: Outcome, reason: str) -> str:
+        """The run for the order's story: its calls, and why it did not finish. "" when there is nothing to
+        tell: an order that only waits its turn would push its own past out."""
+        noted = calls.get() or []
+        if outcome is Outcome.ATTENTION or (noted and outcome is Outcome.WAITING):
+            at = self._clock.now().isoformat(timespec="milliseconds")
+            noted = [*noted, {"at": at, "ended": outcome.value, "why": reason}]
+        return json.dumps(noted, separators=(",", ":")) if noted else ""
 
     async def _settle(self, lease: Lease, view: View, keep: dict[str, str]) -> tuple[Outcome, str]:
         """fold → plan → act until there is nothing to do."""

@@ -172,6 +172,7 @@ class Metrics:
             "bridge_oldest_waiting_seconds", "Age of the order that has been due longest.", registry=registry
         )
         self._attention = Gauge("bridge_attention", "Orders that ask for a person.", registry=registry)
+        self._orders = Gauge("bridge_orders", "Orders, by their state now.", ["state"], registry=registry)
         self._quota_left = Gauge(
             "bridge_quota_left",
             "Requests to Facturation.pro left in each window.",
@@ -212,12 +213,15 @@ class Metrics:
         attention: int,
         workers: int,
         quota_left: Mapping[str, int],
+        orders: Mapping[str, int],
     ) -> None:
-        """What all processes share, as found for this scrape. `quota_left`: by window."""
+        """What all processes share, as found for this scrape. `quota_left`: by window; `orders`: by state."""
         self._backlog.set(backlog)
         self._oldest_waiting_seconds.set(oldest_waiting_seconds)
         self._attention.set(attention)
         self._workers.set(workers)
+        for state, count in orders.items():
+            self._orders.labels(state).set(count)
         for window, left in quota_left.items():
             self._quota_left.labels(window).set(left)
 

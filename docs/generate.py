@@ -1,6 +1,7 @@
-"""Writes docs/configuration.md from the settings themselves: `python -m docs.generate`.
+"""Writes what the code knows into the docs: `python -m docs.generate`.
 
-tests/test_docs.py fails when the page is not what this writes.
+docs/configuration.md from the settings, and the section of docs/runbook.md about the bridge's own alerts from
+`bridge/runbook.py`. tests/test_docs.py fails when they are not what this writes.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bridge.runbook import ALERTS
 from bridge.settings import AlertSettings, FacturationSettings, Settings, ShopSettings
 from bridge.settings_keys import PREFIX
 
 PAGE = Path(__file__).parent / "configuration.md"
+RUNBOOK = Path(__file__).parent / "runbook.md"
 
 _HEAD = """\
 # Configuration
@@ -125,5 +128,30 @@ def _default(name: str, field: Mapping[str, Any], *, required: bool) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
+_BEGIN = "<!-- Written by `python -m docs.generate` from bridge/runbook.py: change it there. -->\n"
+_END = "<!-- End of what is written by docs.generate. -->\n"
+
+
+def with_alerts(runbook: str) -> str:
+    """The runbook with its section of alerts as `bridge/runbook.py` has them.
+
+    Raises ValueError when the runbook has no place for it.
+    """
+    before, begin, rest = runbook.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not (begin and end):
+        raise ValueError("docs/runbook.md has lost the comments between which the alerts are written")
+    return f"{before}{_BEGIN}\n{_alerts()}\n{_END}{after}"
+
+
+def _alerts() -> str:
+    return "\n".join(
+        f"### {name}\n\n**{entry.severity.capitalize()}.** {entry.meaning}\n\n"
+        f"- Check: {entry.check}\n- Cure: {entry.cure}\n"
+        for name, entry in ALERTS.items()
+    )
+
+
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    RUNBOOK.write_text(with_alerts(RUNBOOK.read_text(encoding="utf-8")), encoding="utf-8")

@@ -155,6 +155,39 @@ async def test_deciding(desk: Desk) -> None:
     assert "has no refund 1" in await desk("orders", "credit", key, "1", status=1)
 
 
+async def test_deciding_by_script(desk: Desk) -> None:
+    key = await desk.world.order(**WRONG)
+    assert await desk.json("orders", "ignore", "1042", "--reason", "by hand") == [
+        {"order": key, "done": True}
+    ]
+    assert await desk.json("orders", "ignore", key, "--reason", "by hand") == [{"order": key, "done": False}]
+    assert await desk.json("orders", "retry", key) == [{"order": key, "done": True}]
+
+
+async def test_a_story_says_what_can_be_done(desk: Desk) -> None:
+    await desk.world.order(**WRONG)
+    shown = await desk("orders", "show", "1042", columns=40)
+    assert "asked for a person: order #1042: its lines come to" in shown
+    assert "bridge orders retry '#1042'" in shown
+    assert "bridge orders accept" not in shown, "there is no document whose total could be accepted"
+    done = await desk.world.order(1043)
+    assert "what you can do" not in await desk("orders", "show", done)
+
+
+async def test_orders_of_a_time(desk: Desk) -> None:
+    key = await desk.world.order()
+    assert key in await desk("orders", "list", "--since", "5m")
+    assert (await desk("orders", "list", "--until", "5m")).strip() == "no orders"
+    assert "--until" in await desk("orders", "list", "--since", "1h", "--until", "2h", status=2)
+
+
+async def test_tail_between_two_times_ends(desk: Desk) -> None:
+    await desk.world.order()
+    told = await desk("tail", "--since", "5m", "--until", "0s")
+    assert [line.split()[1] for line in told.splitlines()] == ["event", "done"]
+    assert await desk("tail", "--since", "2h", "--until", "1h") == ""
+
+
 async def test_one_failure_does_not_keep_the_others(desk: Desk) -> None:
     key = await desk.world.order(**WRONG)
     await desk("orders", "retry", "77", key, status=1)
@@ -170,7 +203,7 @@ async def test_events(desk: Desk) -> None:
     assert KEY in shown
     raw = await desk("events", "show", row["id"])
     assert json.loads(raw)["name"] == "#1042"
-    assert "1 orders will be looked at again" in await desk("events", "replay", row["id"])
+    assert "1 order will be looked at again" in await desk("events", "replay", row["id"])
     assert "unknown or expired" in await desk("events", "replay", "boutique:x", status=1)
     assert "there is no event boutique:x" in await desk("events", "show", "boutique:x", status=1)
 
@@ -181,14 +214,21 @@ async def test_replaying_what_failed(desk: Desk) -> None:
     assert sorted(result["resumed"]) == sorted(keys)
     assert (await desk("replay", "--failed", "--since", "2h")).startswith("0 orders")
     assert "--since" in await desk("replay", status=2)
-    assert "is no span" in await desk("replay", "--since", "yesterday", status=2)
+    assert "is no time" in await desk("replay", "--since", "yesterday", status=2)
 
 
 async def test_figures(desk: Desk) -> None:
     await desk.world.order()
     shown = await desk("stats")
     assert "1 done" in shown
-    assert "1 events, 1 invoices" in shown
+    assert "1 event, 1 invoice, " in shown
+    assert "alerts   none" in shown
+    await desk.world.services.herald.book.note_refused("atelier", 12)
+    await desk.world.redis.delete("bridge:alerts:judge")
+    await desk.world.services.herald.step()
+    shown = await desk("stats")
+    assert "alerts   signatures atelier: bridge alerts says what to do" in shown
+    assert "atelier: deliveries in a row without a valid signature: 12, the last" in shown
     assert (await desk.json("stats"))["shops"]["boutique"]["invoices_week"] == 1
 
 

@@ -12,7 +12,8 @@ import typer.main
 from typer.core import TyperGroup
 
 from bridge.cli import app
-from docs.generate import PAGE, page
+from bridge.runbook import ALERTS
+from docs.generate import PAGE, RUNBOOK, page, with_alerts
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -64,6 +65,12 @@ def problem_with(words: list[str]) -> str:
 
 def test_the_page_of_settings_is_up_to_date() -> None:
     assert PAGE.read_text() == page(), "run: python -m docs.generate"
+
+
+def test_the_runbook_has_every_alert_as_the_bridge_has_it() -> None:
+    written = RUNBOOK.read_text()
+    assert written == with_alerts(written), "run: python -m docs.generate"
+    assert ALERTS.keys() <= headings_in(written)
 
 
 @every_page

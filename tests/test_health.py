@@ -205,6 +205,9 @@ async def test_metrics_are_prometheus_text(here: Here) -> None:
     assert values["bridge_api_calls_total", "/invoices.json", "201", "POST"] == 1
     assert values["bridge_attention",] == 1
     assert values["bridge_backlog",] == 0
+    counts = {state: values["bridge_orders", state] for state in ("waiting", "attention", "open", "ignored")}
+    assert counts == {"waiting": 0, "attention": 1, "open": 0, "ignored": 0}
+    assert values["bridge_orders", "done"] == 1
     assert "example.com" not in answer.text
 
 

@@ -188,6 +188,7 @@ async def test_the_webhook_is_signed_and_says_everything(listener: Listener, htt
     assert said["timestamp"] == "2026-11-22T12:00:00+00:00"
     assert said["data"] == ALERT.as_dict()
     assert said["data"]["severity"] == "warning"
+    assert said["data"]["runbook"] == "docs/runbook.md#attention"
     assert said["data"]["orders"] == ["shopify:boutique:order:1", "shopify:boutique:order:2"]
 
 
@@ -229,6 +230,7 @@ async def test_the_letter_says_what_happened_and_what_to_do(post_office: PostOff
     assert text.startswith("raised: 2 orders ask for a person: it has no lines")
     assert "Orders (2 of 2):\n  shopify:boutique:order:1\n" in text
     assert ALERT.meaning.cure in text
+    assert "Runbook: docs/runbook.md#attention" in text
     assert post_office.dialogue.count("RCPT") == 2
 
 
@@ -715,6 +717,7 @@ async def test_bridge_alerts_lists_what_stands(store: Store, redis_url: str, tmp
     assert "1 order asks for a person: it has no lines" in said
     assert "shopify:boutique:order:1" in said
     assert "Cure: " in said
+    assert "Runbook: docs/runbook.md#attention" in said
 
 
 async def test_bridge_alerts_test_tries_every_channel(

@@ -28,7 +28,12 @@ def samples() -> dict[str, set[str]]:
     metrics.synced("done", seconds=0.1, ack_to_invoice=0.2)
     metrics.api_call("GET", "/account.json", "200", 0.1)
     metrics.observe_state(
-        backlog=0, oldest_waiting_seconds=0, attention=0, workers=1, quota_left={"five_minutes": 1, "day": 2}
+        backlog=0,
+        oldest_waiting_seconds=0,
+        attention=0,
+        workers=1,
+        quota_left={"five_minutes": 1, "day": 2},
+        orders={"done": 1},
     )
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(metrics.render().decode()):

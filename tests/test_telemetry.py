@@ -12,13 +12,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sentry_sdk
 import structlog
 from pydantic import BaseModel
 
+from bridge.alertbook import Kind, Message
+from bridge.alerts import Alert
+from bridge.channels import SentryChannel
 from bridge.errors import NeedsPerson
 from bridge.orders import Customer
 from bridge.redaction import Redactor, is_forbidden
@@ -273,6 +276,27 @@ def test_reports_are_grouped_by_cause_and_not_by_order(sentry: Sentry) -> None:
     assert groups[4] == ["vat-mismatch"]
 
 
+async def test_an_alert_is_one_issue_and_its_end_an_information(sentry: Sentry) -> None:
+    configure_sentry(sentry.dsn, "test", "1.0", "worker")
+    at = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+    for count, kind in ((1, "raised"), (2, "raised"), (2, "resolved")):
+        alert = Alert(
+            name="signatures",
+            key="signatures:boutique",
+            since=at,
+            text=f"shop boutique: {count} deliveries in a row",
+            shop="boutique",
+        )
+        said = Message(id=f"{count}_{kind}", kind=cast("Kind", kind), at=at, alert=alert)
+        await SentryChannel().send(said)
+    first, second, over = sentry.events()
+    assert first["fingerprint"] == second["fingerprint"] == ["alert:signatures:boutique"]
+    assert over["fingerprint"] == ["alert:signatures:boutique:resolved"]
+    assert [event["level"] for event in (first, over)] == ["error", "info"]
+    assert first["tags"]["shop"] == "boutique"
+    assert "docs/runbook.md#signatures" in str(first)
+
+
 def test_an_error_in_the_log_is_a_report(sentry: Sentry, log_lines: Any) -> None:
     log_lines()
     configure_sentry(sentry.dsn, "test", "1.0", "worker", [SECRET])
@@ -300,7 +324,12 @@ def test_what_is_counted() -> None:
     metrics.synced("done", seconds=0.3, ack_to_invoice=0.5)
     metrics.api_call("POST", "/invoices.json", "201", 0.2)
     metrics.observe_state(
-        backlog=3, oldest_waiting_seconds=12.5, attention=1, workers=2, quota_left={"day": 9999}
+        backlog=3,
+        oldest_waiting_seconds=12.5,
+        attention=1,
+        workers=2,
+        quota_left={"day": 9999},
+        orders={"open": 4},
     )
     found = samples(metrics)
     assert found['bridge_events_total{outcome="accepted",platform="shopify",topic="orders/paid"}'] == 1
@@ -314,6 +343,7 @@ def test_what_is_counted() -> None:
     assert found["bridge_oldest_waiting_seconds"] == 12.5
     assert found["bridge_attention"] == 1
     assert found["bridge_workers"] == 2
+    assert found['bridge_orders{state="open"}'] == 4
     assert found['bridge_quota_left{window="day"}'] == 9999
 
 

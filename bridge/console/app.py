@@ -20,7 +20,6 @@ from bridge.console.guard import LoginLimit, SecureHeaders
 from bridge.console.overview import overview
 from bridge.console.pages import Pages
 from bridge.console.session import Sessions
-from bridge.console.shops import Deliveries
 from bridge.desk import Desk
 from bridge.errors import StoreUnavailable
 from bridge.health import Health
@@ -36,9 +35,11 @@ def console_routes(
 ) -> list[Route]:
     """For `create_app`."""
     door = Door(sessions, LoginLimit(redis))
-    pages = Pages(desk, Deliveries(redis), settings)
+    pages = Pages(desk, settings)
     shown: dict[str, Show] = {
         "/console": functools.partial(overview, desk=desk, health=health),
+        "/console/alerts": pages.alerts,
+        "/console/activity": pages.activity,
         "/console/orders": pages.orders,
         "/console/events": pages.events,
         "/console/events/{id:path}": pages.event,

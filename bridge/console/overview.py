@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from bridge.alerts import Alert
 from bridge.console import charts
 from bridge.console.door import Visit
 from bridge.console.rendering import Wording
-from bridge.desk import Desk, Hour, OrderRow, Stats
-from bridge.health import Health
+from bridge.desk import Desk, Hour, OrderRow, ShopSigns, Stats
+from bridge.health import Health, Status
 from bridge.orders import PARIS
+from bridge.runbook import REFUSED, Severity
 
 SHOWN: Final = 6
 """Orders of each list that the overview shows."""
@@ -25,9 +27,14 @@ async def overview(visit: Visit, desk: Desk, health: Health) -> Response:
     """The page. When Redis is away, the checks alone say so."""
     checks = health.rendered(await health.checks())
     if "workers" not in checks["checks"]:
-        return visit.page("overview.html", 503, section="overview", checks=checks, stats=None)
-    stats, attention, waiting = await asyncio.gather(
-        desk.stats(), desk.orders(state="attention", limit=SHOWN), desk.orders(state="waiting", limit=SHOWN)
+        return visit.page(
+            "overview.html", 503, section="overview", checks=checks, verdict=checks["status"], stats=None
+        )
+    stats, standing, attention, waiting = await asyncio.gather(
+        desk.stats(),
+        desk.alerts(),
+        desk.orders(state="attention", limit=SHOWN),
+        desk.orders(state="waiting", limit=SHOWN),
     )
     day = stats.hours[-DAY:]
     return visit.page(
@@ -35,7 +42,11 @@ async def overview(visit: Visit, desk: Desk, health: Health) -> Response:
         section="overview",
         refresh=REFRESH_SECONDS,
         checks=checks,
+        verdict=_verdict(checks["status"], standing),
         stats=stats,
+        alerts=standing,
+        refused_limit=REFUSED,
+        signs=await _signs(desk, stats),
         attention=attention.rows,
         waiting=waiting.rows,
         done_day=sum(hour.done for hour in day),
@@ -44,6 +55,18 @@ async def overview(visit: Visit, desk: Desk, health: Health) -> Response:
         latency=_latency(day, visit.wording),
         last_invoices=await _last_invoices(desk, stats),
     )
+
+
+def _verdict(checked: str, standing: Sequence[Alert]) -> str:
+    """The worse of what the checks say and of what was raised."""
+    if any(alert.meaning.severity is Severity.CRITICAL for alert in standing):
+        return Status.FAIL.value
+    return Status.WARN.value if standing and checked == Status.PASS.value else checked
+
+
+async def _signs(desk: Desk, stats: Stats) -> dict[str, ShopSigns]:
+    found = await asyncio.gather(*(desk.signs(name) for name in stats.shops))
+    return dict(zip(stats.shops, found, strict=True))
 
 
 async def _last_invoices(desk: Desk, stats: Stats) -> dict[str, OrderRow]:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from starlette.responses import RedirectResponse, Response
 
+from bridge.console.ages import AGES, between, moment_in
+from bridge.console.cures import cures
 from bridge.console.door import Refused, Visit, field
-from bridge.console.rendering import event_path, order_path, query_path
-from bridge.console.shops import Deliveries
-from bridge.desk import ActionRow, CallRow, Desk, EventRow, NotDone, State, Story, UnknownOrder
+from bridge.console.rendering import event_path, order_path, query_path, texts
+from bridge.desk import (
+    ActionRow,
+    CallRow,
+    Desk,
+    Entry,
+    EventRow,
+    NotDone,
+    RunRow,
+    State,
+    Story,
+    UnknownOrder,
+    offers,
+)
 from bridge.settings import Settings
 from bridge.sources import REGISTRY
 
@@ -45,58 +57,34 @@ ACTIONS: Final[Mapping[str, Act]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """An action that makes sense for an order now. `refund`: of the credit note; `reason`: one is asked."""
-
-    action: str
-    refund: str = ""
-    reason: bool = False
-    primary: bool = False
+def timeline(story: Story) -> list[tuple[str, Entry]]:
+    """Everything that happened to the order, in order, each with its kind."""
+    return [(_kind(entry), entry) for entry in story.timeline]
 
 
-def offers(story: Story) -> list[Offer]:
-    """What a person can do about this order, the likeliest first."""
-    state = story.order.state
-    offered = []
-    if state is State.ATTENTION and any(document.differs for document in story.documents):
-        offered.append(Offer("accept", primary=True))
-    invoiced = any(document.kind == "invoice" and document.id for document in story.documents)
-    for document in story.documents:
-        due = document.kind == "credit_note" and (not document.id or document.draft)
-        if due and invoiced and document.refund_id:
-            offered.append(Offer("credit-note", refund=document.refund_id))
-    if state is not State.IN_HAND:
-        offered.append(Offer("retry", primary=not offered and state in (State.ATTENTION, State.WAITING)))
-    if story.events:
-        offered.append(Offer("replay"))
-    if state not in (State.IGNORED, State.DONE):
-        offered.append(Offer("ignore", reason=True))
-    if state not in (State.ATTENTION, State.IGNORED):
-        offered.append(Offer("send-to-person", reason=True))
-    return offered
+def _kind(entry: Entry) -> str:
+    match entry:
+        case EventRow():
+            return "event"
+        case CallRow():
+            return "failed" if entry.failed else "call"
+        case RunRow():
+            return "rest"
+        case ActionRow():
+            return "person"
 
 
-def timeline(story: Story) -> list[tuple[datetime | None, str, EventRow | CallRow | ActionRow]]:
-    """Everything that happened to the order, in order."""
-    told: list[tuple[datetime | None, str, EventRow | CallRow | ActionRow]] = [
-        *((event.received_at, "event", event) for event in story.events),
-        *((call.at, "failed" if _failed(call) else "call", call) for call in story.calls),
-        *((action.at, "person", action) for action in story.actions),
-    ]
-    return sorted(told, key=lambda entry: entry[0].timestamp() if entry[0] else 0.0)
-
-
-def _failed(call: CallRow) -> bool:
-    return not call.outcome.startswith("2")
+def _kind_of(what: str) -> str:
+    """How an entry of the activity looks in a timeline."""
+    kinds = {"event": "event", "attention": "failed", "alert": "failed", "alert_over": "call"}
+    return kinds.get(what, "person" if f"did.{what}" in texts("en") else "call")
 
 
 class Pages:
     """Everything but the overview."""
 
-    def __init__(self, desk: Desk, deliveries: Deliveries, settings: Settings) -> None:
+    def __init__(self, desk: Desk, settings: Settings) -> None:
         self._desk = desk
-        self._deliveries = deliveries
         self._settings = settings
         self._shops = sorted(settings.shops)
 
@@ -105,22 +93,27 @@ class Pages:
         asked = {name: visit.asked(name) for name in ("query", "state", "shop")}
         if asked["state"] not in STATES:
             asked["state"] = ""
+        age = visit.asked("age") if visit.asked("age") in AGES else ""
         cursor = visit.cursor()
-        page = await self._desk.orders(**asked, cursor=cursor, limit=PAGE)
-        if asked["query"] and len(page.rows) == 1 and not asked["state"] and not asked["shop"]:
+        since, until = between(age, visit.wording.now)
+        page = await self._desk.orders(**asked, since=since, until=until, cursor=cursor, limit=PAGE)
+        narrowed = asked["state"] or asked["shop"] or age
+        if asked["query"] and len(page.rows) == 1 and not narrowed:
             return RedirectResponse(order_path(page.rows[0].key), 303)
         return visit.page(
             "orders.html",
             section="orders",
             page=page,
             cursor=cursor,
-            first=query_path("/console/orders", **asked),
-            older=query_path("/console/orders", **asked, cursor=page.cursor),
+            first=query_path("/console/orders", **asked, age=age),
+            older=query_path("/console/orders", **asked, age=age, cursor=page.cursor),
             states=STATES,
             shops=self._shops,
             query=asked["query"],
             state=asked["state"],
             shop=asked["shop"],
+            ages=tuple(AGES),
+            age=age,
         )
 
     async def order(self, visit: Visit) -> Response:
@@ -181,6 +174,24 @@ class Pages:
             shop=asked["shop"],
         )
 
+    async def activity(self, visit: Visit) -> Response:
+        """Everything that happened: events, outcomes, what people did, alerts."""
+        asked = {name: visit.asked(name) for name in ("since", "until")}
+        since, until = (moment_in(asked[name]) for name in ("since", "until"))
+        cursor = visit.cursor()
+        page = await self._desk.activity(since=since, until=until, cursor=cursor, limit=PAGE)
+        return visit.page(
+            "activity.html",
+            section="events",
+            page=page,
+            cursor=cursor,
+            first=query_path("/console/activity", **asked),
+            older=query_path("/console/activity", **asked, cursor=page.cursor),
+            kind_of=_kind_of,
+            since=asked["since"],
+            until=asked["until"],
+        )
+
     async def event(self, visit: Visit) -> Response:
         """One event with its payload, or with `?raw=1` the payload alone, byte for byte."""
         event = await self._desk.event(visit.request.path_params["id"])
@@ -192,19 +203,25 @@ class Pages:
         raw = query_path(event_path(event.row.id), raw="1")
         return visit.page("event.html", section="events", event=event, body=_indented(event.body), raw=raw)
 
+    async def alerts(self, visit: Visit) -> Response:
+        """What stands, with its cure; then every alert there is."""
+        alerts = await self._desk.alerts()
+        return visit.page("alerts.html", section="overview", alerts=alerts, runbook=cures(visit.wording.lang))
+
     async def shops(self, visit: Visit) -> Response:
         """How each shop is set up, and what it sent last."""
         base = str(visit.request.base_url).rstrip("/")
         if visit.secure:
             base = base.replace("http://", "https://", 1)
-        stats = await self._desk.stats()
+        stats, standing = await asyncio.gather(self._desk.stats(), self._desk.alerts())
         shown = [
             {
                 "name": name,
                 "shop": shop,
                 "url": f"{base}/webhooks/{name}",
                 "topics": sorted(REGISTRY[shop.platform].HANDLED),
-                "last": await self._deliveries.by_topic(name),
+                "signs": await self._desk.signs(name),
+                "alerts": [alert for alert in standing if alert.shop == name],
                 "stats": stats.shops[name],
             }
             for name, shop in sorted(self._settings.shops.items())

@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from bridge.orders import PARIS
 
@@ -116,6 +116,13 @@ class Wording:
         return f"{self.number(Decimal(str(amount)).quantize(Decimal('0.01')))} {currency}".strip()
 
 
+def coded(text: str) -> Markup:
+    """A text of ours: what stands between backticks is code."""
+    parts = [escape(part) for part in text.split("`")]
+    code = Markup("<code>{}</code>")
+    return Markup("").join(code.format(part) if n % 2 else part for n, part in enumerate(parts))
+
+
 def order_path(key: str) -> str:
     """The page of an order."""
     return f"/console/orders/{quote(key, safe=':')}"
@@ -145,6 +152,7 @@ def environment() -> Environment:
     folder = files("bridge.console") / "static"
     content = b"".join((folder / name).read_bytes() for name in ("console.css", "console.js"))
     helpers: dict[str, Callable[..., object]] = {
+        "coded": coded,
         "order_path": order_path,
         "event_path": event_path,
         "query_path": query_path,

@@ -7,10 +7,13 @@ one atomic script, may be repeated, and is written down with the order: who, whe
 from __future__ import annotations
 
 from bridge.desk.desk import Desk
+from bridge.desk.offers import Offer, offers
+from bridge.desk.shops import ShopSigns
 from bridge.desk.values import (
     ActionRow,
     CallRow,
     DocumentRow,
+    Entry,
     Erased,
     EventRow,
     Happening,
@@ -24,6 +27,7 @@ from bridge.desk.values import (
     RawEvent,
     Replayed,
     RequestRow,
+    RunRow,
     ShopStats,
     State,
     Stats,
@@ -36,6 +40,7 @@ __all__ = [
     "CallRow",
     "Desk",
     "DocumentRow",
+    "Entry",
     "Erased",
     "EventRow",
     "Happening",
@@ -44,14 +49,18 @@ __all__ = [
     "KeptAbout",
     "KeptOrder",
     "NotDone",
+    "Offer",
     "OrderRow",
     "Page",
     "RawEvent",
     "Replayed",
     "RequestRow",
+    "RunRow",
+    "ShopSigns",
     "ShopStats",
     "State",
     "Stats",
     "Story",
     "UnknownOrder",
+    "offers",
 ]

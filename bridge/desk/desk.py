@@ -12,6 +12,9 @@ from typing import Any, Final
 import zstandard
 from redis.exceptions import RedisError
 
+from bridge.alertbook import current
+from bridge.alerts import Alert
+from bridge.desk import feed
 from bridge.desk.erasure import erase
 from bridge.desk.requests import carry_out, end_request, find_request, open_requests, what_is_kept
 from bridge.desk.rows import (
@@ -26,10 +29,12 @@ from bridge.desk.rows import (
     hours_of,
     order_row,
     percentiles,
+    run_rows,
     shop_stats,
     text,
 )
 from bridge.desk.scripts import Scripts, short, unknown
+from bridge.desk.shops import ShopSigns, signs_of
 from bridge.desk.values import (
     DocumentRow,
     Erased,
@@ -49,7 +54,7 @@ from bridge.desk.values import (
 )
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
-from bridge.found import term
+from bridge.found import terms_in
 from bridge.settings import Settings
 from bridge.store import PREFIX, REHINT, Store, moment
 
@@ -87,26 +92,40 @@ class Desk:
     # ------------------------------------------------------------------------------------------- reading
 
     async def orders(
-        self, *, state: str = "", shop: str = "", query: str = "", cursor: str = "", limit: int = 50
+        self,
+        *,
+        state: str = "",
+        shop: str = "",
+        query: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        cursor: str = "",
+        limit: int = 50,
     ) -> Page[OrderRow]:
         """Orders, those with the newest event first; with a state that has its own list, newest in it first.
 
-        `query`: an order's number, key or customer, a document's number or an e-mail address, whole. With
-        `state` done a page may be short of `limit`: its cursor says whether there is more.
+        `query`: an order's number, key or customer, a document's number, an e-mail address or its SHA-256,
+        whole. `since`, `until`: their last event, or with such a state their coming into it, lies between
+        these. With `state` done a page may be short of `limit`: its cursor says whether there is more.
         """
         if query:
-            return await self._found(query, state, shop)
+            found = await self._found(query, state, shop)
+            return Page(rows=tuple(row for row in found if _between(row.active_at, since, until)))
         listed, wanted = _LISTS[State(state)] if state else ("orders", "")
-        answer = await self._scripts.run("orders", listed, *_place(cursor), wanted, shop, limit, LOOK)
+        newest, last = _place(cursor)
+        if until and not cursor:
+            newest = _ms(until)
+        oldest = _ms(since) if since else "-inf"
+        answer = await self._scripts.run("orders", listed, newest, last, wanted, shop, limit, LOOK, oldest)
         rows = tuple(order_row(row, self._links) for row in answer[1:])
         return Page(rows=rows, cursor=_cursor(answer[0]))
 
-    async def _found(self, query: str, state: str, shop: str) -> Page[OrderRow]:
-        answer = await self._scripts.run("find", query.strip(), term(query))
+    async def _found(self, query: str, state: str, shop: str) -> list[OrderRow]:
+        answer = await self._scripts.run("find", query.strip(), *terms_in(query))
         rows = [order_row(row, self._links) for row in answer]
         rows = [row for row in rows if state in ("", row.state) and shop in ("", row.shop)]
         rows.sort(key=lambda row: row.active_at or datetime.min.replace(tzinfo=UTC), reverse=True)
-        return Page(rows=tuple(rows))
+        return rows
 
     async def story(self, key: str) -> Story | None:
         """Everything known of one order, None when there is no such order."""
@@ -119,6 +138,7 @@ class Desk:
             events=tuple(event_row(event) for event in events),
             documents=await self._documents(key, documents),
             calls=call_rows(calls),
+            runs=run_rows(calls),
             actions=action_rows(actions),
             working=bool(working),
             due_at=moment(float_text(due)),
@@ -156,16 +176,28 @@ class Desk:
 
         `wait_ms`: as long as this for something to happen, under the client's own time-out.
         """
-        name = f"{PREFIX}feed"
-        try:
-            if not after:
-                entries = (await self._store.redis.xrevrange(name, count=limit))[::-1]
-            else:
-                answer = await self._store.redis.xread({name: after}, count=limit, block=wait_ms or None)
-                entries = answer[0][1] if answer else []
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"feed: {type(exc).__name__}: {exc}") from exc
-        return [_happening(entry, fields) for entry, fields in entries]
+        if after:
+            return await feed.after(self._store.redis, after, limit, wait_ms)
+        return await feed.last_of(self._store.redis, limit)
+
+    async def activity(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        cursor: str = "",
+        limit: int = 50,
+    ) -> Page[Happening]:
+        """What happened between two moments, newest first; of the last ten thousand entries."""
+        return await feed.page_of(self._store.redis, since, until, cursor, limit)
+
+    async def alerts(self) -> tuple[Alert, ...]:
+        """What was raised and is not over, worst and oldest first."""
+        return await current(self._store)
+
+    async def signs(self, shop: str) -> ShopSigns:
+        """A shop's signs of life: deliveries by topic, wrong signatures."""
+        return await signs_of(self._store.redis, shop)
 
     async def stats(self) -> Stats:
         """The figures: two round trips, whatever is stored."""
@@ -246,9 +278,12 @@ class Desk:
         return event.row.order_key
 
     async def accept(self, key: str, who: str) -> bool:
-        """Takes the totals that the order's documents have in place of those they should have."""
+        """Takes the totals that the order's documents have in place of those they should have.
+        False when they were taken already."""
         story = await self._story(key)
         wrong = [document for document in story.documents if document.differs]
+        if not wrong and any(document.accepted is not None for document in story.documents):
+            return False
         if not wrong or story.order.state is not State.ATTENTION:
             raise NotDone(f"order {key} has no document with another total than it should have")
         changes: list[str] = []
@@ -389,16 +424,15 @@ def _place(cursor: str) -> tuple[str, str]:
     return (score, last) if last else ("+inf", "")
 
 
+def _ms(moment: datetime) -> str:
+    return str(int(moment.timestamp() * 1000))
+
+
+def _between(moment: datetime | None, since: datetime | None, until: datetime | None) -> bool:
+    if since is None and until is None:
+        return True
+    return moment is not None and (since is None or moment >= since) and (until is None or moment <= until)
+
+
 def _cursor(place: Sequence[bytes]) -> str:
     return " ".join(map(text, place))
-
-
-def _happening(entry: bytes, fields: dict[bytes, bytes]) -> Happening:
-    at = datetime.fromtimestamp(int(entry.partition(b"-")[0]) / 1000, UTC)
-    return Happening(
-        id=entry.decode(),
-        at=at,
-        order_key=text(fields.get(b"order")),
-        what=text(fields.get(b"what")),
-        text=text(fields.get(b"text")),
-    )

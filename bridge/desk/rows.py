@@ -20,6 +20,7 @@ from bridge.desk.values import (
     Hour,
     Kept,
     OrderRow,
+    RunRow,
     ShopStats,
     State,
 )
@@ -111,13 +112,24 @@ def call_rows(runs: Sequence[bytes]) -> tuple[CallRow, ...]:
     """The API calls of the last runs, oldest first."""
     return tuple(
         CallRow(
-            at=datetime.fromisoformat(call["at"]),
-            call=call["call"],
-            outcome=str(call["outcome"]),
-            milliseconds=call["ms"],
+            at=datetime.fromisoformat(noted["at"]),
+            call=noted["call"],
+            outcome=str(noted["outcome"]),
+            milliseconds=noted["ms"],
         )
         for run in runs
-        for call in json.loads(run)
+        for noted in json.loads(run)
+        if "call" in noted
+    )
+
+
+def run_rows(runs: Sequence[bytes]) -> tuple[RunRow, ...]:
+    """How those of the last runs ended that did not finish the order, oldest first."""
+    return tuple(
+        RunRow(at=datetime.fromisoformat(noted["at"]), outcome=noted["ended"], reason=noted["why"])
+        for run in runs
+        for noted in json.loads(run)
+        if "ended" in noted
     )
 
 

@@ -143,6 +143,20 @@ class CallRow:
     outcome: str
     milliseconds: int
 
+    @property
+    def failed(self) -> bool:
+        """It was not done, as far as its answer tells."""
+        return not self.outcome.startswith("2")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """How a run over the order ended that did not finish it. `outcome`: waiting or attention."""
+
+    at: datetime
+    outcome: str
+    reason: str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionRow:
@@ -154,15 +168,20 @@ class ActionRow:
     reason: str = ""
 
 
+Entry = EventRow | CallRow | RunRow | ActionRow
+"""One line of an order's story."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """Everything known of one order. `events` in order of arrival; `calls` of its last 20 runs;
+    """Everything known of one order. `events` in order of arrival; `calls` and `runs` of its last 20 runs;
     `working`: a worker is at it now; `due_at`: when it is looked at next."""
 
     order: OrderRow
     events: tuple[EventRow, ...]
     documents: tuple[DocumentRow, ...]
     calls: tuple[CallRow, ...]
+    runs: tuple[RunRow, ...]
     actions: tuple[ActionRow, ...]
     working: bool
     due_at: datetime | None
@@ -171,6 +190,17 @@ class Story:
     def why(self) -> tuple[str, ...]:
         """The explanation for the accountant, in French."""
         return tuple(line for document in self.documents for line in document.why)
+
+    @property
+    def timeline(self) -> tuple[Entry, ...]:
+        """What happened, in the order in which it happened."""
+        entries: list[Entry] = [*self.events, *self.calls, *self.runs, *self.actions]
+        return tuple(sorted(entries, key=_moment))
+
+
+def _moment(entry: Entry) -> float:
+    at = entry.received_at if isinstance(entry, EventRow) else entry.at
+    return at.timestamp() if at else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,8 +258,8 @@ class KeptAbout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
-    """One entry of the feed. `what`: event, an outcome (done, waiting, …) or a person's action; `text`: its
-    topic or reason. `id` leads to what comes after it."""
+    """One entry of the feed. `what`: event, an outcome (done, waiting, …), a person's action, or alert and
+    alert_over, which have no order; `text`: its topic, reason or words. `id` leads to what comes after it."""
 
     id: str
     at: datetime

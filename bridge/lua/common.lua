@@ -31,9 +31,9 @@ local function file(key, state, now)
   if FILES[state] then redis.call('ZADD', FILES[state], now, key) end
 end
 
--- What happens, for those who watch it happen; only the last thousand or so.
+-- What happens, for those who watch it happen; only the last ten thousand or so.
 local function tell(key, what, text)
-  redis.call('XADD', P .. 'feed', 'MAXLEN', '~', 1000, '*', 'order', key, 'what', what, 'text', text)
+  redis.call('XADD', P .. 'feed', 'MAXLEN', '~', 10000, '*', 'order', key, 'what', what, 'text', text)
 end
 
 -- Counters by the hour (since 1970), kept for 8 days.

@@ -1,6 +1,6 @@
 -- orders: one page of a list, newest first.
 -- ARGV: list (orders|attention|waiting|open|ignored), score and key that the last page ended with ('+inf', ''),
---       state or '', shop or '', how many, how many to look at
+--       state or '', shop or '', how many, how many to look at, lowest score
 -- → {score, key} to go on from or {}, row...
 local list, from, last, state, shop = P .. ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local limit, look = tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -8,7 +8,7 @@ local limit, look = tonumber(ARGV[6]), tonumber(ARGV[7])
 local passed = last == '' or redis.call('ZSCORE', list, last) ~= from
 local rows, offset, ended = {{}}, 0, {}
 while true do
-  local batch = redis.call('ZREVRANGEBYSCORE', list, from, '-inf', 'WITHSCORES', 'LIMIT', offset, 200)
+  local batch = redis.call('ZREVRANGEBYSCORE', list, from, ARGV[8], 'WITHSCORES', 'LIMIT', offset, 200)
   if #batch == 0 then return rows end
   for i = 1, #batch, 2 do
     local key, score = batch[i], batch[i + 1]

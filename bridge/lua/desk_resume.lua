@@ -8,7 +8,8 @@ local order = order_of(key)
 if redis.call('EXISTS', order) == 0 then return 'unknown' end
 if not has_events(key) then return 'expired' end
 local in_hand = not redis.call('HGET', order, 'state') and redis.call('ZSCORE', DUE, key)
-if in_hand and ARGV[8] == '' and #ARGV < 10 then return 'already' end
+local same = ARGV[8] == '' or redis.call('HGET', order, ARGV[8]) == ARGV[9]
+if in_hand and same and #ARGV < 10 then return 'already' end
 for i = 10, #ARGV, 3 do
   local entry = redis.call('HMGET', ledger_of(ARGV[i]), 'state', 'record')
   if entry[1] ~= 'done' or entry[2] ~= ARGV[i + 1] then return 'changed' end

@@ -7,6 +7,8 @@ if redis.call('GET', P .. 'alerts:judge') ~= ARGV[1] then return false end
 local now, missing = string.format('%.0f', now_ms()), tonumber(ARGV[2])
 local raised, resolved, holds = {}, {}, {}
 
+local function note(what, said) tell('', what, cjson.decode(said).text) end
+
 local function send(token, what, since, said)
   for channel in string.gmatch(ARGV[3], '[^,]+') do
     redis.call('HSET', ERRANDS, token .. '_' .. what .. ':' .. channel,
@@ -23,6 +25,7 @@ for i = 4, #ARGV, 4 do
   else
     raised[#raised + 1] = key
     send(token, 'raised', since, said)
+    note('alert', said)
   end
   redis.call('HSET', BOOK, key, table.concat({token, since, 0, said}, ' '))
 end
@@ -38,6 +41,7 @@ for i = 1, #book, 2 do
       redis.call('HDEL', BOOK, key)
       resolved[#resolved + 1] = key
       send(token, 'resolved', since, said)
+      note('alert_over', said)
     end
   end
 end

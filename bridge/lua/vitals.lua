@@ -1,6 +1,6 @@
 -- vitals: what health and metrics look at. → now, waiting orders, since when the oldest, how many are overdue,
--- orders asking for attention, last beat of a worker, workers alive, ledger's birth, and the shops for which
--- Facturation.pro held documents of ours before the ledger's floor
+-- orders asking for attention, last beat of a worker, workers alive, ledger's birth, the shops for which
+-- Facturation.pro held documents of ours before the ledger's floor, and how many orders are open, ignored, known
 local now = now_ms()
 local known, meta = {}, redis.call('HGETALL', META)
 for i = 1, #meta, 2 do
@@ -14,4 +14,5 @@ return {
   now, redis.call('ZCARD', WAITING), score(WAITING, 0, 0), redis.call('ZCOUNT', DUE, '-inf', now),
   redis.call('ZCARD', ATTENTION), score(WORKERS, -1, -1), redis.call('ZCOUNT', WORKERS, now - 15000, '+inf'),
   tonumber(redis.call('HGET', META, 'born')) or 0, known,
+  redis.call('ZCARD', OPEN), redis.call('ZCARD', IGNORED), redis.call('ZCARD', ORDERS),
 }

@@ -83,6 +83,44 @@ async def test_a_replay_says_what_it_did(open_house: House) -> None:
     assert answer.json() == {"resumed": [key], "already": [], "refused": {}}
 
 
+async def test_alerts_and_shops_say_what_is_wrong(open_house: House) -> None:
+    await open_house.done_order(3)
+    await open_house.refuse("boutique", 12)
+    assert await open_house.judge() == ("signatures:boutique",)
+    (alert,) = (await open_house.http.get("/api/alerts")).json()["alerts"]
+    assert (alert["name"], alert["severity"], alert["shop"], alert["count"]) == (
+        *("signatures", "critical", "boutique"),
+        12,
+    )
+    assert alert["runbook"] == "docs/runbook.md#signatures"
+    assert "secret" in alert["cure"]
+    shops = {shop["name"]: shop for shop in (await open_house.http.get("/api/shops")).json()["shops"]}
+    assert shops.keys() == {"boutique", "atelier", "abonnements"}
+    assert shops["boutique"]["refused"] == 12
+    assert shops["boutique"]["last"].keys() == {"orders/paid"}
+    assert (shops["atelier"]["refused"], shops["atelier"]["refused_at"]) == (0, None)
+
+
+async def test_what_happened_is_listed_page_by_page_and_by_the_clock(open_house: House) -> None:
+    keys = [await open_house.done_order(number) for number in (3, 4)]
+    seen: list[dict[str, str]] = []
+    cursor = ""
+    while True:
+        page = (await open_house.http.get("/api/activity", params={"limit": "3", "cursor": cursor})).json()
+        seen += page["rows"]
+        cursor = page["cursor"]
+        if not cursor:
+            break
+    assert [(row["order_key"], row["what"]) for row in seen] == [
+        *((keys[1], "done"), (keys[1], "event"), (keys[0], "done"), (keys[0], "event"))
+    ]
+    query = {"since": seen[2]["at"], "until": seen[1]["at"]}
+    between = (await open_house.http.get("/api/activity", params=query)).json()["rows"]
+    assert between == seen[1:3]
+    listed = (await open_house.http.get("/api/orders", params={"since": seen[1]["at"]})).json()["rows"]
+    assert [row["key"] for row in listed] == [keys[1]]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "sent", "status"),
     [
@@ -94,6 +132,8 @@ async def test_a_replay_says_what_it_did(open_house: House) -> None:
         ("GET", "/api/orders?limit=1&limit=2", {}, 400),
         ("GET", "/api/orders?colour=blue", {}, 400),
         ("GET", "/api/orders?cursor=x", {}, 400),
+        ("GET", "/api/orders?since=5", {}, 400),
+        ("GET", "/api/activity?until=2026-11-22T03:00:00", {}, 400),
         ("DELETE", "/api/orders", {}, 405),
         ("POST", "/api/replay", {"content": b"{"}, 400),
         ("POST", "/api/replay", {"content": b"[]", "headers": {"Content-Type": "application/json"}}, 400),
@@ -113,7 +153,7 @@ async def test_mistakes_are_named(
 async def test_the_document_names_every_operation(open_house: House) -> None:
     told = (await open_house.http.get("/api/openapi.json")).json()
     assert told["openapi"] == "3.1.0"
-    assert len({op["operationId"] for path in told["paths"].values() for op in path.values()}) == 12
+    assert len({op["operationId"] for path in told["paths"].values() for op in path.values()}) == 15
     async with httpx.AsyncClient(base_url=open_house.url) as stranger:
         answer = await stranger.get("/api/orders")
     assert answer.status_code == 401
@@ -144,4 +184,4 @@ async def test_schemathesis_finds_nothing(open_house: House, tmp_path: object) -
     )
     told, _ = await process.communicate()
     assert process.returncode == 0, told.decode()[-6000:]
-    assert b"12" in told
+    assert b"15" in told

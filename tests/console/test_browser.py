@@ -135,8 +135,12 @@ async def test_it_all_works_without_javascript(open_house: House) -> None:
     async with chromium() as browser:
         context = await browser.new_context(java_script_enabled=False)
         page = await context.new_page()
+        await open_house.judge()
         await log_in(page, open_house.url)
-        await page.goto(f"{open_house.url}/console/orders/{key}")
+        await page.get_by_role("link", name="What to do").click()
+        await page.wait_for_url(re.compile("/console/alerts#attention"))
+        await expect(page.locator("li:target")).to_contain_text("Do what the reason says")
+        await page.get_by_role("link", name=key).click()
         await page.get_by_role("button", name="Accept the difference").first.click()
         await page.locator("dialog:popover-open button.primary").click()
         await expect(page.get_by_role("status")).to_contain_text("Done: Accept the difference.")
@@ -154,13 +158,17 @@ async def furnish(opened: House) -> dict[str, str]:
     await opened.order_with_a_difference(1042)
     odd = await opened.here.accept(shopify_order(1061, currency="XXX", presentment_currency="XXX"))
     await opened.settled(odd, "attention")
+    await opened.refuse("abonnements", 12)
+    assert len(await opened.judge()) == 3, "two causes of attention, and the signatures"
     event = (await opened.desk.events()).rows[0]
     return {
         "overview": "/console",
+        "alerts": "/console/alerts",
         "orders": "/console/orders",
         "order": "/console/orders/shopify:boutique:order:1042",
         "order-refund": f"/console/orders/{key}",
         "events": "/console/events",
+        "activity": "/console/activity",
         "event": f"/console/events/{event.id}",
         "shops": "/console/shops",
     }
@@ -189,6 +197,6 @@ async def test_every_page_fits_a_desk_and_a_phone(open_house: House) -> None:
                 await page.goto(open_house.url + path)
                 await fits(page)
                 assert await page.locator("h1").count() == 1
-                if album and (pictured or what in ("overview", "order")):
+                if album and (pictured or what in ("overview", "order", "alerts")):
                     await page.screenshot(path=album / f"{what}-{name}.png", full_page=what != "event")
             assert complaints == []

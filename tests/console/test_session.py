@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.console import charts
-from bridge.console.rendering import LANGUAGES, Wording, choose_language, texts
+from bridge.console.cures import cures
+from bridge.console.rendering import LANGUAGES, Wording, choose_language, coded, texts
 from bridge.console.session import LIFETIME, Sessions, operator_name
+from bridge.runbook import ALERTS
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 
@@ -83,6 +85,25 @@ def test_both_languages_say_the_same_things() -> None:
             assert not set(told) & set('<>&"'), f"{key}: texts are put into pages as they are"
 
 
+def test_the_runbook_is_whole_in_every_language() -> None:
+    for lang in LANGUAGES:
+        told = cures(lang)
+        assert told.keys() == ALERTS.keys()
+        assert {f"alert.{name}" for name in told} <= texts(lang).keys()
+        for name, entry in told.items():
+            # What is code in one language is code in the other: commands and settings.
+            spans = re.compile("`[^`]+`")
+            assert all(
+                spans.sub("", text).count("`") == 0 for text in (entry.meaning, entry.check, entry.cure)
+            )
+            assert entry.severity is ALERTS[name].severity
+
+
+def test_what_stands_between_backticks_is_code_and_the_rest_is_text() -> None:
+    assert coded("run `bridge <x>` & wait") == "run <code>bridge &lt;x&gt;</code> &amp; wait"
+    assert coded("plain") == "plain"
+
+
 def test_every_text_is_used_and_every_used_text_is_there() -> None:
     from importlib.resources import files
 
@@ -91,7 +112,7 @@ def test_every_text_is_used_and_every_used_text_is_there() -> None:
     code = "\n".join(p.read_text(encoding="utf-8") for p in sources)
     said = set(re.findall(r"""\b(?:t|text)\(\s*f?["']([^"'{]+)["']\s*[,)]""", code))
     assert said <= texts("en").keys()
-    stems = tuple(re.findall(r"""["']([a-z_.]+\.)(?:["'] ~|{)""", code))
+    stems = tuple(re.findall(r"""["']([a-z_.]+\.)(?:["'] ~|["']\) }}</select>|{)""", code))
     for key in texts("en"):
         assert f'"{key}"' in code or f"'{key}'" in code or key.startswith(stems), f"{key} is never said"
 

@@ -1,0 +1,39 @@
+"""What a person can do about an order as it stands: console and terminal offer the same. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.desk.values import State, Story
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An action that makes sense for an order now. `refund`: of the credit note; `reason`: one is asked."""
+
+    action: str
+    refund: str = ""
+    reason: bool = False
+    primary: bool = False
+
+
+def offers(story: Story) -> list[Offer]:
+    """The likeliest first."""
+    state = story.order.state
+    offered = []
+    if state is State.ATTENTION and any(document.differs for document in story.documents):
+        offered.append(Offer("accept", primary=True))
+    invoiced = any(document.kind == "invoice" and document.id for document in story.documents)
+    for document in story.documents:
+        due = document.kind == "credit_note" and (not document.id or document.draft)
+        if due and invoiced and document.refund_id:
+            offered.append(Offer("credit-note", refund=document.refund_id))
+    if state is not State.IN_HAND:
+        offered.append(Offer("retry", primary=not offered and state in (State.ATTENTION, State.WAITING)))
+    if story.events:
+        offered.append(Offer("replay"))
+    if state not in (State.IGNORED, State.DONE):
+        offered.append(Offer("ignore", reason=True))
+    if state not in (State.ATTENTION, State.IGNORED):
+        offered.append(Offer("send-to-person", reason=True))
+    return offered
