@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from bridge.cli_alerts import alerts_app
@@ -40,7 +41,7 @@ def main() -> None:
         app()
     except ConfigurationError as exc:
         for problem in exc.problems:
-            err.print(f"[red]configuration[/red] {problem}", markup=True, soft_wrap=True)
+            err.print(f"[red]configuration[/red] {escape(problem)}", soft_wrap=True)
         sys.exit(MISUSED)
     except BridgeError as exc:
         err.print(f"failed: {exc}", markup=False, soft_wrap=True)
@@ -214,7 +215,7 @@ def _show_demo(result: Any, *, keep: bool) -> None:
         table.add_row(
             row.sale.platform,
             row.sale.number,
-            row.customer[:14],
+            escape(row.customer[:14]),
             row.invoice,
             f"{row.sale.paid:.2f}",
             f"{row.total:.2f}" if row.total is not None else "-",
@@ -255,7 +256,7 @@ async def check(
             found.append(finding)
             if not as_json:
                 mark = f"[{colours[finding.state]}]{finding.state:<4}[/]"
-                out.print(f"{mark} {finding.name:<14} {finding.text}", soft_wrap=True)
+                out.print(f"{mark} {finding.name:<14} {escape(finding.text)}", soft_wrap=True)
     if as_json:
         out.print_json(json.dumps([{"name": f.name, "state": f.state, "text": f.text} for f in found]))
     return FAILED if any(finding.state == "fail" for finding in found) else 0
@@ -356,7 +357,7 @@ def _show_document(kind: str, document: dict[str, Any]) -> None:
     for heading in ("quantity", "unit price excl. VAT", "VAT"):
         table.add_column(heading, justify="right")
     for line in document["lines"]:
-        table.add_row(line["title"], line["quantity"], line["unit_price"], line["vat"])
+        table.add_row(escape(line["title"]), line["quantity"], line["unit_price"], line["vat"])
     out.print(table)
     out.print(f"total including VAT: {document['total']} {document['currency']}", markup=False)
     if document["vat_exemption"]:
