@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.journeys.here import SECRETS, served
+from tests.journeys.orders import as_body, item, shopify_order
 from tests.journeys.processes import bridge, running, write_config
 from tests.journeys.waiting import until
 from tests.sources.test_fixtures import FIXTURES
@@ -39,7 +40,8 @@ async def test_no_configuration_at_all_is_2_and_says_what_to_write(tmp_path: Pat
     ended = await bridge("check", cwd=tmp_path)
     assert ended.status == 2
     assert "bridge.toml" in ended.err
-    assert "facturation" in ended.err
+    assert "add a [facturation] table with firm_id" in ended.err
+    assert "add a [shops.<name>] table with platform" in ended.err
     assert "Traceback" not in ended.err
 
 
@@ -118,6 +120,14 @@ async def test_preview_shows_customer_document_and_reasons(tmp_path: Path) -> No
     assert json.loads(as_json.out)["invoice"]["total"] == "53.90"
     left = await asyncio.to_thread(lambda: {path.name for path in tmp_path.iterdir()})
     assert left == {"bridge.toml", "order.json", "stdout", "stderr"}
+
+
+async def test_brackets_in_a_shops_texts_are_no_markup(tmp_path: Path) -> None:
+    write_config(tmp_path, api_url=NOWHERE)
+    order = shopify_order(1, [item("12.00") | {"title": "Savon [promo] [/b]"}])
+    (tmp_path / "order.json").write_bytes(as_body(order))
+    ended = await bridge("preview", "order.json", "--shop", "boutique", cwd=tmp_path)
+    assert (ended.status, "Savon [promo] [/b]" in ended.out) == (0, True), ended.err
 
 
 async def test_preview_of_nonsense_is_no_crash(tmp_path: Path) -> None:

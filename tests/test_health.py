@@ -187,6 +187,24 @@ async def test_a_redis_that_only_loses_a_second_is_reported(here: Here, redis: A
     assert (await look_at_durability(redis)).durable
 
 
+async def test_a_full_redis_is_not_healthy_and_not_ready(here: Here, redis: Any) -> None:
+    await redis.config_set("maxmemory", 1)
+    try:
+        ready, health = await here.shops.get("/readyz"), await here.shops.get("/health")
+    finally:
+        await redis.config_set("maxmemory", 0)
+    assert (ready.status_code, ready.json()["reason"]) == (503, "Redis: it is full")
+    checks = health.json()["checks"]
+    assert (health.status_code, checks["redis"]["status"]) == (503, "fail")
+    assert "maxmemory" in checks["redis"]["reason"]
+    assert checks["durability"]["status"] == "pass", "the others are known all the same"
+
+
+async def test_what_web_refuses_for_want_of_memory_is_not_ready_either(here: Here) -> None:
+    here.services.store.memory_used = 0.99
+    assert (await here.shops.get("/readyz")).json()["reason"] == "Redis: it is full"
+
+
 async def test_metrics_are_prometheus_text(here: Here) -> None:
     key = await here.accept(shopify_order(1))
     await here.accept({"id": 1}, "disputes/create")

@@ -127,9 +127,7 @@ def test_topics_are_handled_or_ignored_never_both(platform: str) -> None:
 
 
 @pytest.mark.parametrize("odd", [b"\\ud83d", b"\xe9", b'", "n": ' + b"9" * 5_000 + b', "m": "'])
-def test_what_a_cut_text_or_a_giant_number_surrounds_still_names_its_order(
-    platform: str, odd: bytes
-) -> None:
+def test_what_a_cut_text_or_a_giant_number_surrounds_still_names_its_order(platform: str, odd: bytes) -> None:
     body = A_SALE[platform].replace(b"@", odd)
     headers = SIGNERS[platform](body, "secret", A_TOPIC[platform], "d1", NOW)
     identity = REGISTRY[platform].identify("boutique", headers, body)
