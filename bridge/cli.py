@@ -7,6 +7,7 @@ import functools
 import json
 import sys
 from datetime import UTC, datetime
+from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,7 +42,8 @@ def main() -> None:
         app()
     except ConfigurationError as exc:
         for problem in exc.problems:
-            err.print(f"[red]configuration[/red] {escape(problem)}", soft_wrap=True)
+            what = "usage" if problem.startswith("--") else "configuration"
+            err.print(f"[red]{what}[/red] {escape(problem)}", soft_wrap=True)
         sys.exit(MISUSED)
     except BridgeError as exc:
         err.print(f"failed: {exc}", markup=False, soft_wrap=True)
@@ -136,7 +138,9 @@ async def worker() -> int:
 async def sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8100,
-    rounding: Annotated[str, typer.Option(help="How it rounds totals.")] = "line2_vat_rate",
+    rounding: Annotated[
+        str, typer.Option(help="How it rounds totals: line2 or line3, _vat_, then line, rate or once.")
+    ] = "line2_vat_rate",
     firm_id: Annotated[int, typer.Option(help="Number of its only firm.")] = 1,
 ) -> int:
     """The Facturation.pro sandbox alone. User 4242, key sandbox-key."""
@@ -235,7 +239,10 @@ def _show_demo(result: Any, *, keep: bool) -> None:
     if keep:
         out.print(f"\nIt goes on until Ctrl-C: {result.url}/console (token {result.console_token})")
     else:
-        out.print("\nNext: bridge demo --keep to look around; your own bridge.toml, bridge check, bridge up.")
+        out.print(
+            "\nNext: bridge demo --keep to look around; or your own bridge.toml, bridge check, bridge up.",
+            soft_wrap=True,
+        )
 
 
 @command("check")
@@ -310,10 +317,18 @@ async def calibrate(
 @command("preview")
 async def preview(
     file: Annotated[
-        Path, typer.Argument(help="A payload as the platform sends it.", exists=True, dir_okay=False)
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A payload as the platform sends it.", exists=True, dir_okay=False
+        ),
     ],
-    shop: Annotated[str, typer.Option(help="Whose rules apply.")],
-    topic: Annotated[str, typer.Option(help="The event's topic, where the payload does not say.")] = "",
+    shop: Annotated[str, typer.Option(help="Whose rules apply: its name in the configuration.")],
+    topic: Annotated[
+        str,
+        typer.Option(
+            help="The event's topic (orders/paid, refunds/create), which is in a header and not in the file."
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> int:
     """Dry run: the customer and the documents that this payload would become, and why. Writes nothing."""
@@ -332,7 +347,10 @@ async def preview(
         out.print_json(json.dumps(rendered(result)))
     else:
         _show_preview(rendered(result))
-    return 0
+        if result.topic and not topic and chosen.platform != "stripe":
+            said = f"taken for {result.topic}: the topic comes in a header; --topic gives another one"
+            err.print(said, markup=False, soft_wrap=True)
+    return 0 if result.readable else FAILED
 
 
 def _show_preview(shown: dict[str, Any]) -> None:
@@ -342,7 +360,8 @@ def _show_preview(shown: dict[str, Any]) -> None:
         out.print("\ncustomer", style="bold")
         for name, value in customer.items():
             if value not in ("", []) and name != "why":
-                out.print(f"  {name:<11} {value}", markup=False, soft_wrap=True)
+                said = ("yes" if value else "no") if isinstance(value, bool) else value
+                out.print(f"  {name:<11} {said}", markup=False, soft_wrap=True)
         _show_why(customer["why"])
     for document in [shown["invoice"]] if "invoice" in shown else []:
         _show_document("invoice", document)
@@ -355,10 +374,12 @@ def _show_document(kind: str, document: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("line")
     for heading in ("quantity", "unit price excl. VAT", "VAT"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for line in document["lines"]:
-        table.add_row(escape(line["title"]), line["quantity"], line["unit_price"], line["vat"])
-    out.print(table)
+        rate = f"{(Decimal(line['vat']) * 100).normalize():f} %"
+        table.add_row(escape(line["title"]), line["quantity"], line["unit_price"], rate)
+    if document["lines"]:
+        out.print(table)
     out.print(f"total including VAT: {document['total']} {document['currency']}", markup=False)
     if document["vat_exemption"]:
         out.print(document["vat_exemption"], markup=False)

@@ -25,6 +25,7 @@ async def test_help_and_version(tmp_path: Path) -> None:
     assert helped.status == 0
     for name in ("demo", "up", "web", "worker", "sandbox", "check", "preview"):
         assert name in helped.out
+    assert "..." not in helped.out.split("Commands:")[1], "no summary is cut"
     assert (await bridge("--version", cwd=tmp_path)).out.strip()[0].isdigit()
 
 
@@ -116,6 +117,8 @@ async def test_preview_shows_customer_document_and_reasons(tmp_path: Path) -> No
     assert ended.status == 0, ended.err
     for text in ("53.90 EUR", "Berthier", "shopify:boutique:order:6100000000001", "Bougie figuier"):
         assert text in ended.out
+    assert "20 %" in ended.out
+    assert "taken for orders/updated" in ended.err
     as_json = await bridge("preview", "order.json", "--shop", "boutique", "--json", cwd=tmp_path)
     assert json.loads(as_json.out)["invoice"]["total"] == "53.90"
     left = await asyncio.to_thread(lambda: {path.name for path in tmp_path.iterdir()})
@@ -134,7 +137,7 @@ async def test_preview_of_nonsense_is_no_crash(tmp_path: Path) -> None:
     write_config(tmp_path, api_url=NOWHERE)
     (tmp_path / "order.json").write_bytes(b"\xff nonsense [bold]")
     ended = await bridge("preview", "order.json", "--shop", "boutique", cwd=tmp_path)
-    assert (ended.status, "attention" in ended.out) == (0, True)
+    assert (ended.status, "refused with 400" in ended.out) == (1, True)
 
 
 # --- sandbox, demo
