@@ -14,7 +14,7 @@ from bridge.settings import Settings
 from bridge.wiring import Services
 
 OLDEST_REDIS = (6, 2)
-SHORTEST_TOKEN = 20
+SHORTEST_TOKEN = 32
 
 
 @dataclass(frozen=True, slots=True)

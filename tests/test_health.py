@@ -11,6 +11,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.durability import Durability, look_at_durability
+from bridge.errors import QuotaReached
+from bridge.facturation.answers import decipher
 from bridge.facturation.quota import QuotaState
 from bridge.health import Check, Status, assess, overall
 from bridge.store import Vitals
@@ -115,6 +117,13 @@ def test_what_durability_says(changed: dict[str, Any], status: str) -> None:
 )
 def test_what_the_quota_says(changed: dict[str, Any], name: str, status: str) -> None:
     assert_verdict(assess(GOOD, DURABLE, quota(**changed)), name, status)
+
+
+def test_a_429_is_no_failure_of_facturation_pro() -> None:
+    with pytest.raises(QuotaReached) as told:
+        decipher("GET /x", 429, {"retry-after": "60"}, b"Retry later", NOW)
+    asked_to_wait = quota(last_failure=NOW, last_failure_reason=told.value.reason)
+    assert_verdict(assess(GOOD, DURABLE, asked_to_wait), "facturation", "warn")
 
 
 def assert_verdict(checks: dict[str, Check], name: str, status: str) -> None:
