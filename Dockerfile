@@ -10,7 +10,9 @@ COPY bridge ./bridge
 RUN /opt/bridge/bin/pip install --no-deps . && /opt/bridge/bin/python -m compileall -q /opt/bridge/lib
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin bridge \
+# The group has the number that the user has: Kubernetes names both (deploy/kubernetes).
+RUN groupadd --gid 10001 bridge \
+    && useradd --uid 10001 --gid bridge --no-create-home --no-log-init --shell /usr/sbin/nologin bridge \
     && install --directory --owner=bridge --group=bridge --mode=0700 /var/lib/bridge
 COPY --from=build /opt/bridge /opt/bridge
 # Listening on all addresses: the container's network decides who reaches it.

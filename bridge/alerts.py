@@ -19,6 +19,7 @@ from bridge.facturation.quota import SHARES, Lane, QuotaState
 from bridge.health import ledger_problem
 from bridge.rhythm import silence_of
 from bridge.runbook import ALERTS, REFUSED, Meaning
+from bridge.sources import PRIVACY
 from bridge.store import Vitals
 
 SAMPLE: Final = 5
@@ -31,10 +32,7 @@ LONG_WAIT: Final = timedelta(hours=1)
 SOON: Final = timedelta(days=7)
 
 PRIVACY_TERMS: Final[Mapping[str, timedelta]] = {
-    # https://shopify.dev/docs/apps/build/compliance/privacy-law-compliance
-    "customers/data_request": timedelta(days=30),
-    "customers/redact": timedelta(days=30),
-    "shop/redact": timedelta(days=30),
+    topic: term for source in PRIVACY.values() for topic, term in source.TERMS.items()
 }
 """Topic → how long there is to act, counted from its receipt."""
 

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from bridge.cli_alerts import alerts_app
 from bridge.cli_orders import register
+from bridge.cli_privacy import privacy_app
 from bridge.errors import BridgeError, ConfigurationError
 from bridge.settings import Settings
 from bridge.terminal import FAILED, MISUSED, err, out
@@ -393,3 +394,4 @@ def _show_why(why: list[str]) -> None:
 
 register(app)
 app.add_typer(alerts_app)
+app.add_typer(privacy_app)

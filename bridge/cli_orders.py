@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,14 +14,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bridge.cli_tables import show_events, show_orders, show_stats, show_story, told
 from bridge.errors import ConfigurationError
-from bridge.terminal import FAILED, command, err, out, redis_url_of, settings_here
+from bridge.terminal import FAILED, command, err, out, settings_here
+from bridge.terminal import me as _me
+from bridge.terminal import open_desk as _desk
+from bridge.terminal import print_json as _print_json
 
 if TYPE_CHECKING:
     from bridge.desk import Desk, Happening
 
 orders_app = typer.Typer(name="orders", help="Look at orders, and decide about them.", no_args_is_help=True)
 events_app = typer.Typer(name="events", help="Look at webhooks as they came.", no_args_is_help=True)
-privacy_app = typer.Typer(name="privacy", help="What the law asks about people.", no_args_is_help=True)
 rest_app = typer.Typer()
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
@@ -40,48 +40,9 @@ OrderName = Annotated[str, typer.Argument(metavar="ORDER", help="Its key, or its
 
 def register(app: typer.Typer) -> None:
     """Adds these commands to the console script."""
-    for group in (orders_app, events_app, privacy_app):
+    for group in (orders_app, events_app):
         app.add_typer(group)
     app.registered_commands += rest_app.registered_commands
-
-
-@asynccontextmanager
-async def _desk() -> AsyncIterator[Desk]:
-    from bridge.desk import Desk
-    from bridge.facturation.quota import Quota
-    from bridge.store import Store
-    from bridge.telemetry import configure_logging
-    from bridge.wiring import connect
-
-    configure_logging("error", sys.stderr)
-    settings = settings_here()
-    firm = settings.facturation
-    async with redis_url_of(settings) as url:
-        redis = connect(url)
-        try:
-            store = Store(redis, retention=timedelta(days=settings.retention_days))
-            quota = Quota(
-                redis,
-                firm_id=firm.firm_id,
-                per_5_minutes=firm.requests_per_5_minutes,
-                per_day=firm.requests_per_day,
-            )
-            yield Desk(store, settings, quota)
-        finally:
-            await redis.aclose(close_connection_pool=True)
-
-
-def _me(who: str) -> str:
-    try:
-        return who or getpass.getuser()
-    except (KeyError, OSError):
-        return "cli"
-
-
-def _print_json(value: Any) -> None:
-    from bridge.desk.plain import plain
-
-    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=1) + "\n")
 
 
 async def _key_of(desk: Desk, name: str) -> str:
@@ -369,34 +330,3 @@ def _show_happening(entry: Happening, *, as_json: bool) -> None:
     else:
         out.print(told(entry), soft_wrap=True)
     sys.stdout.flush()
-
-
-# -------------------------------------------------------------------------------------------- privacy
-
-
-@command(privacy_app, "erase")
-async def erase(
-    whom: Annotated[
-        str, typer.Argument(metavar="EMAIL", help="Or a customer, as in shopify:boutique:customer:7001.")
-    ],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    who: Who = "",
-    as_json: Json = False,
-) -> int:
-    """Delete a buyer's webhooks for ever. Unfinished orders are refused; Facturation.pro is not touched."""
-    if not yes:
-        typer.confirm(f"Delete for ever what the shops sent about {whom}?", abort=True, err=True)
-    async with _desk() as desk:
-        result = await desk.erase(whom, _me(who))
-    if as_json:
-        _print_json(result)
-        return FAILED if result.refused else 0
-    payloads = result.payloads + result.unattached
-    out.print(
-        f"{payloads} payloads of {len(result.orders)} orders are gone; their documents and amounts stay."
-    )
-    for key in result.orders:
-        out.print(f"  {key}", markup=False, soft_wrap=True)
-    for key, reason in result.refused.items():
-        err.print(f"refused: {key}: {reason}", markup=False, soft_wrap=True)
-    return FAILED if result.refused else 0

@@ -13,7 +13,7 @@ from bridge.billing.rules import Rules
 from bridge.billing.totals import ALL
 from bridge.errors import NeedsPerson, UnreadableBody
 from bridge.orders import Event, Folded, Ignored, Incomplete, Order, Unfinished
-from bridge.sources.base import Source, peek
+from bridge.sources.base import Source, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def _as_event(platform: str, body: bytes, topic: str) -> tuple[bytes, str]:
 
     Raises UnreadableBody.
     """
-    data = peek(body)
+    data = whole(body)
     if not isinstance(data, dict):
         return body, topic or TOPICS.get(platform, "")
     if platform == "stripe":

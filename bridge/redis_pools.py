@@ -11,6 +11,8 @@ otherwise.
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -21,6 +23,20 @@ from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 SENTINEL_PORT: Final = 26379
 SENTINEL_SECONDS: Final = 0.5
 """A Sentinel that is silent for so long is passed over: three of them fit into the time a shop waits."""
+NOTICING: Final[Mapping[str, Any]] = {
+    "socket_keepalive": True,
+    "socket_keepalive_options": {
+        getattr(socket, name): value
+        for name, value in (
+            ("TCP_KEEPIDLE", 5),
+            ("TCP_KEEPINTVL", 5),
+            ("TCP_KEEPCNT", 3),
+            ("TCP_USER_TIMEOUT", 20_000),
+        )
+        if hasattr(socket, name)
+    },
+}
+"""A host that has been silent for 20 s, though spoken to, is gone: whoever waits for it is told."""
 _MARK = "+sentinel"
 
 
@@ -35,8 +51,9 @@ def open_pool(redis_url: str, **options: Any) -> BlockingConnectionPool:
     Raises ValueError with what is wrong with the URL.
     """
     if follows_sentinels(redis_url):
-        return _following_pool(redis_url, options)
-    return BlockingConnectionPool(**{**options, **_options_in(redis_url)})
+        return _following_pool(redis_url, {**NOTICING, **options})
+    given = _options_in(redis_url)
+    return BlockingConnectionPool(**{**({} if "path" in given else NOTICING), **options, **given})
 
 
 class _FollowingPool(SentinelConnectionPool, BlockingConnectionPool):

@@ -38,15 +38,16 @@ ALERTS: Final[Mapping[str, Meaning]] = {
     "privacy": Meaning(
         Severity.WARNING,
         "Shopify passes on a request about personal data. The law gives the shop 30 days from its receipt.",
-        "`bridge orders show KEY` shows the request, with the buyer or shop it is about.",
-        "For customers/data_request, send the shop's owner what is kept of the buyer. For customers/redact "
-        "and shop/redact, run `bridge privacy erase`; issued invoices stay, the law wants them kept for 10 "
-        "years. Then ignore the request, which ends the alert.",
+        "`bridge privacy list` shows each request, its last day, and which buyer or shop it is about.",
+        "`bridge privacy carry-out REQUEST`. For customers/data_request it writes what is kept of the buyer "
+        "(`--to FILE`): hand it on. For customers/redact and shop/redact it erases the webhooks; orders that "
+        "are not finished are refused by name: settle or ignore them, then run it again. Issued invoices "
+        "stay, the law wants them kept for 10 years. Once nothing is left to do the alert ends.",
     ),
     "privacy_due": Meaning(
         Severity.CRITICAL,
         "A request about personal data is still open a week before its 30 days end, or after.",
-        "`bridge orders show KEY`.",
+        "`bridge privacy list`.",
         "As for `privacy`, now.",
     ),
     "silence": Meaning(

@@ -18,13 +18,13 @@ import zstandard
 from pydantic_core import to_json
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import RedisError
 
 from bridge.crashpoints import passing
 from bridge.durability import Durability, look_at_durability, memory_used
 from bridge.errors import LeaseLost, StoreUnavailable
-from bridge.group_commit import GroupCommit
 from bridge.orders import Event
+from bridge.pipe import Pipe
 from bridge.sources.base import Identity
 
 PREFIX: Final = "bridge:"
@@ -123,7 +123,7 @@ class Store:
 
     def __init__(self, redis: Redis, *, retention: timedelta) -> None:
         self.redis = redis
-        self._commit = GroupCommit(redis.connection_pool)
+        self._pipe = Pipe(redis.connection_pool)
         self._durable: bool | None = None
         self.memory_used = 0.0
         self._retention_ms = _ms(retention)
@@ -140,17 +140,11 @@ class Store:
     async def _run(self, name: str, *args: Any, keys: Sequence[str] = ()) -> Any:
         passing("store", name, "before")
         try:
-            answer = await self._evaluate(self._scripts[name], keys, args)
+            answer = await self._pipe.evaluate(self._scripts[name], keys, args)
         except (RedisError, OSError) as exc:
             raise StoreUnavailable(f"{name}: {type(exc).__name__}: {exc}") from exc
         passing("store", name, "after")
         return answer
-
-    async def _evaluate(self, script: AsyncScript, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        try:
-            return await self._commit.run("EVALSHA", script.sha, len(keys), *keys, *args)
-        except NoScriptError:
-            return await self._commit.run("EVAL", script.script, len(keys), *keys, *args)
 
     async def open(self) -> Durability:
         """Learns whether this Redis is durable; gives a new ledger its birth date."""

@@ -280,7 +280,7 @@ class Syncer:
                 keep |= {"invoice": invoice.number, "invoice_id": str(invoice.id)}
             if isinstance(step, Rest):
                 return Outcome(step.outcome), step.reason
-            log.info("act", step=type(step).__name__)
+            log.debug("act", step=type(step).__name__)
             passing("sync", "act", type(step).__name__)
             made |= await actor.act(step, run)
             if isinstance(step, CreateInvoice):

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import getpass
+import json
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 import uvloop
@@ -16,6 +20,9 @@ from rich.console import Console
 
 from bridge.crashpoints import armed
 from bridge.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from bridge.desk import Desk
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -82,3 +89,45 @@ async def _answers(url: str) -> bool:
             return bool(await client.ping())
         except (RedisError, OSError):
             return False
+
+
+@asynccontextmanager
+async def open_desk() -> AsyncIterator[Desk]:
+    """The desk of the configured bridge, or of the private one."""
+    from bridge.desk import Desk
+    from bridge.facturation.quota import Quota
+    from bridge.store import Store
+    from bridge.telemetry import configure_logging
+    from bridge.wiring import connect
+
+    configure_logging("error", sys.stderr)
+    settings = settings_here()
+    firm = settings.facturation
+    async with redis_url_of(settings) as url:
+        redis = connect(url)
+        try:
+            store = Store(redis, retention=timedelta(days=settings.retention_days))
+            quota = Quota(
+                redis,
+                firm_id=firm.firm_id,
+                per_5_minutes=firm.requests_per_5_minutes,
+                per_day=firm.requests_per_day,
+            )
+            yield Desk(store, settings, quota)
+        finally:
+            await redis.aclose(close_connection_pool=True)
+
+
+def me(who: str) -> str:
+    """`who`, or who runs this."""
+    try:
+        return who or getpass.getuser()
+    except (KeyError, OSError):
+        return "cli"
+
+
+def print_json(value: Any) -> None:
+    """The desk's values, for scripts."""
+    from bridge.desk.plain import plain
+
+    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=1) + "\n")

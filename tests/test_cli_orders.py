@@ -225,6 +225,38 @@ async def test_forgetting_a_buyer(desk: Desk) -> None:
     assert "1 payloads of 1 orders are gone" in await desk("privacy", "erase", EMAIL, "--yes")
 
 
+async def test_a_request_of_shopify_is_carried_out(desk: Desk) -> None:
+    await desk.world.order(1)
+    shop = {"shop_id": 954889, "shop_domain": "b.myshopify.com"}
+    buyer = {"customer": {"id": 7001, "email": EMAIL}}
+    asked = json.dumps(shop | buyer | {"orders_requested": []}).encode()
+    erased = json.dumps(shop | buyer | {"orders_to_redact": [5_000_001]}).encode()
+    await desk.world.receive(asked, "customers/data_request")
+    key = await desk.world.receive(erased, "customers/redact")
+    (story,) = (await desk.world.desk.orders(query=key)).rows
+    shown, listed = await desk("privacy", "list"), await desk.json("privacy", "list")
+    assert "29 days left" in shown
+    assert EMAIL not in shown + json.dumps(listed)
+    assert listed["requests"][1]["orders"] == [key_of(1)]
+    for request in listed["requests"]:
+        assert f"bridge privacy carry-out {request['key']}\n" in shown
+    # The reason of the second holds the very command that does it, and the first must be answered before.
+    words = re.findall(r"`bridge (.*)`", story.reason)[0].split()
+    assert words == ["privacy", "carry-out", key]
+    assert "Aborted" in await desk(*words, status=1)  # nobody said yes
+    assert f"request {listed['requests'][0]['key']} asks for" in await desk(*words, "--yes", status=1)
+    report = desk.folder / "report.json"
+    await desk("privacy", "carry-out", listed["requests"][0]["key"], "--to", str(report))
+    assert report.stat().st_mode & 0o777 == 0o600
+    (order,) = json.loads(report.read_text())["orders"]
+    assert (order["order"], order["webhooks"][0]["content"]["email"]) == (key_of(1), EMAIL)
+    again = ("privacy", "carry-out", listed["requests"][0]["key"])
+    assert "name a new file" in await desk(*again, "--to", str(report), status=1)
+    assert json.loads(await desk(*again)) == json.loads(report.read_text())
+    assert "1 payloads of 1 orders are gone" in await desk(*words, "--yes")
+    assert "No open requests" in await desk("privacy", "list")
+
+
 @pytest.mark.parametrize(
     "words", [("orders", "list"), ("stats",), ("replay", "--failed"), ("tail",), ("events", "list")]
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
+import sys
 import time
 import tomllib
 from collections.abc import Iterator
@@ -127,6 +130,29 @@ def test_units_never_give_up(unit: Path) -> None:
     lines = unit.read_text().splitlines()
     assert {"Restart=always", "RestartSec=1", "StartLimitIntervalSec=0", "NoNewPrivileges=yes"} <= set(lines)
     assert any(line.startswith("TimeoutStopSec=") for line in lines)
+
+
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if not analyze:
+        pytest.skip("NO SYSTEMD-ANALYZE: the units were not tried; Debian's package systemd has it")
+    for unit in (ROOT / "deploy" / "systemd").iterdir():
+        # It asks for the program, and the bridge is not installed where the units expect it.
+        here = unit.read_text().replace(
+            "/opt/bridge/bin/bridge", str(Path(sys.executable).with_name("bridge"))
+        )
+        (tmp_path / unit.name).write_text(here)
+    units = ["bridge-up.service", "bridge-web@8001.service", "bridge-worker@1.service", "bridge.target"]
+    done = subprocess.run(
+        [analyze, "verify", *units],
+        env={**os.environ, "SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    # An unknown key is only a warning to it.
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_the_image_needs_nothing_that_is_kept_from_it() -> None:

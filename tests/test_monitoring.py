@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,27 @@ def test_an_expression_uses_metrics_and_labels_that_exist(expression: str) -> No
         name.strip() for group in re.findall(r"by \(([^)]*)\)", expression) for name in group.split(",")
     }
     assert selected | grouped <= labels
+
+
+ALERT_TESTS = sorted((DEPLOY / "prometheus").glob("*_test.yaml"))
+
+
+def test_prometheus_takes_the_rules_and_raises_each_when_it_should() -> None:
+    promtool = shutil.which("promtool")
+    if not promtool:
+        pytest.skip("NO PROMTOOL: the alerts were not tried; Debian's package prometheus has it")
+    rules_file = str(DEPLOY / "prometheus" / "alerts.yaml")
+    for words in (["check", "rules", rules_file], ["test", "rules", *map(str, ALERT_TESTS)]):
+        done = subprocess.run([promtool, *words], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_is_seen_raised_and_not_raised() -> None:
+    tests = [test for file in ALERT_TESTS for test in yaml.safe_load(file.read_text())["tests"]]
+    cases = [case for test in tests for case in test["alert_rule_test"]]
+    raised = {case["alertname"] for case in cases if case.get("exp_alerts")}
+    calm = {case["alertname"] for case in cases if not case.get("exp_alerts")}
+    assert raised == calm == {rule["alert"] for rule in rules()}
 
 
 def test_every_alert_is_in_the_runbook() -> None:

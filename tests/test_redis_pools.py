@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
@@ -18,7 +19,8 @@ from redis.asyncio.connection import SSLConnection
 from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 from redis.exceptions import ConnectionError
 
-from bridge.redis_pools import follows_sentinels, open_pool
+from bridge.pipe import Pipe
+from bridge.redis_pools import NOTICING, follows_sentinels, open_pool
 from bridge.wiring import connect
 
 
@@ -74,6 +76,15 @@ async def test_tls_to_the_host_that_the_certificate_names(redis_url: str, tmp_pa
         assert await ping(f"rediss://127.0.0.1:{port}?ssl_ca_certs={ca}")
 
 
+async def test_a_pipe_goes_through_tls(redis_url: str, tmp_path: Path) -> None:
+    ca = certificate(tmp_path, "DNS:localhost")
+    async with behind_tls(redis_url, tmp_path) as port:
+        redis = connect(f"rediss://localhost:{port}?ssl_ca_certs={ca}")
+        pipe, large = Pipe(redis.connection_pool), b"x" * 200_000
+        assert list(await asyncio.gather(pipe.run("ECHO", large), pipe.run("PING"))) == [large, b"PONG"]
+        await redis.aclose(close_connection_pool=True)
+
+
 async def test_tls_to_another_host_is_refused_unless_the_url_allows_it(
     redis_url: str, tmp_path: Path
 ) -> None:
@@ -99,7 +110,20 @@ def test_the_options_of_a_url_go_before_ours() -> None:
     )
     assert pool.max_connections == 7
     wanted = {"host": "cache", "port": 6380, "db": 3, "username": "ann", "password": "s@cret"}
-    assert pool.connection_kwargs == wanted | {"socket_timeout": 9.0}
+    assert pool.connection_kwargs == {**NOTICING, **wanted, "socket_timeout": 9.0}
+
+
+async def test_a_host_that_is_gone_is_noticed_by_the_kernel() -> None:
+    listening = await asyncio.start_server(lambda r, w: w.close(), "127.0.0.1", 0)
+    async with listening:
+        port = listening.sockets[0].getsockname()[1]
+        pool = open_pool(f"redis://127.0.0.1:{port}")
+        connection: Any = pool.make_connection()  # type: ignore[no-untyped-call]
+        await connection._connect()
+        sock = connection._writer.get_extra_info("socket")
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
+        await connection.disconnect(nowait=True)
 
 
 @pytest.mark.parametrize(

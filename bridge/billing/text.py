@@ -12,7 +12,7 @@ _SYMBOLS = {"EUR": "€"}
 
 def clean(text: str) -> str:
     """One line of plain text: white space folded, markup brackets and control characters out."""
-    visible = "".join(char if char.isprintable() else " " for char in text)
+    visible = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
     return " ".join(visible.replace("<", "‹").replace(">", "›").split())
 
 

@@ -13,6 +13,7 @@ import zstandard
 from redis.exceptions import RedisError
 
 from bridge.desk.erasure import erase
+from bridge.desk.requests import carry_out, end_request, find_request, open_requests, what_is_kept
 from bridge.desk.rows import (
     HOURS,
     Links,
@@ -34,11 +35,13 @@ from bridge.desk.values import (
     Erased,
     EventRow,
     Happening,
+    KeptAbout,
     NotDone,
     OrderRow,
     Page,
     RawEvent,
     Replayed,
+    RequestRow,
     State,
     Stats,
     Story,
@@ -295,6 +298,40 @@ class Desk:
         Kept: the orders' numbers, amounts and documents, which name nobody. Not touched: Facturation.pro.
         """
         return await erase(self, self._scripts, whom.strip(), who)
+
+    # ---------------------------------------------------------------------- requests about personal data
+
+    async def requests(self) -> tuple[RequestRow, ...]:
+        """The open ones that platforms passed on, the most urgent first."""
+        return await open_requests(self)
+
+    async def request(self, key: str) -> RequestRow:
+        """One of them, open or ended. Raises NotDone when there is none of this key."""
+        return await find_request(self, key)
+
+    async def carry_out(self, row: RequestRow, who: str) -> Erased:
+        """Erases, as `erase` does, the webhooks of the orders that the request is about.
+
+        Ends the request when nothing was refused; until then, and after it, it can be carried out again.
+        """
+        return await carry_out(self, self._scripts, row, who)
+
+    async def what_is_kept(self, row: RequestRow) -> KeptAbout:
+        """What is kept about the buyer of a request for it. Changes nothing: `answered` ends the request."""
+        return await what_is_kept(self, self._scripts, row)
+
+    async def answered(self, row: RequestRow, who: str) -> None:
+        """What is kept was handed on: the request asks for nobody any more."""
+        await end_request(self, row, "answered: what is kept was written out", who)
+
+    async def guests(self, scope: str) -> list[str]:
+        """The ledger's keys that are e-mail addresses. `scope`: `platform:shop:`."""
+        start = f"{PREFIX}ledger:"
+        try:
+            keys = self._store.redis.scan_iter(match=f"{start}{scope}customer:*@*", count=1000)
+            return [text(key).removeprefix(start) async for key in keys]
+        except (RedisError, OSError) as exc:
+            raise StoreUnavailable(f"guests: {type(exc).__name__}: {exc}") from exc
 
     async def _story(self, key: str) -> Story:
         story = await self.story(key)

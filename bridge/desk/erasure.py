@@ -6,6 +6,7 @@ them; orders that still need theirs are refused by name.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from bridge.desk.rows import text
@@ -17,7 +18,9 @@ from bridge.found import term
 class Events(Protocol):
     """What erasing reads of the desk."""
 
-    async def events(self, *, cursor: str = "", limit: int = 50) -> Page[EventRow]: ...
+    async def events(
+        self, *, shop: str = "", topic: str = "", cursor: str = "", limit: int = 50
+    ) -> Page[EventRow]: ...
     async def event(self, event_id: str) -> RawEvent | None: ...
 
 
@@ -25,33 +28,41 @@ async def erase(desk: Events, scripts: Scripts, whom: str, who: str) -> Erased:
     """See Desk.erase."""
     by_email = "@" in whom
     keys = {text(row[0]) for row in await scripts.run("find", "", term(whom))}
-    strays = await _mentions(desk, whom) if by_email else []
+    strays = await mentions(desk, whom) if by_email else []
     keys |= {event.order_key for event in strays if event.order_key}
+    # A guest's ledger key is the e-mail address itself; the record's other key is a digest.
+    forget = {
+        key: (f"{':'.join(key.split(':')[:2])}:customer:{whom.lower()}",) if by_email else () for key in keys
+    }
+    return await erase_orders(scripts, forget, who, [event for event in strays if not event.order_key])
+
+
+async def erase_orders(
+    scripts: Scripts, forget: Mapping[str, Iterable[str]], who: str, unattached: Iterable[EventRow]
+) -> Erased:
+    """Erases these orders (key → the ledger's keys that go with it), and these events without an order."""
     orders: list[str] = []
     refused: dict[str, str] = {}
     payloads = 0
-    for key in sorted(keys):
-        # A guest's ledger key is the e-mail address itself; the record's other key is a digest.
-        forget = [f"{':'.join(key.split(':')[:2])}:customer:{whom.lower()}"] if by_email else []
-        told, detail = await scripts.run("erase", key, short(who), *forget)
+    for key, names in sorted(forget.items()):
+        told, detail = await scripts.run("erase", key, short(who), *names)
         if text(told) == "done":
             orders.append(key)
             payloads += detail
         elif text(told) == "unfinished":
-            refused[key] = f"it is not finished ({text(detail)}): settle or ignore it, then erase again"
-    unattached = 0
-    for event in strays:
-        if not event.order_key:
-            unattached += await scripts.run("blank", event.id)
-    return Erased(orders=tuple(orders), payloads=payloads, unattached=unattached, refused=refused)
+            refused[key] = f"it is not finished ({text(detail)}): settle or ignore it, then run this again"
+    gone = 0
+    for event in unattached:
+        gone += await scripts.run("blank", event.id)
+    return Erased(orders=tuple(orders), payloads=payloads, unattached=gone, refused=refused)
 
 
-async def _mentions(desk: Events, email: str) -> list[EventRow]:
+async def mentions(desk: Events, email: str, shop: str = "") -> list[EventRow]:
     """The events whose payload names this address: those without an order are in no index."""
     needle, cursor = email.lower().encode(), ""
     found: list[EventRow] = []
     while True:
-        page = await desk.events(cursor=cursor, limit=200)
+        page = await desk.events(shop=shop, cursor=cursor, limit=200)
         for row in page.rows:
             event = await desk.event(row.id) if row.kept is Kept.KEPT else None
             if event and needle in event.body.lower():

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 from bridge.errors import BridgeError
 from bridge.facturation.quota import QuotaState
+from bridge.sources.privacy import PrivacyRequest
 
 Row = TypeVar("Row")
 
@@ -190,6 +191,39 @@ class Erased:
     payloads: int
     unattached: int
     refused: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRow:
+    """A request about personal data. `due_at`: the law's term; `asked`: None when its payload is gone or
+    cannot be read, and then `problem` says which. `state`: attention while it is open, ignored at its end."""
+
+    key: str
+    shop: str
+    topic: str
+    state: State
+    received_at: datetime
+    due_at: datetime
+    asked: PrivacyRequest | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptOrder:
+    """What is kept of one order of a buyer. It holds personal data."""
+
+    order: OrderRow
+    documents: tuple[DocumentRow, ...]
+    payloads: tuple[RawEvent, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAbout:
+    """Everything kept about the buyer of a request. `others`: events that belong to no order."""
+
+    request: RequestRow
+    orders: tuple[KeptOrder, ...]
+    others: tuple[RawEvent, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bridge.errors import QuotaReached, StoreUnavailable
+from bridge.pipe import Pipe
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +97,7 @@ class Quota:
         self._keys = [f"{prefix}:{name}" for name in ("log", "day", "learnt", "pause", "health")]
         self._limits = (per_5_minutes, per_day)
         self._script = redis.register_script((files("bridge.facturation") / "quota.lua").read_text())
+        self._pipe = Pipe(redis.connection_pool)
         self._sleep = sleep
         self._success_noted = float("-inf")
 
@@ -158,7 +160,7 @@ class Quota:
 
     async def _run(self, command: str, *args: str | float) -> Any:
         try:
-            return await self._script(keys=self._keys, args=[command, *self._limits, *args])
+            return await self._pipe.evaluate(self._script, self._keys, [command, *self._limits, *args])
         except (RedisError, OSError) as exc:
             raise StoreUnavailable(f"quota {command}: {type(exc).__name__}: {exc}") from exc
 

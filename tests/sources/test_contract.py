@@ -90,6 +90,12 @@ ODD = [
     '{"id": [1]}',
     '{"id": true}',
     "[" * 900 + "]" * 900,
+    '{"note": ' + "[" * 100_000 + "]" * 100_000 + "}",
+    '{"id": 1e400}',
+    '{"note": NaN}',
+    '{"data": []}',
+    '{"data": {"object": []}}',
+    '{"note": "\\ud800"}',
 ]
 
 
@@ -109,6 +115,22 @@ def test_fold_answers_odd_events_with_a_person_not_a_crash(platform: str, text: 
     with pytest.raises(NeedsPerson) as caught:
         REGISTRY[platform].fold("boutique", f"{platform}:boutique:order:1", [event])
     assert len(caught.value.reason) < 400
+
+
+def test_ids_are_read_past_what_nobody_looks_at(platform: str) -> None:
+    """The quick reader steps over what it is not asked for; where it cannot, the body is read whole."""
+    invoice = {"id": "in_1", "object": "invoice"}
+    thing: dict[str, object] = {"id": 9007199254740993, "data": {"object": invoice}}
+    if platform == "stripe":
+        thing |= {"id": "evt_1", "object": "event", "type": "invoice.paid"}
+    source, found = REGISTRY[platform], set()
+    for extra in ({}, {"x": [{"y": 1.5}]}, {"x": "\ud800"}, {"x": float("nan")}, {"x": "é" * 9000}):
+        body = json.dumps(thing | extra).encode()
+        headers = SIGNERS[platform](body, "secret", A_TOPIC[platform], "d1", NOW)
+        found.add(source.identify("boutique", headers, body).order_key)
+    assert found == {
+        f"{platform}:boutique:" + ("invoice:in_1" if platform == "stripe" else "order:9007199254740993")
+    }
 
 
 def test_an_unknown_topic_alarms(platform: str) -> None:

@@ -17,6 +17,8 @@ import bridge.sources.shopify as shopify
 from bridge.errors import NeedsPerson
 from bridge.orders import Event, Folded, Ignored, LineKind, Order, PaymentMethod, RefundState, Tax, Unfinished
 from bridge.sources.base import digest
+from bridge.sources.privacy import Wanted
+from bridge.sources.shopify import privacy
 from bridge.sources.shopify.payloads import slug
 from bridge.sources.shopify.payments import GATEWAYS
 from bridge.sources.shopify.refunds import _split
@@ -107,6 +109,90 @@ def test_privacy_requests_alarm_with_their_term(topic: str) -> None:
     assert "30 days" in shopify.identify("boutique", headers(topic), b"{}").alarm
 
 
+REQUEST: dict[str, Any] = {
+    "shop_id": 954001,
+    "shop_domain": "b.myshopify.com",
+    "customer": {"id": 9007199254740993, "email": " Camille@Example.com "},
+    "orders_to_redact": [299938, "280263"],
+}
+
+
+def test_a_request_names_buyer_and_orders_by_their_keys() -> None:
+    body = json.dumps(REQUEST).encode()
+    asked = privacy.request_of("boutique", "customers/redact", body)
+    assert asked.wanted is Wanted.ERASE_BUYER
+    assert asked.customer == "shopify:boutique:customer:9007199254740993"
+    assert asked.email == "camille@example.com"
+    assert asked.orders == ("shopify:boutique:order:299938", "shopify:boutique:order:280263")
+    assert "camille" not in repr(asked)
+
+
+def test_what_a_person_is_told_of_a_request_names_nobody_and_is_a_command() -> None:
+    body = json.dumps(REQUEST).encode()
+    given = {"x-shopify-topic": "customers/redact", "x-shopify-webhook-id": "w1; rm -rf ~"}
+    alarm = shopify.identify("boutique", given, body).alarm
+    assert "customer 9007199254740993 with orders 299938, 280263 within 30 days" in alarm
+    # The id is the sender's word, and is not signed.
+    assert "`bridge privacy carry-out 'shopify:boutique:event:customers/redact:w1; rm -rf ~'`" in alarm
+    assert "camille" not in alarm.lower()
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"customer": None},
+    {"customer": {}},
+    {"customer": {"id": 1.5}},
+    {"customer": {"id": True}},
+    {"customer": {"email": "nobody"}},
+    {"orders_to_redact": None},
+    {"orders_to_redact": 299938},
+    {"orders_to_redact": [299938, "gid://shopify/Order/1"]},
+    {"orders_requested": []},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=json.dumps)
+def test_a_request_of_another_shape_is_not_carried_out(change: dict[str, Any]) -> None:
+    with pytest.raises(NeedsPerson):
+        privacy.request_of("boutique", "customers/redact", json.dumps(REQUEST | change).encode())
+
+
+@pytest.mark.parametrize("topic", privacy.TERMS)
+@pytest.mark.parametrize("case", ["customers-data_request", "customers-redact", "shop-redact"])
+def test_the_body_of_one_request_is_none_of_another_topic(topic: str, case: str) -> None:
+    """The topic is a header, which nobody signed: what was sent once must not become an erasure."""
+    body = (FIXTURES / f"{case}__compliance.json").read_bytes()
+    if topic == case.replace("-", "/"):
+        privacy.request_of("boutique", topic, body)
+    else:
+        with pytest.raises(NeedsPerson, match="shape"):
+            privacy.request_of("boutique", topic, body)
+
+
+@pytest.mark.parametrize("case", ["orders-paid__simple", "orders-delete__alone"])
+@pytest.mark.parametrize("topic", privacy.TERMS)
+def test_the_body_of_an_order_is_no_request(topic: str, case: str) -> None:
+    with pytest.raises(NeedsPerson, match="shape"):
+        privacy.request_of("boutique", topic, (FIXTURES / f"{case}.json").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "own"),
+    [
+        ("customers/update", {"id": 9007199254740993}, True),
+        ("customers/update", {"id": 7001}, False),
+        ("checkouts/update", {"customer": {"id": 9007199254740993}}, True),
+        ("customers_marketing_consent/update", {"customer_id": 9007199254740993}, True),
+        ("carts/update", {"email": "CAMILLE@example.com"}, True),
+        ("products/update", {"id": 9007199254740993}, False),
+        ("checkouts/update", {"id": 1, "note": "a gift for camille@example.com"}, False),
+        ("checkouts/update", [9007199254740993], False),
+    ],
+)
+def test_an_event_is_the_buyers_own_or_only_mentions_them(topic: str, payload: Any, own: bool) -> None:
+    asked = privacy.request_of("boutique", "customers/redact", json.dumps(REQUEST).encode())
+    assert privacy.is_about(asked, topic, json.dumps(payload).encode()) is own
+
+
 @pytest.mark.parametrize("topic", ["disputes/create", "app/uninstalled", "", "orders/imagined"])
 def test_what_cannot_be_done_alone_alarms(topic: str) -> None:
     identity = shopify.identify("boutique", headers(topic), b'{"id": 1}')
@@ -115,7 +201,9 @@ def test_what_cannot_be_done_alone_alarms(topic: str) -> None:
 
 
 def test_alarming_topics_are_in_no_other_set() -> None:
-    assert not set(shopify.ALARMING) & (shopify.HANDLED | set(shopify.IGNORED))
+    alarming = set(shopify.ALARMING)
+    assert not (alarming | set(privacy.TERMS)) & (shopify.HANDLED | set(shopify.IGNORED))
+    assert not alarming & set(privacy.TERMS)
 
 
 def test_shopify_is_asked_at_the_shops_own_address() -> None:

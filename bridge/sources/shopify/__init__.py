@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any, TypedDict
 
 from bridge.errors import NeedsPerson
-from bridge.sources.base import ApiRequest, Identity, digest, peek, verify_base64_hmac
+from bridge.sources.base import ApiRequest, Identity, digest, peek, verify_base64_hmac, whole
+from bridge.sources.shopify import privacy
 from bridge.sources.shopify.folding import SNAPSHOTS, fold
 
 __all__ = [
@@ -38,6 +40,16 @@ ORDER_ID_AT: Mapping[str, tuple[str, ...]] = {
     "order_transactions/create": ("order_id",),
 }
 HANDLED = frozenset(ORDER_ID_AT)
+
+
+class _Ids(TypedDict, total=False):
+    """Where `ORDER_ID_AT` looks."""
+
+    id: Any
+    order_id: Any
+    order_edit: Any
+
+
 KEPT_HEADERS: frozenset[str] = frozenset()
 
 _QUOTE = "a draft order is a quote; the sale comes as orders/create"
@@ -93,12 +105,7 @@ IGNORED: Mapping[str, str] = {
     for resource, (verbs, reason) in _IGNORED_BY_RESOURCE.items()
     for verb in verbs.split()
 }
-_PRIVACY = "and the shop has 30 days to act: run `bridge privacy erase`; issued invoices must be kept"
-# https://shopify.dev/docs/apps/build/compliance/privacy-law-compliance
 ALARMING: Mapping[str, str] = {
-    "customers/data_request": "Shopify passes on a buyer's request for their data; answer within 30 days",
-    "customers/redact": f"Shopify asks to erase a buyer, {_PRIVACY}",
-    "shop/redact": f"Shopify asks to erase a shop that uninstalled the app, {_PRIVACY}",
     "app/uninstalled": (
         "the app was uninstalled: no more orders will come; if that was a mistake, install it again"
     ),
@@ -125,11 +132,14 @@ def identify(shop: str, headers: Mapping[str, str], body: bytes) -> Identity:
 
     https://shopify.dev/docs/apps/build/webhooks/verify-deliveries
     """
-    data = peek(body)
+    data = peek(body, _Ids)
     topic = headers.get("x-shopify-topic", "").strip().lower()[:80]
     event_id = f"{topic}:{headers.get('x-shopify-webhook-id') or digest(body)}"
     if topic in IGNORED:
         return Identity(event_id=event_id, topic=topic, ignored=IGNORED[topic])
+    if topic in privacy.TERMS:
+        alarm = privacy.reason_of(shop, event_id, topic, whole(body))
+        return Identity(event_id=event_id, topic=topic, alarm=alarm)
     if topic in ALARMING:
         return Identity(event_id=event_id, topic=topic, alarm=f"{topic}: {ALARMING[topic]}")
     if topic not in HANDLED:

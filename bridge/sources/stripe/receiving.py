@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from bridge.errors import BadSignature
 from bridge.sources.base import Identity, digest, peek, signature_matches
@@ -27,6 +27,33 @@ SANE_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _EVENT_ID = re.compile(r"evt_[A-Za-z0-9_-]{1,250}")
 _TYPE = re.compile(r"[A-Za-z0-9_.]{1,100}")
 _HEX = re.compile(r"[0-9a-f]{64}")
+
+
+class _Thing(TypedDict, total=False):
+    """Of an invoice, a payment, a session, a charge, a refund or a credit note: what `_PLACES` looks at."""
+
+    id: Any
+    mode: Any
+    invoice: Any
+    invoice_creation: Any
+    payment: Any
+    payments: Any
+    payment_intent: Any
+    charge: Any
+    refund: Any
+    refunds: Any
+
+
+class _Data(TypedDict, total=False):
+    object: _Thing
+
+
+class _Event(TypedDict, total=False):
+    id: Any
+    object: Any
+    type: Any
+    account: Any
+    data: _Data
 
 
 def is_ping(headers: Mapping[str, str], body: bytes) -> bool:
@@ -72,7 +99,7 @@ def identify(shop: str, headers: Mapping[str, str], body: bytes) -> Identity:
     Events of connected accounts (`account` is set, https://docs.stripe.com/connect/webhooks) are ignored: the
     seller there is not this firm, so nothing of them may be invoiced.
     """
-    event = peek(body)
+    event = peek(body, _Event)
     if not isinstance(event, dict):
         return Identity(event_id=digest(body), topic="", alarm="the body is not a Stripe event")
     kind = event.get("type")

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from bridge.sources.base import Identity, digest, peek, verify_base64_hmac
 
@@ -37,7 +37,17 @@ WEBHOOKS_PAGE = "WooCommerce › Settings › Advanced › Webhooks"
 _DIGITS = re.compile(r"[1-9]\d{0,19}", re.ASCII)
 _PING = re.compile(rb"webhook_id=\d+")
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|#0*(?:34|38|39|60|62)|#x0*(?:22|26|27));", re.IGNORECASE)
+_STAMP = re.compile(r"[0-9T:.-]{1,32}")
 _ERROR_CODE = re.compile(r"\w{1,60}", re.ASCII)
+
+
+class _Heading(TypedDict, total=False):
+    """What is read of an order, or of the error that came instead."""
+
+    id: Any
+    date_modified_gmt: Any
+    code: Any
+    message: Any
 
 
 def is_ping(headers: Mapping[str, str], body: bytes) -> bool:
@@ -71,11 +81,11 @@ def identify(shop: str, headers: Mapping[str, str], body: bytes) -> Identity:
     body is always `{"id":N}`, needs it, to tell a second deletion of the same order from the first.
     """
     topic = headers.get("x-wc-webhook-topic", "")
-    content = peek(body)
+    content = peek(body, _Heading)
     data: dict[str, Any] = content if isinstance(content, dict) else {}
     resource = _resource_id(data.get("id"))
-    stamp = headers.get("x-wc-webhook-delivery-id", "") if topic == DELETED else data.get("date_modified_gmt")
-    event_id = f"{topic}:{resource}:{stamp if isinstance(stamp, str) else ''}:{digest(body)}"
+    stamp = headers.get("x-wc-webhook-delivery-id", "") if topic == DELETED else _stamp(data)
+    event_id = f"{topic}:{resource}:{stamp}:{digest(body)}"
     if topic in IGNORED:
         return Identity(event_id=event_id, topic=topic, ignored=IGNORED[topic])
     if topic not in HANDLED:
@@ -90,6 +100,12 @@ def _resource_id(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if 0 < value < 10**20 else ""
     return value if isinstance(value, str) and _DIGITS.fullmatch(value) else ""
+
+
+def _stamp(data: Mapping[str, Any]) -> str:
+    """When the order was last changed, if it says so as WordPress does."""
+    stamp = data.get("date_modified_gmt")
+    return stamp if isinstance(stamp, str) and _STAMP.fullmatch(stamp) else ""
 
 
 def _unknown_topic(topic: str) -> str:
