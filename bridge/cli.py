@@ -156,7 +156,8 @@ async def sandbox(
 
     def started(url: str) -> None:
         err.print(
-            f"sandbox of firm {firm_id} on {url} (user 4242, key sandbox-key), state on /_sandbox/state"
+            f"sandbox of firm {firm_id} on {url} (user 4242, key sandbox-key), state on /_sandbox/state",
+            soft_wrap=True,
         )
 
     async with stop_on_signals() as stop:
@@ -238,7 +239,9 @@ def _show_demo(result: Any, *, keep: bool) -> None:
     out.print(f"{of} have exactly one invoice of exactly what was paid ({paid:.2f} EUR).")
     out.print(f"Each was sent twice: {repeated} duplicates recognised. {cost}.")
     if keep:
-        out.print(f"\nIt goes on until Ctrl-C: {result.url}/console (token {result.console_token})")
+        out.print(
+            f"\nIt goes on until Ctrl-C: {result.url}/console (token {result.console_token})", soft_wrap=True
+        )
     else:
         out.print(
             "\nNext: bridge demo --keep to look around; or your own bridge.toml, bridge check, bridge up.",
