@@ -107,7 +107,7 @@ def _console(settings: Settings) -> Finding:
         return Finding("console", "ok", "closed, and so is /api: no ops_token is set")
     if len(settings.ops_token.get_secret_value()) < SHORTEST_TOKEN:
         hint = f"make one of at least {SHORTEST_TOKEN} characters: openssl rand -hex 16"
-        return Finding("console", "warn", f"ops_token is short, and opens the console to anybody: {hint}")
+        return Finding("console", "warn", f"ops_token is short, and it opens the console: {hint}")
     return Finding("console", "ok", "/console and /api are open to who has the ops_token")
 
 

@@ -19,7 +19,7 @@ from rich.table import Table
 from bridge.cli_alerts import alerts_app
 from bridge.cli_orders import register
 from bridge.cli_privacy import privacy_app
-from bridge.errors import BridgeError, ConfigurationError
+from bridge.errors import BridgeError, ConfigurationError, StoreUnavailable
 from bridge.settings import Settings
 from bridge.terminal import FAILED, MISUSED, err, out
 from bridge.terminal import command as terminal_command
@@ -46,6 +46,12 @@ def main() -> None:
             what = "usage" if problem.startswith("--") else "configuration"
             err.print(f"[red]{what}[/red] {escape(problem)}", soft_wrap=True)
         sys.exit(MISUSED)
+    except StoreUnavailable as exc:
+        from bridge.redis_troubles import trouble
+
+        wrong = trouble(exc)
+        err.print(f"failed: Redis cannot be used, {wrong.what}: {wrong.cure}", markup=False, soft_wrap=True)
+        sys.exit(FAILED)
     except BridgeError as exc:
         err.print(f"failed: {exc}", markup=False, soft_wrap=True)
         sys.exit(FAILED)

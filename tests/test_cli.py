@@ -107,6 +107,13 @@ async def test_check_of_a_broken_one_is_1_with_a_line_for_each(
     assert "Traceback" not in ended.err
 
 
+async def test_a_command_without_its_redis_says_so_in_words(tmp_path: Path) -> None:
+    write_config(tmp_path, api_url=NOWHERE, redis_url="redis://127.0.0.1:9")
+    ended = await bridge("orders", "list", cwd=tmp_path)
+    said = "failed: Redis cannot be used, nothing listens at its address: start it, or correct redis_url\n"
+    assert (ended.status, ended.err) == (1, said)
+
+
 # --- preview
 
 
