@@ -6,11 +6,15 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from bridge.errors import ApiRefused, BridgeError, NotSent, RetryLater, StoreUnavailable
+from bridge.facturation.client import open_client
+from bridge.facturation.quota import Lane, Permit, Quota
 from bridge.health import ledger_problem
+from bridge.redis_troubles import trouble
 from bridge.settings import Settings
 from bridge.wiring import Services
 
 OLDEST_REDIS = (6, 2)
+SHORTEST_TOKEN = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,19 @@ class Finding:
     text: str
 
 
+class _OneQuestion(Quota):
+    """Asks on nobody's account: it waits for no pause (the credentials may have been mended since), starts
+    none for the workers, and needs no Redis. The reserve that no lane may use is for such requests."""
+
+    async def take(self, lane: Lane = Lane.LIVE) -> Permit:
+        return Permit(0)
+
+    async def learn(self, permit: Permit, limit: int, remaining: int) -> None: ...
+    async def pause(self, seconds: float) -> None: ...
+    async def note_success(self) -> None: ...
+    async def note_failure(self, reason: str) -> None: ...
+
+
 async def findings(settings: Settings, services: Services) -> AsyncIterator[Finding]:
     """Redis, its durability, credentials and firm, each shop. Writes nothing but a probe key."""
     yield Finding(
@@ -31,31 +48,41 @@ async def findings(settings: Settings, services: Services) -> AsyncIterator[Find
         durability = await services.store.open()
         await services.store.check_writable()
     except StoreUnavailable as exc:
-        yield Finding("redis", "fail", f"does not answer ({exc}): start it, or correct redis_url")
+        wrong = trouble(exc)
+        yield Finding("redis", "fail", f"{wrong.what}: {wrong.cure}")
     else:
-        version = await services.store.version()
-        yield Finding("redis", *_version(version))
+        yield Finding("redis", *_version(*await services.store.version()))
         problem = durability.problem()
         state = "ok" if not problem else "warn" if durability.fsync in (None, "always") else "fail"
         yield Finding("durability", state, problem or "every acknowledged write is on disk")
         problem = ledger_problem(await services.store.vitals())
         yield Finding("ledger", "warn" if problem else "ok", problem or "no sign of lost data")
-        yield await _account(settings, services)
+    yield await _account(settings, services)
+    yield _console(settings)
     for name, shop in settings.shops.items():
         yield _shop(name, shop.platform, [secret.get_secret_value() for secret in shop.secrets])
 
 
-def _version(version: str) -> tuple[str, str]:
+def _version(server: str, version: str) -> tuple[str, str]:
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if numbers < OLDEST_REDIS:
+    if server == "Redis" and numbers < OLDEST_REDIS:
         return "fail", f"is {version}: use Redis 6.2 or newer, or Valkey"
-    return "ok", f"{version} answers, and can be written to"
+    return "ok", f"{server} {version} answers, and can be written to"
 
 
 async def _account(settings: Settings, services: Services) -> Finding:
-    firm_id = settings.facturation.firm_id
+    firm = settings.facturation
+    firm_id = firm.firm_id
     try:
-        account = await services.client.account()
+        async with open_client(
+            base_url=firm.base_url,
+            firm_id=firm_id,
+            api_id=firm.api_id,
+            api_key=firm.api_key,
+            contact=firm.contact,
+            quota=_OneQuestion(services.store.redis, firm_id=firm_id),
+        ) as client:
+            account = await client.account()
     except NotSent as exc:
         address = settings.facturation.base_url
         return Finding(
@@ -73,6 +100,15 @@ async def _account(settings: Settings, services: Services) -> Finding:
             f"this key does not reach firm {firm_id}; set facturation.firm_id to {known}",
         )
     return Finding("facturation", "ok", f"credentials accepted, firm {firm_id} ({account.firms[firm_id]})")
+
+
+def _console(settings: Settings) -> Finding:
+    if settings.ops_token is None:
+        return Finding("console", "ok", "closed, and so is /api: no ops_token is set")
+    if len(settings.ops_token.get_secret_value()) < SHORTEST_TOKEN:
+        hint = f"make one of at least {SHORTEST_TOKEN} characters: openssl rand -hex 16"
+        return Finding("console", "warn", f"ops_token is short, and it opens the console: {hint}")
+    return Finding("console", "ok", "/console and /api are open to who has the ops_token")
 
 
 def _shop(name: str, platform: str, secrets: list[str]) -> Finding:

@@ -7,17 +7,19 @@ import functools
 import json
 import sys
 from datetime import UTC, datetime
+from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from bridge.cli_alerts import alerts_app
 from bridge.cli_orders import register
 from bridge.cli_privacy import privacy_app
-from bridge.errors import BridgeError, ConfigurationError
+from bridge.errors import BridgeError, ConfigurationError, StoreUnavailable
 from bridge.settings import Settings
 from bridge.terminal import FAILED, MISUSED, err, out
 from bridge.terminal import command as terminal_command
@@ -41,8 +43,15 @@ def main() -> None:
         app()
     except ConfigurationError as exc:
         for problem in exc.problems:
-            err.print(f"[red]configuration[/red] {problem}", markup=True, soft_wrap=True)
+            what = "usage" if problem.startswith("--") else "configuration"
+            err.print(f"[red]{what}[/red] {escape(problem)}", soft_wrap=True)
         sys.exit(MISUSED)
+    except StoreUnavailable as exc:
+        from bridge.redis_troubles import trouble
+
+        wrong = trouble(exc)
+        err.print(f"failed: Redis cannot be used, {wrong.what}: {wrong.cure}", markup=False, soft_wrap=True)
+        sys.exit(FAILED)
     except BridgeError as exc:
         err.print(f"failed: {exc}", markup=False, soft_wrap=True)
         sys.exit(FAILED)
@@ -136,7 +145,9 @@ async def worker() -> int:
 async def sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8100,
-    rounding: Annotated[str, typer.Option(help="How it rounds totals.")] = "line2_vat_rate",
+    rounding: Annotated[
+        str, typer.Option(help="How it rounds totals: line2 or line3, _vat_, then line, rate or once.")
+    ] = "line2_vat_rate",
     firm_id: Annotated[int, typer.Option(help="Number of its only firm.")] = 1,
 ) -> int:
     """The Facturation.pro sandbox alone. User 4242, key sandbox-key."""
@@ -151,7 +162,8 @@ async def sandbox(
 
     def started(url: str) -> None:
         err.print(
-            f"sandbox of firm {firm_id} on {url} (user 4242, key sandbox-key), state on /_sandbox/state"
+            f"sandbox of firm {firm_id} on {url} (user 4242, key sandbox-key), state on /_sandbox/state",
+            soft_wrap=True,
         )
 
     async with stop_on_signals() as stop:
@@ -215,7 +227,7 @@ def _show_demo(result: Any, *, keep: bool) -> None:
         table.add_row(
             row.sale.platform,
             row.sale.number,
-            row.customer[:14],
+            escape(row.customer[:14]),
             row.invoice,
             f"{row.sale.paid:.2f}",
             f"{row.total:.2f}" if row.total is not None else "-",
@@ -236,7 +248,10 @@ def _show_demo(result: Any, *, keep: bool) -> None:
         where = f"{result.url}/console (token {result.console_token})"
         out.print(f"\nIt goes on until Ctrl-C: {where}", soft_wrap=True)
     else:
-        out.print("\nNext: bridge demo --keep to look around; your own bridge.toml, bridge check, bridge up.")
+        out.print(
+            "\nNext: bridge demo --keep to look around; or your own bridge.toml, bridge check, bridge up.",
+            soft_wrap=True,
+        )
 
 
 @command("check")
@@ -257,7 +272,7 @@ async def check(
             found.append(finding)
             if not as_json:
                 mark = f"[{colours[finding.state]}]{finding.state:<4}[/]"
-                out.print(f"{mark} {finding.name:<14} {finding.text}", soft_wrap=True)
+                out.print(f"{mark} {finding.name:<14} {escape(finding.text)}", soft_wrap=True)
     if as_json:
         out.print_json(json.dumps([{"name": f.name, "state": f.state, "text": f.text} for f in found]))
     return FAILED if any(finding.state == "fail" for finding in found) else 0
@@ -311,10 +326,18 @@ async def calibrate(
 @command("preview")
 async def preview(
     file: Annotated[
-        Path, typer.Argument(help="A payload as the platform sends it.", exists=True, dir_okay=False)
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A payload as the platform sends it.", exists=True, dir_okay=False
+        ),
     ],
-    shop: Annotated[str, typer.Option(help="Whose rules apply.")],
-    topic: Annotated[str, typer.Option(help="The event's topic, where the payload does not say.")] = "",
+    shop: Annotated[str, typer.Option(help="Whose rules apply: its name in the configuration.")],
+    topic: Annotated[
+        str,
+        typer.Option(
+            help="The event's topic (orders/paid, refunds/create), which is in a header and not in the file."
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> int:
     """Dry run: the customer and the documents that this payload would become, and why. Writes nothing."""
@@ -333,7 +356,10 @@ async def preview(
         out.print_json(json.dumps(rendered(result)))
     else:
         _show_preview(rendered(result))
-    return 0
+        if result.topic and not topic and chosen.platform != "stripe":
+            said = f"taken for {result.topic}: the topic comes in a header; --topic gives another one"
+            err.print(said, markup=False, soft_wrap=True)
+    return 0 if result.readable else FAILED
 
 
 def _show_preview(shown: dict[str, Any]) -> None:
@@ -343,7 +369,8 @@ def _show_preview(shown: dict[str, Any]) -> None:
         out.print("\ncustomer", style="bold")
         for name, value in customer.items():
             if value not in ("", []) and name != "why":
-                out.print(f"  {name:<11} {value}", markup=False, soft_wrap=True)
+                said = ("yes" if value else "no") if isinstance(value, bool) else value
+                out.print(f"  {name:<11} {said}", markup=False, soft_wrap=True)
         _show_why(customer["why"])
     for document in [shown["invoice"]] if "invoice" in shown else []:
         _show_document("invoice", document)
@@ -356,10 +383,12 @@ def _show_document(kind: str, document: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("line")
     for heading in ("quantity", "unit price excl. VAT", "VAT"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for line in document["lines"]:
-        table.add_row(line["title"], line["quantity"], line["unit_price"], line["vat"])
-    out.print(table)
+        rate = f"{(Decimal(line['vat']) * 100).normalize():f} %"
+        table.add_row(escape(line["title"]), line["quantity"], line["unit_price"], rate)
+    if document["lines"]:
+        out.print(table)
     out.print(f"total including VAT: {document['total']} {document['currency']}", markup=False)
     if document["vat_exemption"]:
         out.print(document["vat_exemption"], markup=False)

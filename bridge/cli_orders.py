@@ -51,7 +51,7 @@ Cursor = Annotated[str, typer.Option(help="Go on where the last page ended.")]
 Who = Annotated[str, typer.Option(help="Who decides; written down with the order.")]
 Reason = Annotated[str, typer.Option(help="Why; written down with the order.")]
 OrderNames = Annotated[
-    list[str], typer.Argument(metavar="ORDER...", help="Keys, or numbers if they are unique.")
+    list[str], typer.Argument(metavar="ORDER", help="Keys, or numbers if they are unique.")
 ]
 OrderName = Annotated[str, typer.Argument(metavar="ORDER", help="Its key, or its number if that is unique.")]
 
@@ -76,6 +76,14 @@ async def _key_of(desk: Desk, name: str) -> str:
             f"several orders are called {name}, take one by its key: {', '.join(r.key for r in exact)}"
         )
     return exact[0].key
+
+
+async def _event_of(desk: Desk, name: str) -> str:
+    """The id of an event, also where its shop is left out, as in what the shop was answered."""
+    for event_id in (name, *(f"{shop}:{name}" for shop in settings_here().shops)):
+        if await desk.event(event_id) is not None:
+            return event_id
+    return name
 
 
 async def _each(names: Sequence[str], act: Any, said: str, otherwise: str, *, as_json: bool) -> int:
@@ -204,7 +212,7 @@ async def accept(order: OrderName, who: Who = "", as_json: Json = False) -> int:
 @command(orders_app, "credit")
 async def credit(
     order: OrderName,
-    refund: Annotated[str, typer.Argument(help="The refund's id, as orders show says.")],
+    refund: Annotated[str, typer.Argument(metavar="REFUND", help="The refund's id, as orders show says.")],
     who: Who = "",
     as_json: Json = False,
 ) -> int:
@@ -243,13 +251,18 @@ async def list_events(
 
 @command(events_app, "show")
 async def show_event(
-    event: Annotated[str, typer.Argument(help="Its id, as events list says.")], as_json: Json = False
+    event: Annotated[str, typer.Argument(metavar="EVENT", help="Its id, as events list says.")],
+    as_json: Json = False,
 ) -> int:
     """A webhook's body, byte for byte. It holds personal data."""
     async with _desk() as desk:
-        found = await desk.event(event)
+        found = await desk.event(await _event_of(desk, event))
     if found is None:
-        err.print(f"there is no event {event}, or it has expired: see bridge events list", markup=False)
+        err.print(
+            f"there is no event {event}, or it has expired: see bridge events list",
+            markup=False,
+            soft_wrap=True,
+        )
         return FAILED
     if as_json:
         _print_json(found)
@@ -262,7 +275,7 @@ async def show_event(
 
 @command(events_app, "replay")
 async def replay_events(
-    events: Annotated[list[str], typer.Argument(help="Their ids, as events list says.")],
+    events: Annotated[list[str], typer.Argument(metavar="EVENT", help="Their ids, as events list says.")],
     who: Who = "",
     as_json: Json = False,
 ) -> int:
@@ -287,7 +300,7 @@ async def replay(
     return await _replay(who, as_json, since=start, failed_only=failed, shop=shop)
 
 
-async def _replay(who: str, as_json: bool, **which: Any) -> int:
+async def _replay(who: str, as_json: bool, *, events: Sequence[str] = (), **which: Any) -> int:
     columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with _desk() as desk:
         with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
@@ -296,6 +309,8 @@ async def _replay(who: str, as_json: bool, **which: Any) -> int:
             def progress(done: int, of: int) -> None:
                 bar.update(task, completed=done, total=of)
 
+            if events:
+                which["events"] = [await _event_of(desk, name) for name in events]
             result = await desk.replay(_me(who), progress=progress, **which)
     if as_json:
         _print_json(result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,16 +13,21 @@ from bridge.billing.rules import Rules
 from bridge.billing.totals import ALL
 from bridge.errors import NeedsPerson, UnreadableBody
 from bridge.orders import Event, Folded, Ignored, Incomplete, Order, Unfinished
-from bridge.sources.base import Source
+from bridge.sources.base import Source, whole
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What came out: `verdict` in one sentence; `order` and `documents` where it came so far."""
+    """What came out: `verdict` in one sentence; `order` and `documents` where it came so far.
+
+    `readable`: it is JSON; what is not is refused with 400. `topic`: what it was taken for.
+    """
 
     verdict: str
     order: Order | None = None
     documents: Documents | None = None
+    readable: bool = True
+    topic: str = ""
 
 
 TOPICS = {"shopify": "orders/updated", "woocommerce": "order.updated"}
@@ -31,18 +36,25 @@ TOPICS = {"shopify": "orders/updated", "woocommerce": "order.updated"}
 
 def preview(source: Source, shop: str, rules: Rules, body: bytes, now: datetime, topic: str = "") -> Preview:
     """What this payload alone would become. Raises nothing that a person can cause."""
-    body, topic = _as_event(source.PLATFORM, body, topic or TOPICS.get(source.PLATFORM, ""))
-    headers = {"x-shopify-topic": topic, "x-shopify-webhook-id": "preview", "x-wc-webhook-topic": topic}
     try:
-        identity = source.identify(shop, headers, body)
-        if identity.ignored:
-            return Preview(f"ignored: {identity.ignored}")
-        if identity.alarm:
-            return Preview(f"attention: {identity.alarm}")
-        event = Event(id=identity.event_id, topic=identity.topic, body=body, received_at=now, headers=headers)
-        folded = source.fold(shop, identity.order_key, [event])
-        return _judge(folded, rules)
-    except (NeedsPerson, UnreadableBody) as exc:
+        body, topic = _as_event(source.PLATFORM, body, topic)
+        result = _look(source, shop, rules, body, now, topic)
+    except UnreadableBody as exc:
+        return Preview(f"refused with 400: {exc}", readable=False)
+    return replace(result, topic=topic)
+
+
+def _look(source: Source, shop: str, rules: Rules, body: bytes, now: datetime, topic: str) -> Preview:
+    headers = {"x-shopify-topic": topic, "x-shopify-webhook-id": "preview", "x-wc-webhook-topic": topic}
+    identity = source.identify(shop, headers, body)
+    if identity.ignored:
+        return Preview(f"ignored: {identity.ignored}")
+    if identity.alarm:
+        return Preview(f"attention: {identity.alarm}")
+    event = Event(id=identity.event_id, topic=identity.topic, body=body, received_at=now, headers=headers)
+    try:
+        return _judge(source.fold(shop, identity.order_key, [event]), rules)
+    except NeedsPerson as exc:
         return Preview(f"attention: {exc}")
 
 
@@ -69,40 +81,52 @@ def _judge(folded: Folded, rules: Rules) -> Preview:
 
 
 def _as_event(platform: str, body: bytes, topic: str) -> tuple[bytes, str]:
-    """A bare Stripe object is put into the event that would have carried it; a Shopify refund is one."""
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        return body, topic
+    """The body as the platform would have sent it, and its topic: the given one, or what its shape tells.
+
+    Raises UnreadableBody.
+    """
+    data = whole(body)
     if not isinstance(data, dict):
-        return body, topic
-    if platform == "stripe" and data.get("object") != "event":
-        bare = data["object"] if isinstance(data.get("object"), dict) else data
-        kind = str(bare.get("object", ""))
-        types = {
-            "invoice": "invoice.paid",
-            "credit_note": "credit_note.created",
-            "checkout.session": "checkout.session.completed",
-            "charge": "charge.refunded",
-            "refund": "refund.created",
-        }
-        wrapped = {
-            "id": "evt_preview",
-            "object": "event",
-            "type": topic or types.get(kind, f"{kind}.updated"),
-            "created": bare.get("created", 0),
-            "livemode": bool(bare.get("livemode")),
-            "data": {"object": bare},
-        }
-        return json.dumps(wrapped).encode(), topic
-    if platform == "shopify" and "refund_line_items" in data:
-        return body, "refunds/create"
-    return body, topic
+        return body, topic or TOPICS.get(platform, "")
+    if platform == "stripe":
+        return _stripe_event(body, data, topic)
+    return body, topic or _shape(data) or TOPICS.get(platform, "")
+
+
+def _shape(data: dict[str, Any]) -> str:
+    """What is no order although it has an id: a refund and a draft order of Shopify."""
+    if "refund_line_items" in data:
+        return "refunds/create"
+    return "draft_orders/update" if "invoice_sent_at" in data else ""
+
+
+def _stripe_event(body: bytes, data: dict[str, Any], topic: str) -> tuple[bytes, str]:
+    """A bare object is put into the event that would have carried it."""
+    if data.get("object") == "event":
+        return body, str(data.get("type", ""))
+    bare = data["object"] if isinstance(data.get("object"), dict) else data
+    kind = str(bare.get("object", ""))
+    types = {
+        "invoice": "invoice.paid",
+        "credit_note": "credit_note.created",
+        "checkout.session": "checkout.session.completed",
+        "charge": "charge.refunded",
+        "refund": "refund.created",
+    }
+    wrapped = {
+        "id": "evt_preview",
+        "object": "event",
+        "type": topic or types.get(kind, f"{kind}.updated"),
+        "created": bare.get("created", 0),
+        "livemode": bool(bare.get("livemode")),
+        "data": {"object": bare},
+    }
+    return json.dumps(wrapped).encode(), str(wrapped["type"])
 
 
 def as_json(result: Preview) -> dict[str, Any]:
     """For scripts."""
-    shown: dict[str, Any] = {"verdict": result.verdict}
+    shown: dict[str, Any] = {"verdict": result.verdict, "topic": result.topic}
     documents = result.documents
     if documents and documents.customer:
         shown["customer"] = _customer(documents.customer)

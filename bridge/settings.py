@@ -95,7 +95,12 @@ def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
     for name in sorted(environ):
         first = name.upper().split("__")[0]
         if first.startswith(PREFIX) and first not in known:
-            problems.append(f"{name}: unknown variable{_did_you_mean(first, known)}")
+            # Without the prefix, which all names share and would make any two of them look alike.
+            close = difflib.get_close_matches(
+                first[len(PREFIX) :], [each[len(PREFIX) :] for each in known], n=1
+            )
+            hint = f"did you mean {PREFIX}{close[0]}?" if close else "remove it"
+            problems.append(f"{name}: unknown variable; {hint}")
     return problems
 
 
@@ -149,6 +154,8 @@ def _problem(error: ErrorDetails, environ: Mapping[str, str]) -> str:
         said = f"{shown(error['input'])} is none of {_choices(context)}"
     elif kind == "string_pattern_mismatch":
         said = _PATTERNS.get(where[-1], "is not written as it should be")
+    elif kind in _KINDS:
+        said = _KINDS[kind].format(**context)
     else:
         said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     came_from = " (from the environment)" if any(name.upper() == variable for name in environ) else ""
@@ -163,6 +170,26 @@ _PATTERNS = {
     "api_id": "must be ASCII without spaces or colons, as Facturation.pro shows it",
     "language": 'must be two small letters, like "fr", or empty for the buyer\'s own',
 }
+
+
+_KINDS = {
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "string_type": "must be text: put it between quotes",
+    "path_type": "must be text: put it between quotes",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "model_type": "must be a table of keys, under a heading in brackets",
+    "dict_type": "must be a table of keys",
+    "tuple_type": "must be a list: [ … ]",
+}
+"""pydantic's words are for programmers."""
 
 
 def _where_it_belongs(where: tuple[str, ...]) -> str:
@@ -186,6 +213,6 @@ def _where_it_belongs(where: tuple[str, ...]) -> str:
     return _did_you_mean(name, here.model_fields)
 
 
-def _did_you_mean(name: str, known: Mapping[str, object] | set[str]) -> str:
+def _did_you_mean(name: str, known: Mapping[str, object]) -> str:
     close = difflib.get_close_matches(name, sorted(known), n=1)
     return f"; did you mean {close[0]}?" if close else "; remove it"

@@ -334,15 +334,20 @@ class Store:
             all=everything,
         )
 
-    async def version(self) -> str:
-        """The server's Redis version (Valkey states the one it is compatible with)."""
+    async def version(self) -> tuple[str, str]:
+        """What the server is, "Redis" or "Valkey", and its version. Raises StoreUnavailable."""
         try:
-            return str((await self.redis.info("server"))["redis_version"])
+            server = await self.redis.info("server")
+            if "valkey_version" in server:
+                return "Valkey", str(server["valkey_version"])
+            return "Redis", str(server["redis_version"])
         except (RedisError, OSError) as exc:
             raise StoreUnavailable(f"{type(exc).__name__}: {exc}") from exc
 
     async def check_writable(self) -> None:
         """Writes, durably, as an event would be. Raises StoreUnavailable with the reason."""
+        if self.memory_used > FULL:
+            raise StoreUnavailable(f"probe: Redis is full ({self.memory_used:.0%} of maxmemory)")
         try:
             await self.redis.set(f"{PREFIX}probe", b"1", px=60_000)
         except (RedisError, OSError) as exc:

@@ -48,7 +48,10 @@ def command(app: typer.Typer, name: str) -> Callable[[Command], Callable[..., No
     """An asynchronous command that returns its exit status."""
 
     def register(function: Command) -> Callable[..., None]:
-        @app.command(name)
+        # Given as it is, it is wrapped in the list of commands; left to click, it would be cut at 45 letters.
+        summary = " ".join((function.__doc__ or "").split())
+
+        @app.command(name, short_help=summary)
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> None:
             run(lambda: function(*args, **kwargs))

@@ -35,9 +35,29 @@ async def test_all_is_well(redis: Any, redis_url: str) -> None:
 
 async def test_a_redis_that_is_away(redis: Any) -> None:
     said = await found("unix:///nowhere/valkey.sock")
-    assert said["redis"][0] == "fail"
-    assert "redis_url" in said["redis"][1]
+    assert said["redis"] == ("fail", "nothing listens at its address: start it, or correct redis_url")
+    assert said["facturation"][0] == "ok", "it is asked without Redis too"
     assert said["shop boutique"][0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("address", "hint"),
+    [
+        ("redis://no-such-host.invalid", "host"),
+        ("{redis}?password=wrong-word", "user or password"),
+        ("{redis}?db=9999", "number at the end"),
+        ("redis://{api}", "is no Redis"),
+    ],
+)
+async def test_what_is_wrong_with_a_redis_is_said_in_words(redis_url: str, address: str, hint: str) -> None:
+    async with served() as (url, _):
+        wrong = address.format(redis=redis_url, api=url.removeprefix("http://"))
+        settings = settings_for(Path("unused"), url)
+        async with open_services(settings, wrong) as services:
+            said = {f.name: (f.state, f.text) async for f in findings(settings, services)}
+    assert said["redis"][0] == "fail"
+    assert hint in said["redis"][1]
+    assert "Error" not in said["redis"][1], "no class names"
 
 
 async def test_a_redis_that_is_not_durable(redis: Any, redis_url: str) -> None:
@@ -65,6 +85,25 @@ async def test_a_facturation_that_cannot_work(
     assert state == "fail"
     assert hint in text
     assert "wrong-key" not in text
+
+
+async def test_mended_credentials_are_tried_at_once_and_a_check_stops_no_worker(
+    redis: Any, redis_url: str
+) -> None:
+    async with served() as (url, _):
+        for key, state in (("wrong-key-12345", "fail"), ("sandbox-key", "ok")):
+            settings = settings_for(Path("unused"), url, facturation={"api_key": SecretStr(key)})
+            async with open_services(settings, redis_url) as services:
+                said = {f.name: f async for f in findings(settings, services)}
+                assert said["facturation"].state == state, said["facturation"].text
+                quota = await services.quota.state()
+                assert (quota["paused_until"], quota["last_failure"]) == (None, None)
+
+
+async def test_a_short_token_is_noticed(redis: Any, redis_url: str) -> None:
+    state, text = (await found(redis_url, top={"ops_token": SecretStr("hush")}))["console"]
+    assert (state, "openssl" in text, "hush" in text) == ("warn", True, False)
+    assert (await found(redis_url))["console"][0] == "ok"
 
 
 @pytest.mark.parametrize("status", [403, 429, 500, 503])

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.journeys.here import SECRETS, served
+from tests.journeys.orders import as_body, item, shopify_order
 from tests.journeys.processes import bridge, running, write_config
 from tests.journeys.waiting import until
 from tests.sources.test_fixtures import FIXTURES
@@ -24,6 +25,7 @@ async def test_help_and_version(tmp_path: Path) -> None:
     assert helped.status == 0
     for name in ("demo", "up", "web", "worker", "sandbox", "check", "preview"):
         assert name in helped.out
+    assert "..." not in helped.out.split("Commands:")[1], "no summary is cut"
     assert (await bridge("--version", cwd=tmp_path)).out.strip()[0].isdigit()
 
 
@@ -39,7 +41,8 @@ async def test_no_configuration_at_all_is_2_and_says_what_to_write(tmp_path: Pat
     ended = await bridge("check", cwd=tmp_path)
     assert ended.status == 2
     assert "bridge.toml" in ended.err
-    assert "facturation" in ended.err
+    assert "add a [facturation] table with firm_id" in ended.err
+    assert "add a [shops.<name>] table with platform" in ended.err
     assert "Traceback" not in ended.err
 
 
@@ -104,6 +107,13 @@ async def test_check_of_a_broken_one_is_1_with_a_line_for_each(
     assert "Traceback" not in ended.err
 
 
+async def test_a_command_without_its_redis_says_so_in_words(tmp_path: Path) -> None:
+    write_config(tmp_path, api_url=NOWHERE, redis_url="redis://127.0.0.1:9")
+    ended = await bridge("orders", "list", cwd=tmp_path)
+    said = "failed: Redis cannot be used, nothing listens at its address: start it, or correct redis_url\n"
+    assert (ended.status, ended.err) == (1, said)
+
+
 # --- preview
 
 
@@ -114,17 +124,27 @@ async def test_preview_shows_customer_document_and_reasons(tmp_path: Path) -> No
     assert ended.status == 0, ended.err
     for text in ("53.90 EUR", "Berthier", "shopify:boutique:order:6100000000001", "Bougie figuier"):
         assert text in ended.out
+    assert "20 %" in ended.out
+    assert "taken for orders/updated" in ended.err
     as_json = await bridge("preview", "order.json", "--shop", "boutique", "--json", cwd=tmp_path)
     assert json.loads(as_json.out)["invoice"]["total"] == "53.90"
     left = await asyncio.to_thread(lambda: {path.name for path in tmp_path.iterdir()})
     assert left == {"bridge.toml", "order.json", "stdout", "stderr"}
 
 
+async def test_brackets_in_a_shops_texts_are_no_markup(tmp_path: Path) -> None:
+    write_config(tmp_path, api_url=NOWHERE)
+    order = shopify_order(1, [item("12.00") | {"title": "Savon [promo] [/b]"}])
+    (tmp_path / "order.json").write_bytes(as_body(order))
+    ended = await bridge("preview", "order.json", "--shop", "boutique", cwd=tmp_path)
+    assert (ended.status, "Savon [promo] [/b]" in ended.out) == (0, True), ended.err
+
+
 async def test_preview_of_nonsense_is_no_crash(tmp_path: Path) -> None:
     write_config(tmp_path, api_url=NOWHERE)
     (tmp_path / "order.json").write_bytes(b"\xff nonsense [bold]")
     ended = await bridge("preview", "order.json", "--shop", "boutique", cwd=tmp_path)
-    assert (ended.status, "attention" in ended.out) == (0, True)
+    assert (ended.status, "refused with 400" in ended.out) == (1, True)
 
 
 # --- sandbox, demo

@@ -202,8 +202,10 @@ async def test_events(desk: Desk) -> None:
     assert row["id"] in shown
     assert KEY in shown
     raw = await desk("events", "show", row["id"])
+    named_to_the_shop = row["id"].partition(":")[2]
+    assert await desk("events", "show", named_to_the_shop) == raw, "the id that the answer to it had"
     assert json.loads(raw)["name"] == "#1042"
-    assert "1 order will be looked at again" in await desk("events", "replay", row["id"])
+    assert "1 order will be looked at again" in await desk("events", "replay", named_to_the_shop)
     assert "unknown or expired" in await desk("events", "replay", "boutique:x", status=1)
     assert "there is no event boutique:x" in await desk("events", "show", "boutique:x", status=1)
 

@@ -11,6 +11,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.durability import Durability, look_at_durability
+from bridge.errors import QuotaReached
+from bridge.facturation.answers import decipher
 from bridge.facturation.quota import QuotaState
 from bridge.health import Check, Status, assess, overall
 from bridge.store import Vitals
@@ -117,6 +119,13 @@ def test_what_the_quota_says(changed: dict[str, Any], name: str, status: str) ->
     assert_verdict(assess(GOOD, DURABLE, quota(**changed)), name, status)
 
 
+def test_a_429_is_no_failure_of_facturation_pro() -> None:
+    with pytest.raises(QuotaReached) as told:
+        decipher("GET /x", 429, {"retry-after": "60"}, b"Retry later", NOW)
+    asked_to_wait = quota(last_failure=NOW, last_failure_reason=told.value.reason)
+    assert_verdict(assess(GOOD, DURABLE, asked_to_wait), "facturation", "warn")
+
+
 def assert_verdict(checks: dict[str, Check], name: str, status: str) -> None:
     """This check says so, with a reason unless it passes; no other one minds."""
     assert checks[name].status == status
@@ -185,6 +194,24 @@ async def test_a_redis_that_only_loses_a_second_is_reported(here: Here, redis: A
     finally:
         await redis.config_set("appendfsync", "always")
     assert (await look_at_durability(redis)).durable
+
+
+async def test_a_full_redis_is_not_healthy_and_not_ready(here: Here, redis: Any) -> None:
+    await redis.config_set("maxmemory", 1)
+    try:
+        ready, health = await here.shops.get("/readyz"), await here.shops.get("/health")
+    finally:
+        await redis.config_set("maxmemory", 0)
+    assert (ready.status_code, ready.json()["reason"]) == (503, "Redis: it is full")
+    checks = health.json()["checks"]
+    assert (health.status_code, checks["redis"]["status"]) == (503, "fail")
+    assert "maxmemory" in checks["redis"]["reason"]
+    assert checks["durability"]["status"] == "pass", "the others are known all the same"
+
+
+async def test_what_web_refuses_for_want_of_memory_is_not_ready_either(here: Here) -> None:
+    here.services.store.memory_used = 0.99
+    assert (await here.shops.get("/readyz")).json()["reason"] == "Redis: it is full"
 
 
 async def test_metrics_are_prometheus_text(here: Here) -> None:

@@ -59,7 +59,11 @@ def test_a_sale_shows_its_customer_and_documents(case: str, total: str | None, c
     "body", [b"", b"nonsense", b"null", b"[]", b"{}", b'{"id": 3}', b'{"object": {"a": 1}}']
 )
 def test_nonsense_is_a_verdict_too(platform: str, body: bytes) -> None:
-    assert look(platform, body).verdict.startswith(("attention", "ignored", "waits"))
+    result = look(platform, body)
+    assert result.verdict.startswith(
+        ("attention", "ignored", "waits") if result.readable else "refused with 400"
+    )
+    assert result.readable is (body not in (b"", b"nonsense"))
 
 
 @pytest.mark.parametrize(
@@ -79,6 +83,18 @@ def test_a_bare_stripe_invoice_is_taken_as_paid() -> None:
 def test_a_shopify_refund_is_recognised() -> None:
     body = (FIXTURES / "shopify" / "refunds-create__full.json").read_bytes()
     assert look("shopify", body).verdict.startswith("waits")
+
+
+def test_a_shopify_draft_order_is_no_order() -> None:
+    assert look("shopify", b'{"id": 3, "invoice_sent_at": null, "line_items": []}').verdict.startswith(
+        "ignored"
+    )
+
+
+def test_it_says_what_it_was_taken_for() -> None:
+    assert look("shopify", b'{"id": 3}').topic == "orders/updated"
+    assert look("shopify", b'{"id": 3}', "orders/delete").topic == "orders/delete"
+    assert look("stripe", b'{"object": "invoice", "id": "in_1"}').topic == "invoice.paid"
 
 
 def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -260,8 +260,14 @@ def shop_with(line: str) -> str:
         ),
         (
             MINIMAL.replace("12345", '"abc"'),
-            "facturation.firm_id: should be a valid integer, unable to parse string as an integer",
+            "facturation.firm_id: must be a whole number",
         ),
+        (MINIMAL.replace('"the-api-key"', "12"), "facturation.api_key: must be text: put it between quotes"),
+        ("data_dir = 3\n" + MINIMAL, "data_dir: must be text: put it between quotes"),
+        ("max_body_bytes = 0\n" + MINIMAL, "max_body_bytes: must be greater than 0"),
+        (MINIMAL + "send_email = 'perhaps'\n", "shops.boutique.send_email: must be true or false"),
+        (MINIMAL + "gateways = 3\n", "shops.boutique.gateways: must be a table of keys"),
+        ("alerts = 3\n" + MINIMAL, "alerts: must be a table of keys, under a heading in brackets"),
         (
             MINIMAL.replace('["the-secret"]', "[]"),
             "shops.boutique.secrets: at least one secret is needed",
@@ -316,7 +322,7 @@ def shop_with(line: str) -> str:
             shop_with('language = "french"'),
             'shops.boutique.language: must be two small letters, like "fr", or empty for the buyer\'s own',
         ),
-        ("port = 80000" + MINIMAL, "port: should be less than or equal to 65535"),
+        ("port = 80000" + MINIMAL, "port: must be at most 65535"),
         ('log_level = "loud"' + MINIMAL, 'log_level: "loud" is none of debug, info, warning, error'),
         (
             'redis_url = "localhost:6379"' + MINIMAL,
@@ -350,12 +356,11 @@ def test_mistakes_in_variables(problems: Any) -> None:
     assert problems(BRIDGE_OPS_TOKN="x") == [
         "BRIDGE_OPS_TOKN: unknown variable; did you mean BRIDGE_OPS_TOKEN?"
     ]
+    assert problems(BRIDGE_FOO="x") == ["BRIDGE_FOO: unknown variable; remove it"]
     assert problems(BRIDGE_FACTURATION__APIKEY="x") == [
         "facturation.apikey: unknown key; did you mean api_key?"
     ]
-    assert problems(BRIDGE_PORT="many") == [
-        "port: should be a valid integer, unable to parse string as an integer (from the environment)"
-    ]
+    assert problems(BRIDGE_PORT="many") == ["port: must be a whole number (from the environment)"]
     assert problems(BRIDGE_SHOPS="boutique") == ["BRIDGE_SHOPS: is not JSON; quote it once more"]
 
 

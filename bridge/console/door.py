@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from bridge.console.guard import WINDOW, LoginLimit
 from bridge.console.rendering import Wording, choose_language, environment, words_for
-from bridge.console.session import COOKIE, LIFETIME, Session, Sessions, operator_name
+from bridge.console.session import COOKIE, DEFAULT_NAME, LIFETIME, Session, Sessions, operator_name
 
 CURSOR = re.compile(r"[0-9]{1,16} \S.*")
 LANGUAGE_COOKIE = "bridge_lang"
@@ -38,7 +38,7 @@ class Visit:
 
     def __init__(self, door: Door, request: Request) -> None:
         cookie = request.cookies.get(COOKIE, "")
-        known = door.sessions.open(cookie) if cookie else None
+        known = door.sessions.open(cookie) if cookie else door.bearer(request)
         self.door = door
         self.request = request
         self.fresh = known is None
@@ -133,6 +133,12 @@ class Door:
         self.sessions = sessions
         self.templates: Environment = environment()
         self._limit = limit
+
+    def bearer(self, request: Request) -> Session | None:
+        """Who sends the token with a request is let in for this one; nothing is kept in a cookie."""
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        known = kind.lower() == "bearer" and self.sessions.knows(token.strip())
+        return self.sessions.begin(DEFAULT_NAME) if known else None
 
     def page(self, show: Callable[[Visit], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """An endpoint that shows its page to operators and leads everybody else to the login."""

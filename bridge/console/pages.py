@@ -232,6 +232,7 @@ class Pages:
 def _indented(body: bytes) -> str:
     """JSON, readable; anything else as it is. The exact bytes are one click away."""
     try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        told = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        return told.encode("utf-8", "replace").decode()  # half an emoji can be spelt in JSON, not in a page
     except (ValueError, RecursionError):
         return body.decode("utf-8", errors="replace")

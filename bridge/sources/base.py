@@ -28,6 +28,8 @@ from bridge.orders import Event, Folded, decimal_from
 
 FETCHED = "fetched"
 """Topic of an event that is not a webhook but an answer of the platform's API, asked for by `Incomplete`."""
+LONGEST_NUMBER = 400
+"""Digits; Python reads no more than 4,300 of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,14 +132,23 @@ def _reader_of(wanted: type) -> msgspec.json.Decoder[Any]:
 
 
 def whole(body: bytes) -> Any:
-    """All of the body, as `read` will read it: it takes what the quick reader is too strict for (a lone
-    surrogate, NaN). Nesting too deep to be an order comes back as None. Raises UnreadableBody."""
+    """All of the body, also where the quick reader is too strict: half an emoji cut out of a title, a stray
+    byte, NaN, a number of thousands of digits. Their form is JSON's, so a shop that is told 400 would send
+    them again in vain, or (WooCommerce) never. Nesting too deep to be an order comes back as None.
+
+    Raises UnreadableBody.
+    """
     try:
-        return json.loads(body)
+        content = json.loads(body.decode("utf-8", "replace"), parse_int=_number_or_none)
+        return json.loads(json.dumps(content, ensure_ascii=False).encode("utf-8", "replace"))
     except RecursionError:
         return None
     except ValueError as exc:
         raise UnreadableBody("the body is not JSON") from exc
+
+
+def _number_or_none(digits: str) -> int | None:
+    return int(digits) if len(digits) < LONGEST_NUMBER else None
 
 
 def digest(*parts: str | bytes) -> str:
@@ -147,6 +158,8 @@ def digest(*parts: str | bytes) -> str:
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_HALF = re.compile(r"[\ud800-\udfff]")
+"""Half of an emoji: JSON can spell it, UTF-8 cannot."""
 _MARKUP = re.compile("[<>&]")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 
@@ -165,12 +178,12 @@ def plain_text(value: object) -> str:
 
 
 def raw_text(value: object) -> str:
-    """An id or a code as text, exactly as it came. None is ""."""
+    """An id or a code as text, exactly as it came (but for half an emoji). None is ""."""
     if value is None:
         return ""
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise ValueError("not an id")
-    return str(value)
+    return _HALF.sub("\ufffd", value) if isinstance(value, str) else str(value)
 
 
 Amount = Annotated[Decimal, BeforeValidator(decimal_from)]

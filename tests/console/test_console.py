@@ -64,6 +64,19 @@ async def test_strangers_are_led_to_the_login_and_back(open_house: House) -> Non
     assert answer.headers["location"] == "/console/orders?state=done"
 
 
+async def test_a_bearer_reads_pages_and_is_given_no_session(open_house: House) -> None:
+    key = await open_house.done_order(5)
+    for path in (*PAGES, f"/console/orders/{key}"):
+        answer = await open_house.http.get(path, headers={"Authorization": f"Bearer {TOKEN}"})
+        assert (answer.status_code, "set-cookie" in answer.headers) == (200, False), path
+        wrong = await open_house.http.get(path, headers={"Authorization": f"Bearer {TOKEN}x"})
+        assert wrong.status_code == 303
+    posted = await open_house.http.post(
+        f"/console/orders/{key}", data={"do": "retry"}, headers={"Authorization": f"Bearer {TOKEN}"}
+    )
+    assert posted.status_code == 403, "a form must come from a page of the same session"
+
+
 @pytest.mark.parametrize(
     "elsewhere", ["https://evil.example", "//evil.example", "/console/../x\\", "/webhooks/x"]
 )

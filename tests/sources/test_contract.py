@@ -19,6 +19,12 @@ SIGNATURE = {
     "stripe": "stripe-signature",
     "woocommerce": "x-wc-webhook-signature",
 }
+A_SALE = {
+    "shopify": b'{"id": 12, "note": "@"}',
+    "stripe": b'{"id": "evt_1", "object": "event", "type": "invoice.paid", "livemode": true, "data": '
+    b'{"object": {"id": "in_12", "object": "invoice", "description": "@"}}}',
+    "woocommerce": b'{"id": 12, "date_modified_gmt": "2026-11-22T09:00:00", "customer_note": "@"}',
+}
 BODY = b'{"id": 1, "note": "caf\xc3\xa9"}'
 
 pytestmark = pytest.mark.parametrize("platform", sorted(REGISTRY))
@@ -140,3 +146,12 @@ def test_topics_are_handled_or_ignored_never_both(platform: str) -> None:
     assert source.HANDLED
     assert not source.HANDLED & set(source.IGNORED)
     assert all(reason for reason in source.IGNORED.values())
+
+
+@pytest.mark.parametrize("odd", [b"\\ud83d", b"\xe9", b'", "n": ' + b"9" * 5_000 + b', "m": "'])
+def test_what_a_cut_text_or_a_giant_number_surrounds_still_names_its_order(platform: str, odd: bytes) -> None:
+    body = A_SALE[platform].replace(b"@", odd)
+    headers = SIGNERS[platform](body, "secret", A_TOPIC[platform], "d1", NOW)
+    identity = REGISTRY[platform].identify("boutique", headers, body)
+    assert identity.order_key.endswith(":12") or identity.order_key.endswith(":in_12")
+    assert (identity.order_key + identity.event_id).encode()

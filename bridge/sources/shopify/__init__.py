@@ -147,7 +147,7 @@ def identify(shop: str, headers: Mapping[str, str], body: bytes) -> Identity:
         return Identity(event_id=event_id, topic=topic, alarm=alarm)
     order_id = _id_at(data, ORDER_ID_AT[topic])
     if not order_id:
-        alarm = f"a {topic} event of Shopify names no order; look at its payload"
+        alarm = f"the {topic} event of Shopify names no order; look at its payload"
         return Identity(event_id=event_id, topic=topic, alarm=alarm)
     return Identity(event_id=event_id, topic=topic, order_key=f"{PLATFORM}:{shop}:order:{order_id}")
 
