@@ -69,21 +69,21 @@ class Havoc:
     async def rage(self, stop: asyncio.Event) -> None:
         """One mishap after the other. The first of them is a 429, once there is something to refuse."""
         deeds: list[tuple[float, Callable[[], Awaitable[None]]]] = [
-            (6, self._kill_a_role),
+            (9, self._kill_a_role),
             (3, self._stop_a_role),
             (1, self._end_a_role),
-            (1.5, self._kill_valkey),
+            (2, self._kill_valkey),
             (1, self._stop_valkey),
             (1, self._stop_the_sandbox),
             (5, self._break_the_api),
-            (0.3, self._burst_of_429),
+            (0.08, self._burst_of_429),
         ]
         await _sleep_unless(stop, 2)
         await self._burst_of_429()
         while not stop.is_set() and not self._failure:
             (deed,) = self._random.choices([deed for _, deed in deeds], [weight for weight, _ in deeds])
             await deed()
-            await _sleep_unless(stop, self._random.uniform(0.02, 0.3))
+            await _sleep_unless(stop, self._random.uniform(0.02, 0.2))
         await asyncio.gather(*self._pending, return_exceptions=True)
         if self._failure:
             raise self._failure
