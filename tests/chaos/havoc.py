@@ -140,6 +140,8 @@ class Havoc:
             return
         self.done[f"SIGTERM {name[:-1]}"] += 1
         child = self._crew.children[name]
+        # Before it listens to signals, the first one ends it as it ends any process.
+        good = (0,) if child.listens else (0, -SIGTERM)
 
         async def gone() -> None:
             child.signal(SIGTERM)
@@ -149,8 +151,6 @@ class Havoc:
                 code = await child.died(30)
             except TimeoutError:
                 raise AssertionError(f"{name} does not end on SIGTERM:\n{child.words()}") from None
-            # Before it listens to signals, the first one ends it as it ends any process.
-            good = (0,) if child.age > 5 else (0, -SIGTERM)
             assert code in good, f"{name} ended with {code}:\n{child.words()}"
             await self._crew.start(name)
 
