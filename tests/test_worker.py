@@ -181,7 +181,7 @@ async def test_it_outlives_a_redis_that_is_away_for_a_while(tmp_path: Path) -> N
             await asyncio.to_thread(second.start)
             assert (await here.send(shopify_order(2), delivery="d2")).status_code == 200
             for n in (1, 2):
-                await until(partial(is_done, here, f"shopify:boutique:order:{n}"), f"order {n}")
+                await until(partial(is_done, here, f"shopify:boutique:order:{n}"), f"order {n}", seconds=30)
             assert len(here.invoices()) == 2
     finally:
         await asyncio.to_thread(first.stop)
