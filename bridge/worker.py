@@ -65,7 +65,7 @@ class _Worker(Worker):
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Starts the first of them that nobody runs."""
         known = len(self.tasks)
-        for job_id in job_ids:
+        for job_id in [each for each in job_ids if each.decode() not in self.tasks]:
             if len(self.tasks) - known >= AT_A_TIME:
                 return
             await super().start_jobs([job_id])
