@@ -211,7 +211,7 @@ class Havoc:
         """Nothing else is going on until its time is over, so that the silence after it can be heard."""
         if self._pending:
             await asyncio.gather(*self._pending, return_exceptions=True)
-            await asyncio.sleep(CATCHING_UP)
+            await asyncio.sleep(CATCHING_UP + 0.6)  # `listened` looks back for half a second
         await self._api_fault("429", 5, kind="too_many_requests", retry_after=RETRY_AFTER)
         await asyncio.sleep(0.7)
         await self._site.clear_faults()
