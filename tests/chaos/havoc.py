@@ -67,7 +67,8 @@ class Havoc:
         self.disturbances: list[Disturbance] = []
 
     async def rage(self, stop: asyncio.Event) -> None:
-        """One mishap after the other. The first of them is a 429, once there is something to refuse."""
+        """One mishap after the other. Even a short life has the worst ones: a 429 once there is something to
+        refuse, then the death of a process and of Valkey."""
         deeds: list[tuple[float, Callable[[], Awaitable[None]]]] = [
             (9, self._kill_a_role),
             (3, self._stop_a_role),
@@ -79,7 +80,8 @@ class Havoc:
             (0.08, self._burst_of_429),
         ]
         await _sleep_unless(stop, 2)
-        await self._burst_of_429()
+        for worst in (self._burst_of_429, self._kill_a_role, self._kill_valkey):
+            await worst()
         while not stop.is_set() and not self._failure:
             (deed,) = self._random.choices([deed for _, deed in deeds], [weight for weight, _ in deeds])
             await deed()
