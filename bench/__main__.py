@@ -19,7 +19,7 @@ from rich.table import Table as Shown
 from bench.ground import ground
 from bench.table import Table
 
-PARTS = ("ack", "latency", "calls", "worker", "flat", "memory")
+PARTS = ("ack", "latency", "calls", "worker", "burst", "flat", "memory")
 
 
 def main() -> None:

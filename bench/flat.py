@@ -7,28 +7,48 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from statistics import median
 
-from bench.ground import Ground, ground
+from bench.child import child, say
+from bench.ground import OTHER_CORE, SERVER_CORE, Ground, ground
 from bench.life import Life, life
 from bench.table import Cell, Goal, Table
 
-FEW, STORED, WAITING = 10, 20_000, 10_000
+FEW, STORED, WAITING = 10, 100_000, 10_000
 ROUNDS, ORDERS = 5, 60
 
 
 def run(here: Ground) -> list[Table]:
     """Three Valkeys, the given one the smallest."""
     with ground() as stored, ground() as waiting:
+        with ExitStack() as stack:
+            half = STORED // 2
+            filling = [
+                stack.enter_context(child("flat:fill", core, url=stored.url, first=first, last=first + half))
+                for core, first in ((SERVER_CORE, 0), (OTHER_CORE, half))
+            ]
+            for each in filling:
+                each.hear()
+        assert stored.redis.zcard("bridge:orders") == STORED
         return asyncio.run(_run(here, stored, waiting))
+
+
+def fill(url: str, first: int, last: int) -> None:
+    """Receives and finishes these orders, and says so."""
+
+    async def run() -> None:
+        async with life(url) as lived:
+            await lived.many(first, last, finished=True)
+
+    asyncio.run(run())
+    say("filled")
 
 
 async def _run(few: Ground, stored: Ground, waiting: Ground) -> list[Table]:
     async with AsyncExitStack() as stack:
-        lives = {one.url: await stack.enter_async_context(life(one)) for one in (few, stored, waiting)}
+        lives = {one.url: await stack.enter_async_context(life(one.url)) for one in (few, stored, waiting)}
         await lives[few.url].many(0, FEW, finished=True)
-        await lives[stored.url].many(0, STORED, finished=True)
         await lives[waiting.url].many(0, WAITING, finished=False)
         found: dict[tuple[str, str], list[float]] = {}
         for turn in range(ROUNDS):

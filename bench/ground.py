@@ -37,7 +37,9 @@ class Ground:
         """What Valkey says of itself."""
         return cast("dict[str, Any]", self.redis.info(section))
 
-    def environ(self, *, port: int = 0, api: str = "http://127.0.0.1:9") -> dict[str, str]:
+    def environ(
+        self, *, port: int = 0, api: str = "http://127.0.0.1:9", per_5_minutes: int = 10**6
+    ) -> dict[str, str]:
         """The variables of a bridge with one Shopify shop. `api`: where Facturation.pro's sandbox is."""
         return {
             "BRIDGE_CONFIG": str(self.folder / "empty.toml"),
@@ -51,7 +53,7 @@ class Ground:
                     "api_key": "sandbox-key",
                     "contact": "bench@example.com",
                     "base_url": api,
-                    "requests_per_5_minutes": 10**6,
+                    "requests_per_5_minutes": per_5_minutes,
                     "requests_per_day": 10**7,
                 }
             ),

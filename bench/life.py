@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from bench.ground import Ground
 from bench.orders import SHOP, Orders
 from bridge.sources.base import Identity
 from bridge.store import Lease, Outcome, Store
@@ -65,9 +64,9 @@ class Life:
 
 
 @asynccontextmanager
-async def life(ground: Ground) -> AsyncIterator[Life]:
-    """On the ground's Valkey, whose ledger is known to have forgotten nothing."""
-    redis = connect(ground.url)
+async def life(url: str) -> AsyncIterator[Life]:
+    """On this Valkey, whose ledger is known to have forgotten nothing."""
+    redis = connect(url)
     store = Store(redis, retention=timedelta(days=90))
     await store.open()
     await store.judge(f"shopify:{SHOP}:", clean=True)

@@ -18,7 +18,7 @@ def run(ground: Ground) -> list[Table]:
 
 
 async def _run(ground: Ground) -> list[Table]:
-    async with life(ground) as lived:
+    async with life(ground.url) as lived:
         # So that what all orders share is there already: indexes, counters, the feed.
         await lived.many(0, ORDERS, finished=False)
 

@@ -13,7 +13,7 @@ import json
 import smtplib
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -97,8 +97,8 @@ class WebhookChannel:
     """
 
     http: httpx.AsyncClient
-    url: str
-    secret: str
+    url: str = field(repr=False)
+    secret: str = field(repr=False)
     now: Callable[[], datetime]
     name: str = "webhook"
 
@@ -145,9 +145,9 @@ class EmailChannel:
     """`url`: smtp://user:password@host:587 (STARTTLS) or smtps://…:465. `recipients`: one, or several with
     commas. A password never goes over a line that is not encrypted."""
 
-    url: str
-    recipients: str
-    sender: str
+    url: str = field(repr=False)
+    recipients: str = field(repr=False)
+    sender: str = field(repr=False)
     name: str = "email"
 
     async def send(self, message: Message) -> None:

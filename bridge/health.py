@@ -18,11 +18,12 @@ from starlette.routing import Route
 
 from bridge.durability import Durability, look_at_durability
 from bridge.errors import StoreUnavailable
-from bridge.facturation.quota import Quota, QuotaState
+from bridge.facturation.quota import SHARES, Lane, Quota, QuotaState
 from bridge.redis_troubles import trouble
 from bridge.store import Store, Vitals
 from bridge.telemetry import Metrics
 
+FIVE_MINUTES, DAY = timedelta(minutes=5), timedelta(days=1)
 WORKER_SILENCE = timedelta(seconds=15)
 OLD = timedelta(minutes=5)
 """An order that waits longer than this is worth a look."""
@@ -91,13 +92,17 @@ def _workers(vitals: Vitals) -> Check:
 
 
 def drained_at(vitals: Vitals, quota: QuotaState) -> datetime:
-    """When the waiting orders will be through, should none be added: the quota sets the pace."""
+    """When the waiting orders will be through at the latest, if none is added: the quota sets the pace."""
     calls = vitals.waiting * CALLS_PER_ORDER
     start = max(vitals.now, quota["paused_until"] or vitals.now)
-    days, rest = divmod(max(0, calls - quota["left_day"]), max(1, quota["limit_day"]))
-    wait = timedelta(days=days + 1) if days or rest else timedelta(0)
-    pace = timedelta(seconds=300 * calls / max(1, quota["limit_five"]))
-    return start + max(wait, pace)
+    five = FIVE_MINUTES * _windows(calls, quota["left_five"], quota["limit_five"])
+    return start + max(five, DAY * _windows(calls, quota["left_day"], quota["limit_day"]))
+
+
+def _windows(calls: int, left: int, limit: int) -> int:
+    """How many times a window must open anew for so many calls. Its last few per cent are nobody's."""
+    usable = max(1, int(limit * SHARES[Lane.LIVE]))
+    return -(-max(0, calls - max(0, left - (limit - usable))) // usable)
 
 
 def _backlog(vitals: Vitals, quota: QuotaState) -> Check:

@@ -153,14 +153,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """A postal address. `street` may hold several lines; `country` is ISO 3166 alpha-2, upper case, or ""."""
+    """A postal address. `street` may hold several lines; `country` is ISO 3166 alpha-2, upper case, or "".
 
-    street: str = ""
-    city: str = ""
-    postcode: str = ""
-    region: str = ""
+    What is personal, here and in the next classes, does not show in `repr`: it may end in a log.
+    """
+
+    street: str = field(default="", repr=False)
+    city: str = field(default="", repr=False)
+    postcode: str = field(default="", repr=False)
+    region: str = field(default="", repr=False)
     country: str = ""
-    recipient: str = ""
+    recipient: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,16 +175,16 @@ class Customer:
     """
 
     id: str = ""
-    email: str = ""
-    first_name: str = ""
-    last_name: str = ""
-    company: str = ""
-    phone: str = ""
+    email: str = field(default="", repr=False)
+    first_name: str = field(default="", repr=False)
+    last_name: str = field(default="", repr=False)
+    company: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
     language: str = ""
-    billing: Address | None = None
-    shipping: Address | None = None
-    vat_number: str = ""
-    siret: str = ""
+    billing: Address | None = field(default=None, repr=False)
+    shipping: Address | None = field(default=None, repr=False)
+    vat_number: str = field(default="", repr=False)
+    siret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +210,7 @@ class Refund:
     amount: Decimal
     state: RefundState = RefundState.DONE
     lines: tuple[Line, ...] = ()
-    note: str = ""
+    note: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,9 +286,9 @@ class Event:
 
     id: str
     topic: str
-    body: bytes
+    body: bytes = field(repr=False)
     received_at: datetime
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 Folded = Order | Ignored | Unfinished | Incomplete

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +38,7 @@ class Door:
 
     shop: str
     source: Source
-    secrets: Sequence[str]
+    secrets: Sequence[str] = field(repr=False)
 
 
 Observe = Callable[[str, str, str, float], None]

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -69,7 +69,7 @@ class Services:
     """Everything a role may need, open."""
 
     settings: Settings
-    redis_url: str
+    redis_url: str = field(repr=False)
     store: Store
     quota: Quota
     client: FacturationClient

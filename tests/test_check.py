@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bridge.check import findings
+from bridge.check import Finding, findings
 from bridge.facturation.sandbox import Fault, FaultKind
 from bridge.wiring import open_services
-from tests.journeys.here import served, settings_for
+from tests.journeys.here import bridge_here, served, settings_for
+from tests.journeys.orders import shopify_order
 
 
 async def found(redis_url: str, fault: Fault | None = None, **changed: Any) -> Mapping[str, tuple[str, str]]:
@@ -122,3 +123,27 @@ async def test_weak_secrets_are_noticed(redis: Any, redis_url: str) -> None:
     assert (said["shop boutique"][0], said["shop abonnements"][0]) == ("warn", "warn")
     assert "whsec_" in said["shop abonnements"][1]
     assert not any(secret in text for _, text in said.values() for secret in ('short"', "sk_live_not"))
+
+
+async def test_a_ledger_younger_than_the_documents_is_told_here_and_by_health(
+    redis: Any, redis_url: str
+) -> None:
+    """Redis was lost, and the shop's orders come again: the first look-up finds what was made before."""
+    async with bridge_here(redis_url, settle=0.2) as here:
+
+        async def told() -> tuple[Finding, dict[str, Any]]:
+            said = [f async for f in findings(here.services.settings, here.services) if f.name == "ledger"]
+            health = (await here.shops.get("/health")).json()["checks"]["ledger"]
+            return said[0], health
+
+        await here.sync(await here.accept(shopify_order(1)))
+        finding, health = await told()
+        assert (finding.state, health["status"]) == ("ok", "pass")
+        await redis.flushall()
+        await here.services.store.open()
+        state = await here.sync(await here.accept(shopify_order(1)))
+        assert (state["state"], len(here.invoices())) == ("done", 1)
+        finding, health = await told()
+        assert (finding.state, health["status"]) == ("warn", "warn")
+        assert "shopify:boutique" in finding.text
+        assert health["reason"] == finding.text

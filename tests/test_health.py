@@ -126,6 +126,26 @@ def test_a_429_is_no_failure_of_facturation_pro() -> None:
     assert_verdict(assess(GOOD, DURABLE, asked_to_wait), "facturation", "warn")
 
 
+@pytest.mark.parametrize(
+    ("waiting", "changed", "after"),
+    [
+        (10, {}, timedelta(0)),
+        (10, {"left_five": 37}, timedelta(minutes=5)),  # 18 of them are kept back, 20 are needed
+        (10, {"left_five": 38}, timedelta(0)),
+        (1_000, {"left_five": 600}, timedelta(minutes=15)),  # 582 at once, then three times up to 582
+        (10, {"left_day": 0}, timedelta(days=1)),
+        (10, {"left_day": 300}, timedelta(days=1)),
+        (10_000, {"left_day": 10_000}, timedelta(days=2)),
+        (10, {"left_day": 0, "limit_day": 5}, timedelta(days=5)),
+        (10, {"paused_until": NOW + HOUR}, HOUR),
+        (10, {"paused_until": NOW - HOUR}, timedelta(0)),
+    ],
+)
+def test_when_the_backlog_will_be_drained(waiting: int, changed: dict[str, Any], after: timedelta) -> None:
+    checks = assess(vitals(waiting=waiting, oldest=NOW), DURABLE, quota(**changed))
+    assert checks["backlog"].observed["drained_at"] == (NOW + after).isoformat(timespec="seconds")
+
+
 def assert_verdict(checks: dict[str, Check], name: str, status: str) -> None:
     """This check says so, with a reason unless it passes; no other one minds."""
     assert checks[name].status == status

@@ -154,13 +154,31 @@ async def test_all_of_arq_may_vanish(store: Store, redis: Any, monkeypatch: pyte
 
 async def test_bells_that_nobody_answers_make_room(store: Store, redis: Any) -> None:
     seconds, _ = await redis.time()
-    orphans = {f"orphan{n}": seconds * 1000 - 700_000 for n in range(600)}
+    orphans = {f"orphan{n}": seconds * 1000 - 700_000 for n in range(1100)}
     await redis.zadd("arq:queue", orphans)
     await record(store, event())
     # The queue is full: the order is due at once, and the sweep rings for it.
     assert (await due_in(redis) or 0) <= 0
     assert await store.sweep("w1") == 1
     assert await redis.zcard("arq:queue") == 1
+
+
+async def test_news_is_answered_before_what_the_sweep_brings_back(store: Store, redis: Any) -> None:
+    for n in range(3):
+        await redis.hset(f"{PREFIX}order:old{n}", "version", 1)
+        await redis.zadd(f"{PREFIX}due", {f"old{n}": 1})
+    assert await store.sweep("w1") == 3
+    await record(store, event())
+    arq = ArqRedis(redis.connection_pool, job_serializer=serialize, job_deserializer=deserialize)
+    order = [job.args[0] for job in sorted(await arq.queued_jobs(), key=lambda job: job.score or 0)]
+    assert order[0] == KEY
+    # However much the sweep has rung for, news finds room; that is never taken by the sweep.
+    seconds, _ = await redis.time()
+    await redis.zadd("arq:queue", {f"bell{n}": seconds * 1000 - 600_000 for n in range(500)})
+    await redis.zadd(f"{PREFIX}due", {"old0": 1})
+    assert await store.sweep("w1") == 0
+    await record(store, event("e2"))
+    assert await redis.zcard("arq:queue") == 505
 
 
 # --- links and adoption

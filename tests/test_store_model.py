@@ -23,8 +23,8 @@ from redis.asyncio import Redis
 
 from bridge.errors import LeaseLost
 from bridge.sources.base import Identity
-from bridge.store import LEASE, PREFIX, Lease, Outcome, Store, View
-from tests.sim.data import LEASE_MS, Data, StoredOrder
+from bridge.store import BELLS, LEASE, PREFIX, Lease, Outcome, Store, View
+from tests.sim.data import BELLS_OF_NEWS, LEASE_MS, Data, StoredOrder
 
 T = TypeVar("T")
 START = int(datetime(2026, 11, 22, 9, 0, tzinfo=UTC).timestamp() * 1000)
@@ -147,6 +147,20 @@ class Both(RuleBasedStateMachine):
         assert self.run(self.store.sweep("w3")) == self.data.sweep(self.now, "w3")
         self.move(after)
         assert self.run(self.store.sweep(worker)) == self.data.sweep(self.now, worker)
+
+    @rule(bells=st.sampled_from([BELLS - 1, BELLS, BELLS_OF_NEWS]))
+    def arq_is_behind(self, bells: int) -> None:
+        """So many bells ring already, as the next event comes and as someone sweeps. Then all are lost."""
+        queued = {f"s:another:{n}": self.now - 600_000 for n in range(bells)}
+        self.run(self.redis.delete("arq:queue"))
+        self.run(self.redis.zadd("arq:queue", queued))
+        self.data.queue = dict(queued)
+        self.an_event_comes(ORDERS[1], (), False, "")
+        self.both_hold_the_same()
+        self.someone_sweeps("w1", 0)
+        self.both_hold_the_same()
+        self.run(self.redis.delete("arq:queue"))
+        self.data.queue.clear()
 
     @rule(order=st.sampled_from(ORDERS), outcome=st.none() | st.sampled_from(list(Outcome)))
     def a_payment_finds_its_order(self, order: str, outcome: Outcome | None) -> None:
@@ -338,6 +352,16 @@ class Both(RuleBasedStateMachine):
         for fence in ("buyer:1", "buyer:2"):
             told = self.run(self.store.archived_customer(fence))
             assert told == self.data.archived_customer(self.now, fence)
+
+    @rule(rounding=st.sampled_from(["line2_vat_rate", "line3_vat_once"]))
+    def the_rounding_is_found_out(self, rounding: str) -> None:
+        self.run(self.store.keep_rounding(rounding))
+        self.data.rounding = rounding
+
+    @rule()
+    def a_process_gets_acquainted(self) -> None:
+        self.run(self.store._run("open", int(self.is_durable)))
+        self.data.floor_at(self.is_durable, self.now)
 
     # ------------------------------------------------------------------------------------------ the same
 
@@ -552,6 +576,27 @@ def test_bells_are_rung_the_same(both: Both) -> None:
         both.both_hold_the_same()
         both.someone_sweeps("w2", 60_000)
         both.both_hold_the_same()
+    for after in (29_000, 1_000, 29_000, 2_000):
+        both.an_event_comes(ORDERS[0], (), False, "")
+        both.someone_sweeps("w1", after)
+        both.both_hold_the_same()
+
+
+@pytest.mark.parametrize("bells", [BELLS - 1, BELLS, BELLS_OF_NEWS - 1, BELLS_OF_NEWS])
+def test_a_long_queue_is_the_same(both: Both, bells: int) -> None:
+    both.move(6_000)
+    both.arq_is_behind(bells)
+
+
+def test_what_is_found_out_is_the_same(both: Both) -> None:
+    for durable in (True, False):
+        both.redis_is_restarted(durable)
+        both.move(1_000)
+        both.a_process_gets_acquainted()
+        both.both_hold_the_same()
+    both.the_rounding_is_found_out("line3_vat_once")
+    both.move(6_000)
+    both.an_order_is_taken(0, True)
 
 
 @pytest.mark.timeout(600)  # a failure is made small before it is shown

@@ -56,6 +56,41 @@ async def test_a_429_makes_everyone_wait_and_counts_for_nobody(here: Here) -> No
     assert here.calls() == ["POST /invoices.json"]  # nothing was sent before, so nothing is looked up
 
 
+async def test_after_the_daily_limit_orders_wait_until_it_reopens_and_health_says_until_when(
+    redis: Any, redis_url: str
+) -> None:
+    async with bridge_here(redis_url, facturation={"requests_per_day": 10}) as here:
+        keys = [await here.accept(shopify_order(n)) for n in range(1, 6)]
+        for key in keys:
+            await here.sync(key)
+        assert (len(here.calls()), len(here.invoices())) == (9, 3)  # three each; the tenth is kept back
+        for key in keys[3:]:
+            state = await here.state(key)
+            assert (state["state"], state.get("attempts")) == ("waiting", None)
+            assert "quota is used up" in state["reason"]
+            assert 86_000 < await due_in(here, key) < 86_500
+        await here.services.store.sweep("w1")
+        health = (await here.shops.get("/health")).json()
+        assert health["checks"]["backlog"]["observed"]["orders"] == 2
+        drained = datetime.fromisoformat(health["checks"]["backlog"]["observed"]["drained_at"])
+        assert timedelta(hours=23) < drained - datetime.now(UTC) < timedelta(hours=25)
+        # Nothing is tried before.
+        here.forget_calls()
+        assert await here.services.store.sweep("w1") == 0
+        assert here.calls() == []
+        # The minutes of the day before yesterday's first requests are over.
+        minute = int(datetime.now(UTC).timestamp() // 60)
+        day = await redis.hgetall("bridge:quota:1:day")
+        moved = {int(name) - 1441: count for name, count in day.items() if name.isdigit()}
+        await redis.delete("bridge:quota:1:day")
+        await redis.hset(
+            "bridge:quota:1:day", mapping=moved | {"first": minute - 1443, "total": day[b"total"]}
+        )
+        for key in keys[3:]:
+            assert (await here.sync(key))["state"] == "done"
+        assert len(here.invoices()) == 5
+
+
 async def test_refused_credentials_let_everything_wait_until_they_are_mended(here: Here) -> None:
     here.fault(FaultKind.STATUS, status=401, count=None)
     key = await here.accept(shopify_order(1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bridge import web
+from bridge import server, web
 from bridge.embedded import EmbeddedValkey
 from bridge.roles import serve_web
 from bridge.server import listen
@@ -365,7 +366,7 @@ async def raw(port: int, parts: Iterable[bytes], *, keep_open: bool = False) -> 
             writer.write_eof()
         async with asyncio.timeout(10):
             return await reader.readuntil(b"\r\n\r\n")
-    except ConnectionResetError:
+    except ConnectionError:
         return b""
     finally:
         writer.close()
@@ -414,3 +415,53 @@ async def test_a_signed_sale_over_tcp(here: Here) -> None:
         answer = await shop.post("/webhooks/abonnements", content=body, headers=headers)
         assert (answer.status_code, answer.json()["status"]) == (200, "accepted")
         assert "server" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "part", [b"GET /livez?a=", b"GET /livez HTTP/1.1\r\nx-a: ", b"POST /webhooks/boutique HTTP/1.1\r\nx-a: "]
+)
+async def test_a_head_without_end_is_refused_while_it_comes(here: Here, part: bytes) -> None:
+    async with on_a_port(here) as port:
+        answer = await raw(port, [part, *[b"x" * 0x8000] * 200], keep_open=True)
+        assert answer[:12] in (b"", b"HTTP/1.1 431", b"HTTP/1.1 400")  # hung up, told, or told by llhttp
+        head = b"GET /livez HTTP/1.1\r\nx-a: " + b"x" * 30_000 + b"\r\n\r\n"
+        assert (await raw(port, [head])).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /livez HTTP/1.1\r\nx-a: "])
+async def test_who_is_slow_to_ask_is_let_go(
+    here: Here, begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.3)
+    async with on_a_port(here) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(begun)
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+        # A second request on one connection, too; between requests uvicorn's own time holds.
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+        await reader.readuntil(b'{"status":"pass"}')
+        writer.write(b"GET /livez HT")
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+
+
+async def test_bodies_that_drip_hold_nobody_up(here: Here) -> None:
+    head = b"POST /webhooks/boutique HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
+    body = as_body(shopify_order(1))
+    signed = SIGNERS["shopify"](body, SECRETS["boutique"][0], "orders/paid", "d1", datetime.now(UTC))
+    async with on_a_port(here) as port, httpx.AsyncClient() as shop:
+        dripping = [await asyncio.open_connection("127.0.0.1", port) for _ in range(100)]
+        for _, writer in dripping:
+            writer.write(head)
+            await writer.drain()
+        began = time.monotonic()
+        answer = await shop.post(
+            f"http://127.0.0.1:{port}/webhooks/boutique", content=body, headers=signed, timeout=10
+        )
+        assert answer.status_code == 200
+        assert time.monotonic() - began < web.BODY_SECONDS / 3, "it waited for them"
+        for reader, writer in dripping:
+            assert not reader.at_eof()
+            writer.close()

@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from bridge import worker as worker_module
 from bridge.embedded import EmbeddedValkey
+from bridge.errors import QuotaReached
+from bridge.facturation.quota import Lane
 from bridge.facturation.sandbox import FaultKind
 from bridge.roles import serve_worker
 from bridge.tasks import end
@@ -84,6 +87,51 @@ async def test_the_sweep_brings_back_what_arq_lost(redis: Any, redis_url: str) -
             await until(lambda: is_done(here, key))
 
 
+THOUSANDS = """
+local model, now = 'shopify:boutique:order:1', redis.call('TIME')[1] * 1000
+for n = 1000, 10999 do
+  local key = 'shopify:boutique:order:' .. n
+  for _, kind in ipairs({'order:', 'events:'}) do
+    redis.call('COPY', 'bridge:' .. kind .. model, 'bridge:' .. kind .. key)
+  end
+  redis.call('HSET', 'bridge:order:' .. key, ARGV[1], ARGV[2])
+  for _, list in ipairs({'due', 'waiting'}) do redis.call('ZADD', 'bridge:' .. list, now - 1000, key) end
+end
+redis.call('ZREM', 'bridge:due', model)
+redis.call('DEL', 'arq:queue')
+"""
+
+
+@pytest.mark.parametrize(
+    ("lane", "mark"), [(Lane.RETRY, ("attempts", "3")), (Lane.BACKFILL, ("lane", "backfill"))]
+)
+async def test_ten_thousand_waiting_orders_do_not_slow_a_new_one(
+    redis: Any, redis_url: str, lane: Lane, mark: tuple[str, str]
+) -> None:
+    """All of them are due now, and the quota has nothing left for them. Counted in orders that were looked at
+    meanwhile: their time is the machine's."""
+    async with bridge_here(redis_url, facturation={"requests_per_5_minutes": 100}) as here:
+        await here.accept(shopify_order(1))
+        await redis.eval(THOUSANDS, 0, *mark)
+        with contextlib.suppress(QuotaReached):
+            while True:
+                await here.services.quota.take(lane)
+
+        def looked_at() -> float:
+            found = text_string_to_metric_families(here.services.metrics.render().decode())
+            samples = (sample for family in found for sample in family.samples)
+            return sum(sample.value for sample in samples if sample.name == "bridge_sync_total")
+
+        async with working(here):
+            await until(lambda: looked_at() > 20, "the worker goes through them", seconds=30)
+            for n in (2, 3):
+                before = looked_at()
+                key = await here.accept(shopify_order(n))
+                await until(partial(is_done, here, key), "the new order is invoiced", seconds=30)
+                assert looked_at() - before < 150, "it waited for its turn"
+        assert await redis.zcard("bridge:waiting") == 10_001
+
+
 async def test_two_workers_make_no_more_than_one(redis: Any, redis_url: str) -> None:
     async with bridge_here(redis_url) as here, working(here), working(here):
         orders = [shopify_order(n, buyer=n % 3) for n in range(1, 13)]
@@ -133,7 +181,7 @@ async def test_it_outlives_a_redis_that_is_away_for_a_while(tmp_path: Path) -> N
             await asyncio.to_thread(second.start)
             assert (await here.send(shopify_order(2), delivery="d2")).status_code == 200
             for n in (1, 2):
-                await until(partial(is_done, here, f"shopify:boutique:order:{n}"), f"order {n}")
+                await until(partial(is_done, here, f"shopify:boutique:order:{n}"), f"order {n}", seconds=30)
             assert len(here.invoices()) == 2
     finally:
         await asyncio.to_thread(first.stop)

@@ -22,21 +22,21 @@ class CustomerDraft:
     `why`: in French, for the accountant: which facts made this customer.
     """
 
-    key: str
+    key: str = field(repr=False)
     individual: bool
-    company: str = ""
-    first_name: str = ""
-    last_name: str = ""
-    street: str = ""
-    postcode: str = ""
-    city: str = ""
+    company: str = field(default="", repr=False)
+    first_name: str = field(default="", repr=False)
+    last_name: str = field(default="", repr=False)
+    street: str = field(default="", repr=False)
+    postcode: str = field(default="", repr=False)
+    city: str = field(default="", repr=False)
     country: str = ""
-    email: str = ""
-    phone: str = ""
+    email: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
     language: str = "fr"
-    vat_number: str = ""
-    siret: str = ""
-    why: tuple[str, ...] = ()
+    vat_number: str = field(default="", repr=False)
+    siret: str = field(default="", repr=False)
+    why: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,8 +102,8 @@ class RawEvent:
     """An event as it came. `body` is b"" when it was erased. It holds personal data."""
 
     row: EventRow
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -200,10 +200,10 @@ class CustomerRecord:
 
     id: int
     api_id: int | None = None
-    api_custom: str = ""
+    api_custom: str = field(default="", repr=False)
     individual: bool = False
-    company_name: str = ""
-    emails: frozenset[str] = frozenset()
+    company_name: str = field(default="", repr=False)
+    emails: frozenset[str] = field(default=frozenset(), repr=False)
     soft_deleted: bool = False
 
 

@@ -45,12 +45,12 @@ end
 -- The bell: an arq job that a worker finds at its next poll. Everything under arq:* may be lost; the sweep
 -- rings again, under a new id: the id of a killed worker's job stays blocked for arq's own time. The score
 -- lies ten minutes back so that a worker whose clock is late sees it too, and is never 0, which arq would
--- never start.
-local function ring(key, now)
+-- never start. ahead: ms; arq answers this bell before those that were rung without, for as long.
+local function ring(key, now, ahead)
   local id = 's:' .. key .. ':' .. string.format('%.0f', now)
   local job = cjson.encode({f = 'sync_order', a = {key}, et = now})
   redis.call('SET', 'arq:job:' .. id, '{"t":null,"k":{},' .. string.sub(job, 2), 'PX', 600000)
-  redis.call('ZADD', 'arq:queue', now - 600000, id)
+  redis.call('ZADD', 'arq:queue', now - 600000 - (ahead or 0), id)
 end
 
 -- The ledger's floor: attempts made before it may have been forgotten. It is born with the ledger, and moves

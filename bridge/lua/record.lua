@@ -81,10 +81,11 @@ if known[1] then
   unfile(order)
 end
 redis.call('ZADD', WAITING, 'NX', now, order)
--- Past a long queue the sweep feeds arq, first come first served.
-if redis.call('ZCARD', 'arq:queue') < 500 then
+-- What the shop has just sent goes before whatever the sweep brings back, of which there may be thousands: its bell
+-- is 30 s ahead, and finds room where the sweep (500) leaves off. Past that, first come first served.
+if redis.call('ZCARD', 'arq:queue') < 1000 then
   redis.call('ZADD', DUE, now + rehint, order)
-  ring(order, now)
+  ring(order, now, 30000)
 else
   redis.call('ZADD', DUE, now, order)
 end

@@ -67,23 +67,25 @@ class Havoc:
         self.disturbances: list[Disturbance] = []
 
     async def rage(self, stop: asyncio.Event) -> None:
-        """One mishap after the other. The first of them is a 429, once there is something to refuse."""
+        """One mishap after the other. Even a short life has the worst ones: a 429 once there is something to
+        refuse, then the death of a process and of Valkey."""
         deeds: list[tuple[float, Callable[[], Awaitable[None]]]] = [
-            (6, self._kill_a_role),
+            (9, self._kill_a_role),
             (3, self._stop_a_role),
             (1, self._end_a_role),
-            (1.5, self._kill_valkey),
+            (2, self._kill_valkey),
             (1, self._stop_valkey),
             (1, self._stop_the_sandbox),
             (5, self._break_the_api),
-            (0.3, self._burst_of_429),
+            (0.08, self._burst_of_429),
         ]
         await _sleep_unless(stop, 2)
-        await self._burst_of_429()
+        for worst in (self._burst_of_429, self._kill_a_role, self._kill_valkey):
+            await worst()
         while not stop.is_set() and not self._failure:
             (deed,) = self._random.choices([deed for _, deed in deeds], [weight for weight, _ in deeds])
             await deed()
-            await _sleep_unless(stop, self._random.uniform(0.02, 0.3))
+            await _sleep_unless(stop, self._random.uniform(0.02, 0.2))
         await asyncio.gather(*self._pending, return_exceptions=True)
         if self._failure:
             raise self._failure
@@ -140,6 +142,8 @@ class Havoc:
             return
         self.done[f"SIGTERM {name[:-1]}"] += 1
         child = self._crew.children[name]
+        # Before it listens to signals, the first one ends it as it ends any process.
+        good = (0,) if child.listens else (0, -SIGTERM)
 
         async def gone() -> None:
             child.signal(SIGTERM)
@@ -149,8 +153,6 @@ class Havoc:
                 code = await child.died(30)
             except TimeoutError:
                 raise AssertionError(f"{name} does not end on SIGTERM:\n{child.words()}") from None
-            # Before it listens to signals, the first one ends it as it ends any process.
-            good = (0,) if child.age > 5 else (0, -SIGTERM)
             assert code in good, f"{name} ended with {code}:\n{child.words()}"
             await self._crew.start(name)
 
@@ -211,7 +213,7 @@ class Havoc:
         """Nothing else is going on until its time is over, so that the silence after it can be heard."""
         if self._pending:
             await asyncio.gather(*self._pending, return_exceptions=True)
-            await asyncio.sleep(CATCHING_UP)
+            await asyncio.sleep(CATCHING_UP + 0.6)  # `listened` looks back for half a second
         await self._api_fault("429", 5, kind="too_many_requests", retry_after=RETRY_AFTER)
         await asyncio.sleep(0.7)
         await self._site.clear_faults()

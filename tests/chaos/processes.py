@@ -75,11 +75,11 @@ def free_port() -> int:
 class Child:
     """One process that the nursery started."""
 
-    def __init__(self, pid: int, name: str, log: Path) -> None:
+    def __init__(self, pid: int, name: str, log: Path, before: int) -> None:
         self.pid = pid
         self.name = name
         self.log = log
-        self._began = time.monotonic()
+        self._before = before  # bytes that earlier ones of its name have written
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     @property
@@ -87,9 +87,10 @@ class Child:
         return not self.exited.done()
 
     @property
-    def age(self) -> float:
-        """Seconds since it was started."""
-        return time.monotonic() - self._began
+    def listens(self) -> bool:
+        """It has said that it serves, and so hears signals."""
+        said = self.log.read_bytes()[self._before :] if self.log.exists() else b""
+        return any(words in said for words in (b"listens on", b"is at work"))
 
     def signal(self, number: signal.Signals) -> None:
         """Sends a signal, unless it is known to be dead: its number may be another's by now."""
@@ -127,10 +128,12 @@ class Nursery:
         """Starts a process; its output goes to `<name>.log`."""
         assert self._process.stdin
         order = {"argv": argv, "env": dict(env or {}), "cwd": str(self.directory), "log": f"{name}.log"}
+        log = self.directory / f"{name}.log"
+        before = log.stat().st_size if log.exists() else 0
         async with self._one_at_a_time:
             self._process.stdin.write(json.dumps(order).encode() + b"\n")
             pid = await asyncio.wait_for(self._started.get(), 20)
-        child = Child(pid, name, self.directory / f"{name}.log")
+        child = Child(pid, name, log, before)
         self._children[pid] = child
         if pid in self._early:
             child.exited.set_result(self._early.pop(pid))

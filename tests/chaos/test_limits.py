@@ -1,8 +1,9 @@
-"""Redis is full; an order kills whoever takes it."""
+"""Redis is full, in memory or on disk; an order kills whoever takes it."""
 
 from __future__ import annotations
 
 import asyncio
+import resource
 import time
 from collections.abc import AsyncIterator
 
@@ -76,6 +77,39 @@ async def test_a_redis_that_fills_up_in_mid_order_is_gone_on_with_later(there: S
     assert worker.alive
     assert violations(await there.state(), [track.sale]) == []
     await redis.aclose()
+
+
+async def test_a_full_disk_is_answered_503_and_loses_nothing_acknowledged(there: Site) -> None:
+    """No file of Valkey's may grow any more. One that acknowledges what is on disk alone ends then; with room
+    again it knows all that it acknowledged."""
+    first = Track(there, 1, PLAIN)
+    web, worker = await first.start(Role.WEB), await first.start(Role.WORKER)
+    await acknowledged(first, 0)
+    await acknowledged(first, 1)
+    await done(first)
+    assert there.valkey.process
+    logs = there.valkey.directory.glob("appendonlydir/*.incr.aof")
+    room = max(log.stat().st_size for log in logs) + 40_000
+    resource.prlimit(there.valkey.process.pid, resource.RLIMIT_FSIZE, (room, room))
+    tracks = [first]
+    while True:
+        assert len(tracks) < 100, "the disk is never full"
+        tracks.append(Track(there, 1 + len(tracks), PLAIN, home=first))
+        told = [await tracks[-1].status(delivery) for delivery in tracks[-1].sale.deliveries]
+        assert set(told) <= {200, 503}
+        if told != [200, 200]:
+            break
+    assert await tracks[-1].status(tracks[-1].sale.deliveries[1]) == 503
+    await there.valkey.process.died(10)
+    await there.valkey.start()
+    await acknowledged(tracks[-1], 0)
+    await acknowledged(tracks[-1], 1)
+    for track in tracks:
+        await until(track.is_done, f"{track.sale.key} is done")
+    print(f"disk full after {len(tracks) - 1} orders, and none of them is lost")
+    assert len(tracks) > 2
+    assert (web.alive, worker.alive) == (True, True)
+    assert violations(await there.state(), [track.sale for track in tracks]) == []
 
 
 async def test_an_order_that_kills_its_workers_ends_with_a_person_and_blocks_nobody(there: Site) -> None:

@@ -23,6 +23,8 @@ ARCHIVE_AGE_MS = int(ARCHIVE_AGE.total_seconds() * 1000)
 YOUNG_MS = 300_000
 BELL_AGE_MS = 600_000
 BELL_LIFE_MS = 60_000
+AHEAD_MS = 30_000
+BELLS_OF_NEWS = 2 * BELLS
 
 RecordAnswer = tuple[Literal["accepted", "duplicate", "ignored"], str]
 
@@ -97,9 +99,9 @@ class Data:
 
     # ------------------------------------------------------------------------------------------ common.lua
 
-    def _ring(self, key: str, now: int) -> None:
+    def _ring(self, key: str, now: int, ahead: int = 0) -> None:
         bell = f"s:{key}:{now}"
-        self.queue[bell] = now - BELL_AGE_MS
+        self.queue[bell] = now - BELL_AGE_MS - ahead
         self.rings.append((bell, key))
 
     def _holder(self, key: str, now: int) -> str:
@@ -206,9 +208,9 @@ class Data:
         known.state, known.failing_since, known.attempts = "", 0, 0
         self._file(order, "", now)
         self.waiting.setdefault(order, now)
-        if len(self.queue) < BELLS:
+        if len(self.queue) < BELLS_OF_NEWS:
             self.due[order] = now + REHINT_MS
-            self._ring(order, now)
+            self._ring(order, now, AHEAD_MS)
         else:
             self.due[order] = now
         return "accepted", order
