@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -80,7 +81,10 @@ async def everything(redis: Any) -> str:
 async def test_open_requests_are_listed_the_most_urgent_first(world: World) -> None:
     await world.order(1, **WRONG)  # asks for a person, but is no such request
     await world.receive(b'{"id": 1}', "app/uninstalled")
-    keys = [await asks(world, topic) for topic in ("customers/redact", "customers/data_request")]
+    keys = []
+    for topic in ("customers/redact", "customers/data_request"):
+        keys.append(await asks(world, topic))
+        await asyncio.sleep(0.002)  # Redis' clock counts milliseconds: two in one are equally urgent
     keys.append(await world.receive(b"{}", "shop/redact"))
     rows = await world.desk.requests()
     assert [row.key for row in rows] == keys
