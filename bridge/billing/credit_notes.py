@@ -50,12 +50,13 @@ def credit_notes_for(
 
     `bands`: what the invoice bills, by rate.
     """
+    given = [refund for refund in order.refunds if refund.state is RefundState.DONE and refund.amount > 0]
+    if not given:
+        return (), ""
     notes: list[CreditNoteDraft] = []
     holds: list[str] = []
     left = _Left(total=order.total, rates=_by_rate(_as_billed(band, order.currency) for band in bands))
-    for refund in sorted(order.refunds, key=lambda refund: (refund.at, refund.id)):
-        if refund.state is not RefundState.DONE or refund.amount <= 0:
-            continue
+    for refund in sorted(given, key=lambda refund: (refund.at, refund.id)):
         try:
             note, credited = _credit_note(order, invoice, bands, refund, left, rounding)
             notes.append(note)

@@ -12,8 +12,9 @@ _SYMBOLS = {"EUR": "€"}
 
 def clean(text: str) -> str:
     """One line of plain text: white space folded, markup brackets and control characters out."""
-    visible = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(visible.replace("<", "‹").replace(">", "›").split())
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(text.replace("<", "‹").replace(">", "›").split())
 
 
 def clean_lines(text: str) -> str:

@@ -6,7 +6,7 @@ published. So there are six candidate rules, and `encode` looks for lines on whi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
@@ -134,7 +134,7 @@ def encode(lines: Sequence[BilledLine], total: Decimal, rounding: frozenset[Roun
     lines that suit most rules come back, not agreed. Each rate's subtotal stays within a cent of the order's
     own. `rules` is empty when nothing fits at all.
     """
-    starts = tuple(_starts(lines))
+    starts = _Starts(lines)
     own = _own(lines, total)
     found = _best(lines, starts, Target(total=_cents(total), own=own, rules=_rules(rounding)))
     if not found.agreed and not (found.rules and rounding == ALL):
@@ -143,7 +143,7 @@ def encode(lines: Sequence[BilledLine], total: Decimal, rounding: frozenset[Roun
             if near.agreed:
                 found = _with_rounding_line(near, cents)
                 break
-    return replace(found, why=(*found.why, *_otherwise(lines, starts[0], total, rounding)))
+    return replace(found, why=(*found.why, *_otherwise(lines, next(iter(starts)), total, rounding)))
 
 
 def _otherwise(
@@ -158,7 +158,7 @@ def _otherwise(
     return (f"Avec les prix unitaires de la commande, le total pourrait être {named}.",)
 
 
-def _best(lines: Sequence[BilledLine], starts: Sequence[_Start], target: Target) -> Encoded:
+def _best(lines: Sequence[BilledLine], starts: _Starts, target: Target) -> Encoded:
     """The first encoding on which all rules agree, else the first that suits most of them."""
     best = Encoded(lines=(), rules=frozenset(), agreed=False)
     for moves in (None, *_moves(len(target.rules))):
@@ -192,7 +192,21 @@ class _Start:
     why: str
 
 
-def _starts(lines: Sequence[BilledLine]) -> Iterable[_Start]:
+class _Starts:
+    """The ways to write the lines, each made when it is first asked for: most orders need only the first."""
+
+    def __init__(self, lines: Sequence[BilledLine]) -> None:
+        self._made: list[_Start] = []
+        self._rest = _starts(lines)
+
+    def __iter__(self) -> Iterator[_Start]:
+        yield from self._made
+        for start in self._rest:
+            self._made.append(start)
+            yield start
+
+
+def _starts(lines: Sequence[BilledLine]) -> Iterator[_Start]:
     """Ways to write the lines, the most natural first."""
     nets = [_mills(line.net) for line in lines]
     ideal = [_mills(line.gross / (1 + line.vat)) for line in lines]

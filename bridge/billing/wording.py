@@ -87,7 +87,11 @@ def information(
 
 
 def _differs(one: Address, other: Address) -> bool:
-    return bool(_on_one_line(one)) and _on_one_line(one).casefold() != _on_one_line(other).casefold()
+    return (
+        one != other
+        and bool(_on_one_line(one))
+        and _on_one_line(one).casefold() != _on_one_line(other).casefold()
+    )
 
 
 def _on_one_line(address: Address) -> str:
