@@ -142,7 +142,18 @@ class Store:
         self._scripts = {
             name: load_script(redis, name)
             for name in (
-                *("open", "distrust", "record", "take", "extend", "release", "fetched", "sweep", "vitals"),
+                *(
+                    "open",
+                    "distrust",
+                    "record",
+                    "take",
+                    "extend",
+                    "release",
+                    "fetched",
+                    "sweep",
+                    "answer",
+                    "vitals",
+                ),
                 *("ledger", "begin", "rearm", "clear", "done", "judge"),
                 *("archived", "keep_archived", "keep_rounding"),
             )
@@ -313,6 +324,10 @@ class Store:
     async def sweep(self, worker: str) -> int:
         """Rings for what is due; returns for how many orders. Says that `worker` lives."""
         return int(await self._run("sweep", BELLS, _ms(REHINT), worker))
+
+    async def answer(self) -> str:
+        """Takes the next bell, past arq: the order that it rings for, or ""."""
+        return (await self._run("answer") or b"").decode()
 
     async def vitals(self) -> Vitals:
         """What health and metrics look at."""
