@@ -56,7 +56,8 @@ from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
 from bridge.found import terms_in
 from bridge.settings import Settings
-from bridge.store import PREFIX, REHINT, Store, moment
+from bridge.store import PREFIX, REHINT, Store
+from bridge.store_values import moment
 
 LOOK: Final = 5000
 """So many entries are looked at for one page; a page may then be short, and its cursor goes on."""
