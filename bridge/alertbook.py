@@ -21,7 +21,8 @@ from bridge.durability import look_at_durability
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
 from bridge.runbook import ALERTS
-from bridge.store import PREFIX, Store, load_script, moment
+from bridge.store import PREFIX, Store, load_script
+from bridge.store_values import moment
 
 PATIENCE: Final = timedelta(hours=6)
 """How long `sync.py` lets an order rest that waits for its shop's next word."""

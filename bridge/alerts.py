@@ -20,7 +20,7 @@ from bridge.health import ledger_problem
 from bridge.rhythm import silence_of
 from bridge.runbook import ALERTS, PAGE, REFUSED, Meaning
 from bridge.sources import PRIVACY
-from bridge.store import Vitals
+from bridge.store_values import Vitals
 
 SAMPLE: Final = 5
 """So many orders are named in an alert."""

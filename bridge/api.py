@@ -1,7 +1,7 @@
 """The operators' API: what the console shows and does, as JSON under /api, for scripts and other systems.
 
 Bearer `ops_token`; closed (404) without one. Lists are paged with opaque cursors. Failures are
-`{"error": "…"}`. `OPERATIONS` is the one table: routes and /api/openapi.json both come from it.
+`{"error": "…"}`. `Api.operations` is the one table: routes and /api/openapi.json both come from it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ from bridge.api_values import (
     Replaying,
     ShopShown,
     ShopsShown,
-    StatsShown,
 )
 from bridge.console.session import Sessions
 from bridge.desk import (
@@ -46,6 +45,7 @@ from bridge.desk import (
     OrderRow,
     Page,
     Replayed,
+    Stats,
     Story,
     UnknownOrder,
 )
@@ -118,9 +118,9 @@ class Api:
         signs = asdict(await self._desk.signs(name))
         return ShopShown(name=name, platform=platform, topics=topics, **signs)
 
-    async def stats(self, _call: Call) -> StatsShown:
+    async def stats(self, _call: Call) -> Stats:
         """The figures."""
-        return StatsShown.model_validate(await self._desk.stats())
+        return await self._desk.stats()
 
     async def health(self, _call: Call) -> HealthShown:
         """The checks."""
@@ -218,7 +218,7 @@ class Api:
             ),
             _read("/api/alerts", "list_alerts", "What somebody must look at now.", self.alerts, AlertsShown),
             _read("/api/shops", "list_shops", "Each shop's signs of life.", self.shops, ShopsShown),
-            _read("/api/stats", "read_stats", "The system in figures.", self.stats, StatsShown),
+            _read("/api/stats", "read_stats", "The system in figures.", self.stats, Stats),
             _read("/api/health", "read_health", "The checks of /health.", self.health, HealthShown),
         )
 

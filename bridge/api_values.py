@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints
 
-from bridge.desk import EventRow, Hour, OrderRow, ShopStats, State
+from bridge.desk import EventRow, State
 from bridge.openapi import Asked
 
 Cursor = Annotated[
@@ -174,36 +174,3 @@ class ShopsShown(BaseModel):
     """The configured shops."""
 
     shops: tuple[ShopShown, ...]
-
-
-class QuotaShown(BaseModel):
-    """Facturation.pro's quota: requests left of each window, uses that are not ours, when it was reached."""
-
-    limit_five: int
-    limit_day: int
-    left_five: int
-    left_day: int
-    foreign_five: int
-    foreign_day: int
-    paused_until: datetime | None
-    refused: int
-    throttled: int
-    last_success: datetime | None
-    last_failure: datetime | None
-    last_failure_reason: str
-
-
-class StatsShown(BaseModel):
-    """The system in figures. `orders`: per state now; `hours`: oldest first, without gaps; `latency`: 50, 95,
-    99 → at most so many ms in the last 24 hours (null: over five minutes); `oldest`: what waits longest."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    now: datetime
-    orders: Mapping[State, int]
-    hours: tuple[Hour, ...]
-    shops: Mapping[str, ShopStats]
-    latency: Mapping[int, int | None]
-    oldest: OrderRow | None
-    oldest_since: datetime | None
-    quota: QuotaShown | None

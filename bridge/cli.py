@@ -7,18 +7,20 @@ import functools
 import json
 import sys
 from datetime import UTC, datetime
-from decimal import Decimal
 from importlib.metadata import version
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from bridge.cli_alerts import alerts_app
-from bridge.cli_orders import register
+from bridge.cli_demo import show_demo
+from bridge.cli_events import events_app, replay_app
+from bridge.cli_options import Json
+from bridge.cli_orders import orders_app
+from bridge.cli_preview import preview_app
 from bridge.cli_privacy import privacy_app
+from bridge.cli_watch import watch_app
 from bridge.errors import BridgeError, ConfigurationError, StoreUnavailable
 from bridge.settings import Settings
 from bridge.terminal import FAILED, MISUSED, err, out
@@ -200,7 +202,7 @@ async def demo(
 
     def show(result: Demonstration) -> None:
         seen.append(result)
-        _show_demo(result, keep=keep)
+        show_demo(result, keep=keep)
 
     async with stop_on_signals() as stop:
         with err.status("starting …") as status:
@@ -216,48 +218,8 @@ async def demo(
     return 0 if seen and all(row.right for row in seen[0].rows) else FAILED
 
 
-def _show_demo(result: Any, *, keep: bool) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("platform", "order", "customer", "invoice"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("paid", "invoiced", "ms"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for row in result.rows:
-        table.add_row(
-            row.sale.platform,
-            row.sale.number,
-            escape(row.customer[:14]),
-            row.invoice,
-            f"{row.sale.paid:.2f}",
-            f"{row.total:.2f}" if row.total is not None else "-",
-            f"{row.milliseconds:.0f}",
-            "[green]ok[/green]" if row.right else "[red]wrong[/red]",
-        )
-    good = sum(row.right for row in result.rows)
-    paid = sum(row.sale.paid for row in result.rows)
-    out.print()
-    out.print(table)
-    out.print()
-    repeated = sum(row.answers.count("duplicate") for row in result.rows)
-    of = f"{good} of {len(result.rows)} orders"
-    cost = f"{result.calls} API calls, {result.seconds:.1f} s"
-    out.print(f"{of} have exactly one invoice of exactly what was paid ({paid:.2f} EUR).")
-    out.print(f"Each was sent twice: {repeated} duplicates recognised. {cost}.")
-    if keep:
-        where = f"{result.url}/console (token {result.console_token})"
-        out.print(f"\nIt goes on until Ctrl-C: {where}", soft_wrap=True)
-    else:
-        out.print(
-            "\nNext: bridge demo --keep to look around; or your own bridge.toml, bridge check, bridge up.",
-            soft_wrap=True,
-        )
-
-
 @command("check")
-async def check(
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
-) -> int:
+async def check(as_json: Json = False) -> int:
     """Preflight: configuration, Redis and its durability, credentials and firm, each shop's secrets."""
     from bridge.check import findings
     from bridge.telemetry import configure_logging
@@ -298,9 +260,7 @@ async def restored() -> int:
 
 
 @command("calibrate")
-async def calibrate(
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
-) -> int:
+async def calibrate(as_json: Json = False) -> int:
     """Find out how Facturation.pro rounds totals, with one draft that is deleted again; keep the answer."""
     from bridge.calibrate import calibrate as find_rule
     from bridge.orders import legal_date
@@ -323,83 +283,8 @@ async def calibrate(
     return 0 if found.rule else FAILED
 
 
-@command("preview")
-async def preview(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE", help="A payload as the platform sends it.", exists=True, dir_okay=False
-        ),
-    ],
-    shop: Annotated[str, typer.Option(help="Whose rules apply: its name in the configuration.")],
-    topic: Annotated[
-        str,
-        typer.Option(
-            help="The event's topic (orders/paid, refunds/create), which is in a header and not in the file."
-        ),
-    ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
-) -> int:
-    """Dry run: the customer and the documents that this payload would become, and why. Writes nothing."""
-    from bridge.preview import as_json as rendered
-    from bridge.preview import preview as look
-    from bridge.sources import REGISTRY
-
-    settings = _settings()
-    if shop not in settings.shops:
-        raise ConfigurationError(f"--shop: {shop} is none of {', '.join(sorted(settings.shops))}")
-    chosen = settings.shops[shop]
-    result = look(
-        REGISTRY[chosen.platform], shop, chosen.rules(), file.read_bytes(), datetime.now(UTC), topic
-    )
-    if as_json:
-        out.print_json(json.dumps(rendered(result)))
-    else:
-        _show_preview(rendered(result))
-        if result.topic and not topic and chosen.platform != "stripe":
-            said = f"taken for {result.topic}: the topic comes in a header; --topic gives another one"
-            err.print(said, markup=False, soft_wrap=True)
-    return 0 if result.readable else FAILED
-
-
-def _show_preview(shown: dict[str, Any]) -> None:
-    out.print(shown["verdict"], style="bold", markup=False, soft_wrap=True)
-    customer = shown.get("customer")
-    if customer:
-        out.print("\ncustomer", style="bold")
-        for name, value in customer.items():
-            if value not in ("", []) and name != "why":
-                said = ("yes" if value else "no") if isinstance(value, bool) else value
-                out.print(f"  {name:<11} {said}", markup=False, soft_wrap=True)
-        _show_why(customer["why"])
-    for document in [shown["invoice"]] if "invoice" in shown else []:
-        _show_document("invoice", document)
-    for document in shown.get("credit_notes", []):
-        _show_document("credit note", document)
-
-
-def _show_document(kind: str, document: dict[str, Any]) -> None:
-    out.print(f"\n{kind}  {document['key']}", style="bold", markup=False, soft_wrap=True)
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("line")
-    for heading in ("quantity", "unit price excl. VAT", "VAT"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for line in document["lines"]:
-        rate = f"{(Decimal(line['vat']) * 100).normalize():f} %"
-        table.add_row(escape(line["title"]), line["quantity"], line["unit_price"], rate)
-    if document["lines"]:
-        out.print(table)
-    out.print(f"total including VAT: {document['total']} {document['currency']}", markup=False)
-    if document["vat_exemption"]:
-        out.print(document["vat_exemption"], markup=False)
-    _show_why(document["why"])
-
-
-def _show_why(why: list[str]) -> None:
-    for reason in why:
-        out.print(f"  · {reason}", markup=False, style="dim", soft_wrap=True)
-
-
-register(app)
-app.add_typer(alerts_app)
-app.add_typer(privacy_app)
+# The order of `bridge --help`.
+for part in (preview_app, replay_app, watch_app):
+    app.registered_commands += part.registered_commands
+for group in (orders_app, events_app, alerts_app, privacy_app):
+    app.add_typer(group)

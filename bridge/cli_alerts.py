@@ -8,10 +8,11 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from bridge.cli_options import Json
 from bridge.terminal import FAILED, command, out, redis_url_of, run, settings_here
 
 if TYPE_CHECKING:
@@ -21,10 +22,7 @@ alerts_app = typer.Typer(name="alerts", help="What somebody must look at now")
 
 
 @alerts_app.callback(invoke_without_command=True)
-def alerts(
-    context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
-) -> None:
+def alerts(context: typer.Context, as_json: Json = False) -> None:
     """What somebody must look at now."""
     if context.invoked_subcommand is None:
         run(lambda: _list(as_json=as_json))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bridge.cli_orders import Json, Who
+from bridge.cli_options import Json, Who
 from bridge.terminal import FAILED, command, err, me, open_desk, out, print_json
 
 if TYPE_CHECKING:

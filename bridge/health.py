@@ -20,7 +20,8 @@ from bridge.durability import Durability, look_at_durability
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import SHARES, Lane, Quota, QuotaState
 from bridge.redis_troubles import trouble
-from bridge.store import Store, Vitals
+from bridge.store import Store
+from bridge.store_values import Vitals
 from bridge.telemetry import Metrics
 
 FIVE_MINUTES, DAY = timedelta(minutes=5), timedelta(days=1)

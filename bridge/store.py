@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from importlib.resources import files
 from typing import Any, Final, Literal
 
@@ -23,9 +21,9 @@ from redis.exceptions import RedisError
 from bridge.crashpoints import passing
 from bridge.durability import Durability, look_at_durability, memory_used
 from bridge.errors import LeaseLost, StoreUnavailable
-from bridge.orders import Event
 from bridge.pipe import Pipe
 from bridge.sources.base import Identity
+from bridge.store_values import Begun, Lease, Outcome, View, Vitals, moment, view_of
 
 PREFIX: Final = "bridge:"
 LEASE: Final = timedelta(seconds=5)
@@ -38,85 +36,6 @@ FULL: Final = 0.9
 """Past this share of maxmemory no event is taken: the rest belongs to those who finish what is stored."""
 BELLS: Final = 500
 """So many jobs wait in arq at the most; the rest wait in `due`, first come first served."""
-
-
-class Outcome(StrEnum):
-    """How a run over an order ended, and its state until the next event."""
-
-    DONE = "done"
-    OPEN = "open"  # nothing to do before the shop says more
-    IGNORED = "ignored"
-    WAITING = "waiting"  # until a time
-    ATTENTION = "attention"  # for a person
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """An order as its holder sees it. `failing_since`: of the present run of failures, or None.
-    `rounding`: Facturation.pro's rule, once calibrated, or "". What people said: `lane`: of the quota, or "";
-    `issue_credit_notes`: final, whatever the shop's rule; `set_aside`: the state and the reason in which a
-    person left it."""
-
-    version: int
-    attempts: int
-    takes: int
-    failing_since: datetime | None
-    rounding: str
-    events: tuple[Event, ...]
-    lane: str = ""
-    issue_credit_notes: bool = False
-    set_aside: tuple[Outcome, str] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
-    """The answer to "may this be created now?".
-
-    `act`: "done" (see `record`), "busy" (another order is at it), "post" (the intent is written) or "lookup"
-    (an attempt exists or may have been forgotten; `age` in seconds since it). `unsure`: only the ledger's
-    youth is the reason, and nobody has asked yet whether this shop was ever bridged before.
-    """
-
-    act: Literal["done", "busy", "post", "lookup"]
-    attempt: str = ""
-    age: float = 0.0
-    unsure: bool = False
-    record: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vitals:
-    """The system at a glance. `oldest`: since when the longest waiting order waits; `workers`: alive now.
-    `born`: the ledger; `known`: the shops that had documents in Facturation.pro before it could know them;
-    `all`: every order there is."""
-
-    now: datetime
-    waiting: int
-    oldest: datetime | None
-    overdue: int
-    attention: int
-    last_beat: datetime | None
-    workers: int
-    born: datetime | None
-    known: tuple[str, ...] = ()
-    open: int = 0
-    ignored: int = 0
-    all: int = 0
-
-    @property
-    def orders(self) -> dict[str, int]:
-        """How many are in each state; those in hand count as waiting."""
-        resting = {"attention": self.attention, "open": self.open, "ignored": self.ignored}
-        others = self.waiting + sum(resting.values())
-        return {"waiting": self.waiting, **resting, "done": max(0, self.all - others)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
-    """Who holds which order."""
-
-    order_key: str
-    token: str
 
 
 def _ms(span: timedelta) -> int:
@@ -218,7 +137,7 @@ class Store:
     async def take(self, lease: Lease) -> View | None:
         """The order and its lease; None when another worker has it or nothing is due."""
         taken = await self._run("take", lease.order_key, lease.token, _ms(LEASE))
-        return None if taken is None else _view(taken[1], takes=taken[0])
+        return None if taken is None else view_of(taken[1], takes=taken[0])
 
     async def extend(self, lease: Lease) -> bool:
         """Renews the lease; False when it is lost."""
@@ -257,7 +176,7 @@ class Store:
         )
         if answer[0] == b"lost":
             raise LeaseLost(lease.order_key)
-        return _view(answer[1], takes=view.takes) if answer[0] == b"changed" else None
+        return view_of(answer[1], takes=view.takes) if answer[0] == b"changed" else None
 
     async def ledger(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """The records of those documents that are known to exist, by key."""
@@ -367,34 +286,3 @@ class Store:
             await self.redis.set(f"{PREFIX}probe", b"1", px=60_000)
         except (RedisError, OSError) as exc:
             raise StoreUnavailable(f"{type(exc).__name__}: {exc}") from exc
-
-
-def moment(ms: int | bytes | str | None) -> datetime | None:
-    """Redis' milliseconds as a time; None for nothing or 0."""
-    return datetime.fromtimestamp(int(ms) / 1000, UTC) if ms and int(ms) else None
-
-
-def _view(answer: list[Any], *, takes: int) -> View:
-    version, attempts, failing_since, rounding, events, said = answer
-    lane, credit, set_aside, reason = (each.decode() for each in said)
-    return View(
-        version=version,
-        attempts=attempts,
-        takes=takes,
-        failing_since=moment(failing_since),
-        rounding=rounding.decode(),
-        events=tuple(_event(*event) for event in events),
-        lane=lane,
-        issue_credit_notes=credit == "final",
-        set_aside=(Outcome(set_aside), reason) if set_aside else None,
-    )
-
-
-def _event(event_id: bytes, topic: bytes, at: bytes, headers: bytes, body: bytes) -> Event:
-    return Event(
-        id=event_id.decode(),
-        topic=topic.decode(),
-        body=zstandard.decompress(body),
-        received_at=datetime.fromtimestamp(int(at) / 1000, UTC),
-        headers=json.loads(headers),
-    )

@@ -34,7 +34,7 @@ from bridge.orders import PARIS
 from bridge.rhythm import SHORTEST, hour_of, silence_of
 from bridge.runbook import ALERTS, REFUSED
 from bridge.sources import shopify
-from bridge.store import Vitals
+from bridge.store_values import Vitals
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = (timedelta(**{unit: 1}) for unit in ("seconds", "minutes", "hours", "days"))

@@ -15,7 +15,7 @@ from bridge.errors import QuotaReached
 from bridge.facturation.answers import decipher
 from bridge.facturation.quota import QuotaState
 from bridge.health import Check, Status, assess, overall
-from bridge.store import Vitals
+from bridge.store_values import Vitals
 from tests.journeys.here import Here, bridge_here
 from tests.journeys.orders import shopify_order
 

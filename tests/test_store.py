@@ -16,7 +16,8 @@ from bridge import store as store_module
 from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.queue import deserialize, serialize
 from bridge.sources.base import Identity
-from bridge.store import PREFIX, Lease, Outcome, Store, View
+from bridge.store import PREFIX, Store
+from bridge.store_values import Lease, Outcome, View
 from tests.journeys.waiting import until
 
 KEY = "shopify:boutique:order:1"

@@ -23,7 +23,8 @@ from redis.asyncio import Redis
 
 from bridge.errors import LeaseLost
 from bridge.sources.base import Identity
-from bridge.store import BELLS, LEASE, PREFIX, Lease, Outcome, Store, View
+from bridge.store import BELLS, LEASE, PREFIX, Store
+from bridge.store_values import Lease, Outcome, View
 from tests.sim.data import BELLS_OF_NEWS, LEASE_MS, Data, StoredOrder
 
 T = TypeVar("T")

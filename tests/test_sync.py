@@ -13,7 +13,8 @@ import pytest
 
 from bridge import sync
 from bridge.facturation.sandbox import FaultKind, SandboxConfig
-from bridge.store import LEASE, Lease
+from bridge.store import LEASE
+from bridge.store_values import Lease
 from tests.journeys.here import Here, bridge_here
 from tests.journeys.orders import item, shopify_order, shopify_refund
 from tests.journeys.waiting import until

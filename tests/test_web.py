@@ -18,7 +18,7 @@ from bridge import server, web
 from bridge.embedded import EmbeddedValkey
 from bridge.roles import serve_web
 from bridge.server import listen
-from bridge.store import Lease
+from bridge.store_values import Lease
 from tests.journeys.here import SECRETS, SHOPS, Here, bridge_here
 from tests.journeys.orders import as_body, item, shopify_order
 from tests.journeys.waiting import until

@@ -25,7 +25,7 @@ from bridge.desk.values import (
     State,
 )
 from bridge.orders import PARIS, to_cents
-from bridge.store import moment
+from bridge.store_values import moment
 
 Fields = Sequence[bytes | None]
 

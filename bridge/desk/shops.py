@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bridge.errors import StoreUnavailable
-from bridge.store import PREFIX, moment
+from bridge.store import PREFIX
+from bridge.store_values import moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

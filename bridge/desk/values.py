@@ -306,4 +306,4 @@ class Stats:
     latency: Mapping[int, int | None]
     oldest: OrderRow | None
     oldest_since: datetime | None
-    quota: QuotaState | None = field(default=None)
+    quota: QuotaState | None

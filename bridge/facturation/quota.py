@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.resources import files
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from typing_extensions import TypedDict  # pydantic takes typing's own only from Python 3.12 on
 
 from bridge.errors import QuotaReached, StoreUnavailable
 from bridge.pipe import Pipe
@@ -60,7 +61,7 @@ class Permit:
 
 
 class QuotaState(TypedDict):
-    """For health and the console. `left_*`: of the whole window, the reserve included; `foreign_*`: uses of
+    """Where the quota stands. `left_*`: of the whole window, the reserve included; `foreign_*`: requests of
     the same quota that are not ours; `refused`: permits refused here; `throttled`: 429 answers."""
 
     limit_five: int

@@ -15,7 +15,8 @@ from typing import Any, Literal
 from bridge.errors import LeaseLost
 from bridge.orders import Event
 from bridge.sources.base import FETCHED, Identity
-from bridge.store import ARCHIVE_AGE, BELLS, LEASE, REHINT, Begun, Lease, Outcome, View
+from bridge.store import ARCHIVE_AGE, BELLS, LEASE, REHINT
+from bridge.store_values import Begun, Lease, Outcome, View
 
 LEASE_MS = int(LEASE.total_seconds() * 1000)
 REHINT_MS = int(REHINT.total_seconds() * 1000)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.sources.base import Identity
-from bridge.store import Begun, Lease, Outcome, View
+from bridge.store_values import Begun, Lease, Outcome, View
 from tests.sim.data import Data, RecordAnswer
 from tests.sim.world import Task, Wait, World
 

@@ -1,0 +1,52 @@
+"""What `bridge demo` shows when its orders are through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from bridge.terminal import out
+
+if TYPE_CHECKING:
+    from bridge.demo import Demonstration
+
+
+def show_demo(result: Demonstration, *, keep: bool) -> None:
+    """Its table, what is to be said of it, and where to go from here."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("platform", "order", "customer", "invoice"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("paid", "invoiced", "ms"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for row in result.rows:
+        table.add_row(
+            row.sale.platform,
+            row.sale.number,
+            escape(row.customer[:14]),
+            row.invoice,
+            f"{row.sale.paid:.2f}",
+            f"{row.total:.2f}" if row.total is not None else "-",
+            f"{row.milliseconds:.0f}",
+            "[green]ok[/green]" if row.right else "[red]wrong[/red]",
+        )
+    good = sum(row.right for row in result.rows)
+    paid = sum(row.sale.paid for row in result.rows)
+    out.print()
+    out.print(table)
+    out.print()
+    repeated = sum(row.answers.count("duplicate") for row in result.rows)
+    of = f"{good} of {len(result.rows)} orders"
+    cost = f"{result.calls} API calls, {result.seconds:.1f} s"
+    out.print(f"{of} have exactly one invoice of exactly what was paid ({paid:.2f} EUR).")
+    out.print(f"Each was sent twice: {repeated} duplicates recognised. {cost}.")
+    if keep:
+        where = f"{result.url}/console (token {result.console_token})"
+        out.print(f"\nIt goes on until Ctrl-C: {where}", soft_wrap=True)
+    else:
+        out.print(
+            "\nNext: bridge demo --keep to look around; or your own bridge.toml, bridge check, bridge up.",
+            soft_wrap=True,
+        )

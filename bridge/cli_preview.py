@@ -1,0 +1,96 @@
+"""`bridge preview`: what a payload would become."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from bridge.cli_options import Json
+from bridge.errors import ConfigurationError
+from bridge.terminal import FAILED, command, err, out, settings_here
+
+preview_app = typer.Typer()
+
+
+@command(preview_app, "preview")
+async def preview(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A payload as the platform sends it.", exists=True, dir_okay=False
+        ),
+    ],
+    shop: Annotated[str, typer.Option(help="Whose rules apply: its name in the configuration.")],
+    topic: Annotated[
+        str,
+        typer.Option(
+            help="The event's topic (orders/paid, refunds/create), which is in a header and not in the file."
+        ),
+    ] = "",
+    as_json: Json = False,
+) -> int:
+    """Dry run: the customer and the documents that this payload would become, and why. Writes nothing."""
+    from bridge.preview import as_json as rendered
+    from bridge.preview import preview as look
+    from bridge.sources import REGISTRY
+
+    settings = settings_here()
+    if shop not in settings.shops:
+        raise ConfigurationError(f"--shop: {shop} is none of {', '.join(sorted(settings.shops))}")
+    chosen = settings.shops[shop]
+    result = look(
+        REGISTRY[chosen.platform], shop, chosen.rules(), file.read_bytes(), datetime.now(UTC), topic
+    )
+    if as_json:
+        out.print_json(json.dumps(rendered(result)))
+    else:
+        _show_preview(rendered(result))
+        if result.topic and not topic and chosen.platform != "stripe":
+            said = f"taken for {result.topic}: the topic comes in a header; --topic gives another one"
+            err.print(said, markup=False, soft_wrap=True)
+    return 0 if result.readable else FAILED
+
+
+def _show_preview(shown: dict[str, Any]) -> None:
+    out.print(shown["verdict"], style="bold", markup=False, soft_wrap=True)
+    customer = shown.get("customer")
+    if customer:
+        out.print("\ncustomer", style="bold")
+        for name, value in customer.items():
+            if value not in ("", []) and name != "why":
+                said = ("yes" if value else "no") if isinstance(value, bool) else value
+                out.print(f"  {name:<11} {said}", markup=False, soft_wrap=True)
+        _show_why(customer["why"])
+    for document in [shown["invoice"]] if "invoice" in shown else []:
+        _show_document("invoice", document)
+    for document in shown.get("credit_notes", []):
+        _show_document("credit note", document)
+
+
+def _show_document(kind: str, document: dict[str, Any]) -> None:
+    out.print(f"\n{kind}  {document['key']}", style="bold", markup=False, soft_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("line")
+    for heading in ("quantity", "unit price excl. VAT", "VAT"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for line in document["lines"]:
+        rate = f"{(Decimal(line['vat']) * 100).normalize():f} %"
+        table.add_row(escape(line["title"]), line["quantity"], line["unit_price"], rate)
+    if document["lines"]:
+        out.print(table)
+    out.print(f"total including VAT: {document['total']} {document['currency']}", markup=False)
+    if document["vat_exemption"]:
+        out.print(document["vat_exemption"], markup=False)
+    _show_why(document["why"])
+
+
+def _show_why(why: list[str]) -> None:
+    for reason in why:
+        out.print(f"  · {reason}", markup=False, style="dim", soft_wrap=True)

@@ -1,0 +1,207 @@
+"""The reading desk: what people see. Nothing here changes anything; see the package."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import zstandard
+
+from bridge.alertbook import current
+from bridge.alerts import Alert
+from bridge.desk import feed
+from bridge.desk.rows import (
+    HOURS,
+    Links,
+    action_rows,
+    call_rows,
+    counted,
+    document_row,
+    event_row,
+    float_text,
+    hours_of,
+    order_row,
+    percentiles,
+    run_rows,
+    shop_stats,
+    text,
+)
+from bridge.desk.scripts import Scripts
+from bridge.desk.shops import ShopSigns, signs_of
+from bridge.desk.values import DocumentRow, EventRow, Happening, OrderRow, Page, RawEvent, State, Stats, Story
+from bridge.facturation.quota import Quota
+from bridge.found import terms_in
+from bridge.settings import Settings
+from bridge.store import Store
+from bridge.store_values import moment
+
+LOOK: Final = 5000
+"""So many entries are looked at for one page; a page may then be short, and its cursor goes on."""
+
+_LISTS = {
+    State.ATTENTION: ("attention", ""),
+    State.WAITING: ("waiting", "waiting"),
+    State.IN_HAND: ("waiting", "in_hand"),
+    State.OPEN: ("open", ""),
+    State.IGNORED: ("ignored", ""),
+    State.DONE: ("orders", "done"),
+}
+
+
+class ReadingDesk:
+    """See the module. Every method raises StoreUnavailable without Redis."""
+
+    def __init__(self, store: Store, settings: Settings, quota: Quota | None = None) -> None:
+        self._store = store
+        self._shops = sorted(settings.shops)
+        self._quota = quota
+        self._links = Links(settings.facturation.base_url, settings.facturation.firm_id)
+        self._scripts = Scripts(store.redis)
+
+    async def orders(
+        self,
+        *,
+        state: str = "",
+        shop: str = "",
+        query: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        cursor: str = "",
+        limit: int = 50,
+    ) -> Page[OrderRow]:
+        """Orders, those with the newest event first; with a state that has its own list, newest in it first.
+
+        `query`: an order's number, key or customer, a document's number, an e-mail address or its SHA-256,
+        whole. `since`, `until`: their last event, or with such a state their coming into it, lies between
+        these. With `state` done a page may be short of `limit`: its cursor says whether there is more.
+        """
+        if query:
+            found = await self._found(query, state, shop)
+            return Page(rows=tuple(row for row in found if _between(row.active_at, since, until)))
+        listed, wanted = _LISTS[State(state)] if state else ("orders", "")
+        newest, last = _place(cursor)
+        if until and not cursor:
+            newest = _ms(until)
+        oldest = _ms(since) if since else "-inf"
+        answer = await self._scripts.run("orders", listed, newest, last, wanted, shop, limit, LOOK, oldest)
+        rows = tuple(order_row(row, self._links) for row in answer[1:])
+        return Page(rows=rows, cursor=_cursor(answer[0]))
+
+    async def _found(self, query: str, state: str, shop: str) -> list[OrderRow]:
+        answer = await self._scripts.run("find", query.strip(), *terms_in(query))
+        rows = [order_row(row, self._links) for row in answer]
+        rows = [row for row in rows if state in ("", row.state) and shop in ("", row.shop)]
+        rows.sort(key=lambda row: row.active_at or datetime.min.replace(tzinfo=UTC), reverse=True)
+        return rows
+
+    async def story(self, key: str) -> Story | None:
+        """Everything known of one order, None when there is no such order."""
+        answer = await self._scripts.run("story", key)
+        if answer is None:
+            return None
+        row, documents, working, due, events, calls, actions = answer
+        return Story(
+            order=order_row(row, self._links),
+            events=tuple(event_row(event) for event in events),
+            documents=await self._documents(key, documents),
+            calls=call_rows(calls),
+            runs=run_rows(calls),
+            actions=action_rows(actions),
+            working=bool(working),
+            due_at=moment(float_text(due)),
+        )
+
+    async def _documents(self, key: str, remembered: bytes | None) -> tuple[DocumentRow, ...]:
+        planned: list[list[str]] = json.loads(remembered) if remembered else [["invoice", key, ""]]
+        records = await self._store.ledger([document[1] for document in planned])
+        rows = (
+            document_row(kind, name, wanted, records.get(name), self._links) for kind, name, wanted in planned
+        )
+        return tuple(row for row in rows if row.id or row.wanted is not None)
+
+    async def events(
+        self, *, shop: str = "", topic: str = "", cursor: str = "", limit: int = 50
+    ) -> Page[EventRow]:
+        """Events, newest first, ignored ones too; of the last 50,000. A page may be short, as of `orders`."""
+        answer = await self._scripts.run("events", *_place(cursor), shop, topic, limit, LOOK)
+        return Page(rows=tuple(event_row(row) for row in answer[1:]), cursor=_cursor(answer[0]))
+
+    async def event(self, event_id: str) -> RawEvent | None:
+        """One event as it came, by the id that lists show (`{shop}:{id}`). None when unknown or expired."""
+        answer = await self._scripts.run("event", event_id)
+        if answer is None:
+            return None
+        row, headers, body = answer
+        return RawEvent(
+            row=event_row(row),
+            headers=json.loads(headers) if headers else {},
+            body=zstandard.decompress(body) if body else b"",
+        )
+
+    async def feed(self, after: str = "", *, limit: int = 100, wait_ms: int = 0) -> list[Happening]:
+        """What happened since the entry `after`, oldest first; without it, the last `limit`.
+
+        `wait_ms`: as long as this for something to happen, under the client's own time-out.
+        """
+        if after:
+            return await feed.after(self._store.redis, after, limit, wait_ms)
+        return await feed.last_of(self._store.redis, limit)
+
+    async def activity(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        cursor: str = "",
+        limit: int = 50,
+    ) -> Page[Happening]:
+        """What happened between two moments, newest first; of the last ten thousand entries."""
+        return await feed.page_of(self._store.redis, since, until, cursor, limit)
+
+    async def alerts(self) -> tuple[Alert, ...]:
+        """What was raised and is not over, worst and oldest first."""
+        return await current(self._store)
+
+    async def signs(self, shop: str) -> ShopSigns:
+        """A shop's signs of life: deliveries by topic, wrong signatures."""
+        return await signs_of(self._store.redis, shop)
+
+    async def stats(self) -> Stats:
+        """The figures: two round trips, whatever is stored."""
+        now_ms, counts, oldest, since, hours, shops = await self._scripts.run("stats", HOURS, *self._shops)
+        now = moment(now_ms) or datetime.now(UTC)
+        found = counted(hours)
+        everything, *several = counts
+        states = (State.WAITING, State.ATTENTION, State.OPEN, State.IGNORED)
+        per_state = dict(zip(states, several, strict=True))
+        return Stats(
+            now=now,
+            orders=per_state | {State.DONE: max(0, everything - sum(several))},
+            hours=hours_of(found, now),
+            shops={text(name): shop_stats(found, text(name), moment(last), now) for name, last in shops},
+            latency=percentiles(found, now),
+            oldest=order_row(oldest[0], self._links) if oldest else None,
+            oldest_since=moment(float_text(since)),
+            quota=await self._quota.state() if self._quota else None,
+        )
+
+
+def _place(cursor: str) -> tuple[str, str]:
+    score, _, last = cursor.partition(" ")
+    return (score, last) if last else ("+inf", "")
+
+
+def _ms(moment: datetime) -> str:
+    return str(int(moment.timestamp() * 1000))
+
+
+def _between(moment: datetime | None, since: datetime | None, until: datetime | None) -> bool:
+    if since is None and until is None:
+        return True
+    return moment is not None and (since is None or moment >= since) and (until is None or moment <= until)
+
+
+def _cursor(place: Sequence[bytes]) -> str:
+    return " ".join(map(text, place))

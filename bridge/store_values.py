@@ -1,0 +1,124 @@
+"""What the store tells: how a run ended, an order as its holder sees it, the system at a glance."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+import zstandard
+
+from bridge.orders import Event
+
+
+class Outcome(StrEnum):
+    """How a run over an order ended, and its state until the next event."""
+
+    DONE = "done"
+    OPEN = "open"  # nothing to do before the shop says more
+    IGNORED = "ignored"
+    WAITING = "waiting"  # until a time
+    ATTENTION = "attention"  # for a person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """An order as its holder sees it. `failing_since`: of the present run of failures, or None.
+    `rounding`: Facturation.pro's rule, once calibrated, or "". What people said: `lane`: of the quota, or "";
+    `issue_credit_notes`: final, whatever the shop's rule; `set_aside`: the state and the reason in which a
+    person left it."""
+
+    version: int
+    attempts: int
+    takes: int
+    failing_since: datetime | None
+    rounding: str
+    events: tuple[Event, ...]
+    lane: str = ""
+    issue_credit_notes: bool = False
+    set_aside: tuple[Outcome, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """The answer to "may this be created now?".
+
+    `act`: "done" (see `record`), "busy" (another order is at it), "post" (the intent is written) or "lookup"
+    (an attempt exists or may have been forgotten; `age` in seconds since it). `unsure`: only the ledger's
+    youth is the reason, and nobody has asked yet whether this shop was ever bridged before.
+    """
+
+    act: Literal["done", "busy", "post", "lookup"]
+    attempt: str = ""
+    age: float = 0.0
+    unsure: bool = False
+    record: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vitals:
+    """The system at a glance. `oldest`: since when the longest waiting order waits; `workers`: alive now.
+    `born`: the ledger; `known`: the shops that had documents in Facturation.pro before it could know them;
+    `all`: every order there is."""
+
+    now: datetime
+    waiting: int
+    oldest: datetime | None
+    overdue: int
+    attention: int
+    last_beat: datetime | None
+    workers: int
+    born: datetime | None
+    known: tuple[str, ...] = ()
+    open: int = 0
+    ignored: int = 0
+    all: int = 0
+
+    @property
+    def orders(self) -> dict[str, int]:
+        """How many are in each state; those in hand count as waiting."""
+        resting = {"attention": self.attention, "open": self.open, "ignored": self.ignored}
+        others = self.waiting + sum(resting.values())
+        return {"waiting": self.waiting, **resting, "done": max(0, self.all - others)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who holds which order."""
+
+    order_key: str
+    token: str
+
+
+def moment(ms: int | bytes | str | None) -> datetime | None:
+    """Redis' milliseconds as a time; None for nothing or 0."""
+    return datetime.fromtimestamp(int(ms) / 1000, UTC) if ms and int(ms) else None
+
+
+def view_of(answer: list[Any], *, takes: int) -> View:
+    """What the scripts `take` and `release` tell of an order."""
+    version, attempts, failing_since, rounding, events, said = answer
+    lane, credit, set_aside, reason = (each.decode() for each in said)
+    return View(
+        version=version,
+        attempts=attempts,
+        takes=takes,
+        failing_since=moment(failing_since),
+        rounding=rounding.decode(),
+        events=tuple(_event_of(*event) for event in events),
+        lane=lane,
+        issue_credit_notes=credit == "final",
+        set_aside=(Outcome(set_aside), reason) if set_aside else None,
+    )
+
+
+def _event_of(event_id: bytes, topic: bytes, at: bytes, headers: bytes, body: bytes) -> Event:
+    return Event(
+        id=event_id.decode(),
+        topic=topic.decode(),
+        body=zstandard.decompress(body),
+        received_at=datetime.fromtimestamp(int(at) / 1000, UTC),
+        headers=json.loads(headers),
+    )
