@@ -10,6 +10,7 @@
     │   ├── NotSent            … and no byte left: the attempt never happened
     │   ├── OutcomeUnknown     … and it may have been carried out: look up before anything else
     │   ├── Settling           … for the fate of an earlier attempt; no attempt is counted
+    │   ├── CustomerGone       … for its buyer, whose customer was deleted: nothing was created
     │   ├── QuotaReached       … for everyone; no attempt is counted
     │   └── AccessRefused      … until someone mends the credentials; no attempt is counted
     ├── NeedsPerson            the order asks for attention, with a reason in words
@@ -77,6 +78,10 @@ class Settling(RetryLater):
     """An earlier attempt, or a neighbour's, is still under way: its outcome is awaited."""
 
     counts_as_attempt = False
+
+
+class CustomerGone(RetryLater):
+    """The customer was deleted in Facturation.pro. Nothing was created, and the ledger has forgotten it."""
 
 
 class QuotaReached(RetryLater):

@@ -35,7 +35,7 @@ class Actor:
         self._clock = clock
         attempts = Attempts(store, api, clock, settle=settle)
         self._customers = Customers(attempts)
-        self._documents = DocumentBook(attempts)
+        self._documents = DocumentBook(attempts, self._customers)
 
     async def act(self, step: Step, run: Run) -> dict[str, Made]:
         """Does what the step says and returns what now exists, by ledger key."""

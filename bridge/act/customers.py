@@ -16,11 +16,15 @@ from bridge.billing.plan import (
     facts_of,
     matched_by_email,
 )
+from bridge.billing.rules import Rules
+from bridge.errors import ApiRefused, CustomerGone
 from bridge.facturation.records import CustomerRecord, api_id_of, customer_fields
 
 EVER = datetime(1970, 1, 2, tzinfo=UTC)
 """As if placed then, before the floor of any ledger, but for one that has forgotten nothing (0): whoever buys
 for the first time now may have bought before."""
+SAYS_NO_CUSTOMER = frozenset({400, 404, 422})
+"""Statuses of a refusal because of an archived or deleted customer: which ones is not documented."""
 ADDRESS = ("street", "zip_code", "city", "country")
 COMPANY = ("company_name", "vat_number", "siret")
 
@@ -35,7 +39,7 @@ class Customers:
         """The buyer, found or created."""
         draft = step.draft
         by_email, entity = matched_by_email(draft, run.rules), entity_of(draft)
-        keys = [fence_of(draft), draft.key] if by_email else [draft.key]
+        keys = _keys(draft, run.rules)
         if by_email:
             known = (await self._attempts.store.ledger(keys[:1])).get(keys[0])
             if known:
@@ -73,7 +77,12 @@ class Customers:
         archived = await self._archived(fence_of(draft))
         if not archived:
             return None
-        await self._attempts.api.unarchive_customer(archived)
+        try:
+            await self._attempts.api.unarchive_customer(archived)
+        except ApiRefused as exc:
+            if exc.status == 404:  # deleted since it was listed
+                return None
+            raise
         why = ("client archivé trouvé par son e-mail, rétabli", *draft.why)
         return replace(found, id=archived, why=why)
 
@@ -99,10 +108,40 @@ class Customers:
         # An address is replaced as a whole, and a person has nothing of a company. The rest of what is not
         # said may have been completed by hand, and stays.
         gone = (*(ADDRESS if fields.keys() & {*ADDRESS} else ()), *(COMPANY if draft.individual else ()))
-        await self._attempts.api.update_customer(step.made.id, dict.fromkeys(gone, "") | fields)
+        try:
+            await self._attempts.api.update_customer(step.made.id, dict.fromkeys(gone, "") | fields)
+        except ApiRefused as refusal:
+            if refusal.status in SAYS_NO_CUSTOMER:
+                await self._must_exist(draft, step.made.id, run)
+            raise
         as_of = run.order.placed_at.astimezone(UTC).isoformat()
         made = replace(step.made, facts=facts_of(draft), as_of=as_of, entity=entity_of(draft))
         return await self._attempts.write([draft.key], made)
+
+    async def bring_back(self, draft: CustomerDraft, customer_id: int, run: Run) -> None:
+        """An invoice was refused, perhaps because its customer is archived: nothing in a record says so.
+        Raises CustomerGone where it was deleted, and ApiRefused."""
+        await self._must_exist(draft, customer_id, run)
+        await self._attempts.api.unarchive_customer(customer_id)
+
+    async def _must_exist(self, draft: CustomerDraft, customer_id: int, run: Run) -> None:
+        """Raises CustomerGone when it was deleted, or merged into another; the ledger forgets it first."""
+        try:
+            gone = (await self._attempts.api.get_customer(customer_id)).soft_deleted
+        except ApiRefused as exc:
+            gone = exc.status == 404
+        if gone:
+            token = self._attempts.clock.token()
+            await self._attempts.store.forget(_keys(draft, run.rules), customer_id, token)
+            raise CustomerGone(
+                f"order {run.order.number}: customer {customer_id} was deleted in Facturation.pro; the buyer "
+                "is looked for there, and created anew where there is none"
+            )
+
+
+def _keys(draft: CustomerDraft, rules: Rules) -> list[str]:
+    """The ledger keys that know the buyer, first the one that guards the creation."""
+    return [fence_of(draft), draft.key] if matched_by_email(draft, rules) else [draft.key]
 
 
 def fence_of(draft: CustomerDraft) -> str:

@@ -102,9 +102,11 @@ class UpdateCustomer:
 
 @dataclass(frozen=True, slots=True)
 class CreateInvoice:
-    """The invoice must exist; `as_draft`: its total is to be seen before it becomes final."""
+    """The invoice must exist; `as_draft`: its total is to be seen before it becomes final. `customer`: who
+    `customer_id` is."""
 
     draft: InvoiceDraft
+    customer: CustomerDraft
     customer_id: int
     as_draft: bool
 
@@ -248,7 +250,8 @@ def next_step(
         if newer and not customer.found and customer.facts != facts_of(documents.customer):
             return UpdateCustomer(documents.customer, customer)
         as_draft = invoice.policy is DocumentPolicy.DRAFT or not invoice.agreed
-        return CreateInvoice(invoice, customer.id, as_draft and invoice.policy is not DocumentPolicy.EXTERNAL)
+        as_draft = as_draft and invoice.policy is not DocumentPolicy.EXTERNAL
+        return CreateInvoice(invoice, documents.customer, customer.id, as_draft)
     step = _invoice_step(order, rules, rounding, invoice, existing)
     return step or _credit_note_step(order, rules, rounding, documents, existing, made)
 

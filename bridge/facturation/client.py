@@ -117,6 +117,12 @@ class FacturationClient:
         """Some customers whose `api_custom` begins with `prefix`: is there any?"""
         return await self._some(customer_record, "/customers.json", prefix)
 
+    async def get_customer(self, customer_id: int) -> CustomerRecord:
+        """One customer as it is now. ApiRefused with status 404 when it is gone."""
+        return _read(
+            customer_record, await self._wire.call("GET", "/customers/{id}.json", record_id=customer_id)
+        )
+
     async def create_customer(self, fields: Fields, *, before_send: BeforeSend) -> CustomerRecord:
         """Creates a customer."""
         return _read(

@@ -270,6 +270,26 @@ async def test_an_archived_customer_is_found_apart_and_brought_back(
     assert updated.id == customer.id
 
 
+@pytest.mark.parametrize("readable", [False, True])
+async def test_a_deleted_customer(readable: bool, connect: Connect) -> None:
+    app = create_sandbox(SandboxConfig(deleted_stay_readable=readable))
+    async with connect(transport=SandboxTransport(app)) as client:
+        customer = await client.create_customer(customer_fields(CUSTOMER), before_send=at_once)
+        assert await client.get_customer(customer.id) == customer
+        await client.delete_customer(customer.id)
+        if readable:
+            assert (await client.get_customer(customer.id)).soft_deleted
+        else:
+            with pytest.raises(ApiRefused) as gone:
+                await client.get_customer(customer.id)
+            assert gone.value.status == 404
+        assert await client.find_customers_by_email(CUSTOMER.email) == []
+        fields = invoice_fields(INVOICE, customer.id, date(2026, 11, 22))
+        with pytest.raises(ApiRefused, match="customer_id") as refused:
+            await client.create_invoice(fields, before_send=at_once)
+        assert refused.value.status == 422
+
+
 async def test_was_this_shop_ever_bridged(client: FacturationClient, sandbox: Sandbox, today: date) -> None:
     for n in range(3):
         draft = replace(CUSTOMER, key=f"shopify:boutique:customer:{n}")
