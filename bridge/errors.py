@@ -13,6 +13,7 @@
     │   ├── CustomerGone       … for its buyer, whose customer was deleted: nothing was created
     │   ├── QuotaReached       … for everyone; no attempt is counted
     │   └── AccessRefused      … until someone mends the credentials; no attempt is counted
+    │       └── RequestForbidden  … but for this request alone: the order's own failure
     ├── NeedsPerson            the order asks for attention, with a reason in words
     │   └── ApiRefused         … because Facturation.pro said no to this very request
     └── LeaseLost              another worker has the order: let go, do nothing
@@ -97,6 +98,12 @@ class AccessRefused(RetryLater):
     """Facturation.pro refuses our credentials or rights: every order waits, none is spoilt."""
 
     counts_as_attempt = False
+
+
+class RequestForbidden(AccessRefused):
+    """Facturation.pro lets us in, but not this request: a firewall, or a right that the key lacks for it."""
+
+    counts_as_attempt = True
 
 
 class NeedsPerson(BridgeError):

@@ -290,7 +290,7 @@ class Syncer:
     def _pause(self, view: View, exc: RetryLater) -> float:
         if exc.after is not None:
             return exc.after
-        if isinstance(exc, AccessRefused):
+        if isinstance(exc, AccessRefused) and not exc.counts_as_attempt:
             return 15.0
         return self._backoff(view.attempts)
 

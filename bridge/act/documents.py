@@ -19,7 +19,15 @@ from bridge.billing.plan import (
     SendEmail,
 )
 from bridge.billing.rules import DocumentPolicy
-from bridge.errors import AccessRefused, ApiRefused, NeedsPerson, NotSent, OutcomeUnknown, QuotaReached
+from bridge.errors import (
+    AccessRefused,
+    ApiRefused,
+    NeedsPerson,
+    NotSent,
+    OutcomeUnknown,
+    QuotaReached,
+    RequestForbidden,
+)
 from bridge.facturation.records import (
     InvoiceRecord,
     api_id_of,
@@ -176,11 +184,11 @@ class DocumentBook:
         await note("e-mail demandé à Facturation.pro")
         try:
             await self._attempts.api.send_email(step.made.id)
+        except (ApiRefused, OutcomeUnknown, RequestForbidden) as exc:
+            return await note(f"e-mail peut-être pas envoyé : {exc}")
         except (NotSent, QuotaReached, AccessRefused):
             await self._attempts.write([step.key], step.made)
             raise
-        except (ApiRefused, OutcomeUnknown) as exc:
-            return await note(f"e-mail peut-être pas envoyé : {exc}")
         return await note("e-mail envoyé par Facturation.pro")
 
 

@@ -28,7 +28,7 @@ from bridge.facturation.records import (
     invoice_record,
     payment_fields,
 )
-from bridge.facturation.wire import Answer, ApiCall, BeforeSend, OnCall, Params, Wire
+from bridge.facturation.wire import ACCOUNT, Answer, ApiCall, BeforeSend, OnCall, Params, Wire
 
 __all__ = ["ApiCall", "BeforeSend", "FacturationClient", "OnCall", "open_client"]
 
@@ -95,7 +95,7 @@ class FacturationClient:
 
     async def account(self) -> AccountRecord:
         """Whose key this is: proves the credentials, and lists the firms they reach."""
-        return _read(account_record, await self._wire.call("GET", "/account.json"))
+        return _read(account_record, await self._wire.call("GET", ACCOUNT))
 
     # -------------------------------------------------------------------------------------- customers
 

@@ -30,6 +30,7 @@ from bridge.errors import (
     NotSent,
     OutcomeUnknown,
     QuotaReached,
+    RequestForbidden,
     StoreUnavailable,
 )
 from bridge.facturation import wire
@@ -314,6 +315,33 @@ async def test_wrong_credentials_stop_everyone(app: Starlette, connect: Connect,
             await client.account()
     assert "wrong-key" not in str(refused.value)
     assert "credentials" in (await quota.state())["last_failure_reason"]
+
+
+@pytest.mark.parametrize(
+    ("account", "own"),
+    [
+        (httpx.Response(200, json={"firms": [{"id": 1, "name": "A"}]}), True),
+        (httpx.Response(200, json={"firms": [{"id": 2, "name": "B"}]}), False),  # not our firm any more
+        (httpx.Response(200, json=[]), False),
+        (httpx.Response(403, text="Forbidden"), False),
+        (httpx.Response(401, text="HTTP Basic: Access denied."), False),
+        (httpx.Response(503), False),
+    ],
+)
+async def test_a_403_is_the_requests_own_where_the_account_answers(
+    account: httpx.Response, own: bool, connect: Connect, quota: Quota
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/account.json":
+            return account
+        return httpx.Response(403, json={"error": "dit"})
+
+    async with connect(transport=httpx.MockTransport(answer)) as client:
+        with pytest.raises(AccessRefused, match=r"403 to POST /customers\.json: dit") as refused:
+            await client.create_customer({}, before_send=at_once)
+    state = await quota.state()
+    assert (type(refused.value) is RequestForbidden, refused.value.counts_as_attempt) == (own, own)
+    assert (state["paused_until"] is None, state["last_failure"] is None) == (own, own)
 
 
 async def test_a_refusal_names_the_field_and_repeats_nothing_sent(client: FacturationClient) -> None:
