@@ -368,6 +368,36 @@ def for_a_company(id_: int, name: str = "Papeterie Lumière SARL") -> dict[str, 
     return order
 
 
+NUMBERS = "FR40303265045", "30326504500011"
+
+
+async def test_a_customer_who_becomes_another_company_keeps_nothing_of_the_old_one(
+    redis: Any, redis_url: str
+) -> None:
+    async with bridge_here(redis_url, boutique={"match_customers_by_email": False}) as here:
+
+        async def order(id_: int, company: str, **completed: str) -> dict[str, Any]:
+            """What its customer looks like then."""
+            told = for_a_company(id_, company) | {
+                "note_attributes": [{"name": name, "value": value} for name, value in completed.items()]
+            }
+            await done(here, await here.accept(told))
+            (customer,) = here.sandbox.customers
+            return customer.values
+
+        values = await order(1, "Ancienne SARL", vat_number=NUMBERS[0], siret=NUMBERS[1])
+        assert (values["vat_number"], values["siret"]) == NUMBERS
+        # The same company: what this order leaves out is still true.
+        values = await order(2, "ANCIENNE sarl")
+        assert (values["vat_number"], values["siret"]) == NUMBERS
+        values["phone"] = "0102030405"
+        values = await order(3, "Nouvelle SAS")
+        assert values["company_name"] == "Nouvelle SAS"
+        assert [values[name] or "" for name in ("vat_number", "siret", "phone")] == ["", "", ""]
+        assert (values["street"], values["city"]) == ("12 rue des Lilas", "Lyon")
+        assert here.invoices("shopify:boutique:order:3")[0].customer_identity == "Nouvelle SAS"
+
+
 async def test_an_account_that_buys_for_its_owner_and_for_a_company_is_two_customers(here: Here) -> None:
     orders = {n: shopify_order(n, buyer=1) if n % 2 else for_a_company(n) for n in (1, 2, 3, 4)}
     orders[5] = for_a_company(5, "Autre SARL")

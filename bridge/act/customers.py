@@ -18,7 +18,7 @@ from bridge.billing.plan import (
 )
 from bridge.billing.rules import Rules
 from bridge.errors import ApiRefused, CustomerGone
-from bridge.facturation.records import CustomerRecord, api_id_of, customer_fields
+from bridge.facturation.records import CustomerRecord, Fields, api_id_of, customer_fields
 
 EVER = datetime(1970, 1, 2, tzinfo=UTC)
 """As if placed then, before the floor of any ledger, but for one that has forgotten nothing (0): whoever buys
@@ -27,6 +27,7 @@ SAYS_NO_CUSTOMER = frozenset({400, 404, 422})
 """Statuses of a refusal because of an archived or deleted customer: which ones is not documented."""
 ADDRESS = ("street", "zip_code", "city", "country")
 COMPANY = ("company_name", "vat_number", "siret")
+WHOLE = (*COMPANY, *ADDRESS, "first_name", "last_name", "email", "phone")
 
 
 class Customers:
@@ -103,13 +104,8 @@ class Customers:
     async def update(self, step: UpdateCustomer, run: Run) -> dict[str, Made]:
         """A customer of ours under the name and address that a newer order says."""
         draft = step.draft
-        fields = customer_fields(draft)
-        del fields["api_id"], fields["api_custom"]
-        # An address is replaced as a whole, and a person has nothing of a company. The rest of what is not
-        # said may have been completed by hand, and stays.
-        gone = (*(ADDRESS if fields.keys() & {*ADDRESS} else ()), *(COMPANY if draft.individual else ()))
         try:
-            await self._attempts.api.update_customer(step.made.id, dict.fromkeys(gone, "") | fields)
+            await self._attempts.api.update_customer(step.made.id, _changes(draft, step.made))
         except ApiRefused as refusal:
             if refusal.status in SAYS_NO_CUSTOMER:
                 await self._must_exist(draft, step.made.id, run)
@@ -152,6 +148,20 @@ def fence_of(draft: CustomerDraft) -> str:
 def _fence(company: str, email: str) -> str:
     who = f"{company.casefold()}|{email.strip().casefold()}"
     return f"buyer:{hashlib.sha256(who.encode()).hexdigest()[:32]}"
+
+
+def _changes(draft: CustomerDraft, made: Made) -> Fields:
+    """What is written over a customer of ours; "" takes away what the order does not say."""
+    fields = customer_fields(draft)
+    del fields["api_id"], fields["api_custom"]
+    if made.entity not in ("", entity_of(draft)):
+        # Another buyer in law: nothing of the old one may stay, nor the short name that lists show.
+        person = " ".join(fields[name] for name in ("first_name", "last_name") if name in fields)
+        return dict.fromkeys(WHOLE, "") | fields | {"short_name": fields.get("company_name", person)}
+    # An address is replaced as a whole, and a person has nothing of a company. The rest of what is not said
+    # may have been completed by hand, and stays.
+    gone = (*(ADDRESS if fields.keys() & {*ADDRESS} else ()), *(COMPANY if draft.individual else ()))
+    return dict.fromkeys(gone, "") | fields
 
 
 def _same_buyer(record: CustomerRecord, draft: CustomerDraft) -> bool:
