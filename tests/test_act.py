@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bridge.facturation.records import api_id_of
+from bridge.facturation.fields import api_id_of
 from bridge.facturation.sandbox import FaultKind, Moment, SandboxConfig, SandboxRounding
 from bridge.facturation.sandbox.config import PaymentAtCreation
 from bridge.wiring import SystemClock
@@ -266,7 +266,7 @@ async def test_a_buyer_whose_customer_was_deleted_is_created_anew(here: Here, or
     assert "POST /customers.json" not in here.calls()
 
 
-async def test_a_customer_merged_into_another_is_found_at_once(here: Here) -> None:
+async def test_a_customer_deleted_in_favour_of_another_is_found_at_once(here: Here) -> None:
     key = await with_a_customer_without_invoice(here, shopify_order(999, buyer=1))
     (dead,) = here.sandbox.customers
     kept = here.sandbox.customer_book.create(

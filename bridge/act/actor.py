@@ -7,12 +7,12 @@ from datetime import timedelta
 from bridge.act.customers import Customers
 from bridge.act.documents import DocumentBook
 from bridge.act.protocol import Api, Attempts, Clock, Ledger, Run
-from bridge.billing.plan import (
+from bridge.billing.made import Made
+from bridge.billing.steps import (
     CreateCreditNote,
     CreateInvoice,
     EnsureCustomer,
     Finalise,
-    Made,
     Mend,
     ReadBack,
     RecordPayment,

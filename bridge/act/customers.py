@@ -7,18 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from bridge.act.protocol import Attempts, BeforeSend, Run
+from bridge.billing.customers import entity_of, facts_of, matched_by_email
 from bridge.billing.drafts import CustomerDraft
-from bridge.billing.plan import (
-    EnsureCustomer,
-    Made,
-    UpdateCustomer,
-    entity_of,
-    facts_of,
-    matched_by_email,
-)
+from bridge.billing.made import Made
 from bridge.billing.rules import Rules
+from bridge.billing.steps import EnsureCustomer, UpdateCustomer
 from bridge.errors import ApiRefused, CustomerGone
-from bridge.facturation.records import CustomerRecord, Fields, api_id_of, customer_fields
+from bridge.facturation.fields import Fields, api_id_of, customer_fields
+from bridge.facturation.records import CustomerRecord
 
 EVER = datetime(1970, 1, 2, tzinfo=UTC)
 """As if placed then, before the floor of any ledger, but for one that has forgotten nothing (0): whoever buys
@@ -121,7 +117,7 @@ class Customers:
         await self._attempts.api.unarchive_customer(customer_id)
 
     async def _must_exist(self, draft: CustomerDraft, customer_id: int, run: Run) -> None:
-        """Raises CustomerGone when it was deleted, or merged into another; the ledger forgets it first."""
+        """Raises CustomerGone when somebody deleted it; the ledger forgets it first."""
         try:
             gone = (await self._attempts.api.get_customer(customer_id)).soft_deleted
         except ApiRefused as exc:

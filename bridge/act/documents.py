@@ -7,18 +7,18 @@ from datetime import date
 
 from bridge.act.customers import SAYS_NO_CUSTOMER, Customers
 from bridge.act.protocol import Attempts, BeforeSend, Run
-from bridge.billing.plan import (
+from bridge.billing.made import Made
+from bridge.billing.rules import DocumentPolicy
+from bridge.billing.steps import (
     CreateCreditNote,
     CreateInvoice,
     Finalise,
-    Made,
     Mend,
     ReadBack,
     RecordPayment,
     ReverseInvoice,
     SendEmail,
 )
-from bridge.billing.rules import DocumentPolicy
 from bridge.errors import (
     AccessRefused,
     ApiRefused,
@@ -28,14 +28,14 @@ from bridge.errors import (
     QuotaReached,
     RequestForbidden,
 )
-from bridge.facturation.records import (
-    InvoiceRecord,
+from bridge.facturation.fields import (
     api_id_of,
     credit_note_fields,
     invoice_fields,
     line_fields,
     payment_fields,
 )
+from bridge.facturation.records import InvoiceRecord
 from bridge.orders import legal_date
 
 

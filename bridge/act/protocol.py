@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from bridge.billing.plan import Made
+from bridge.billing.made import Made
 from bridge.billing.rules import Rules
 from bridge.errors import AccessRefused, CustomerGone, NeedsPerson, NotSent, QuotaReached, Settling
 from bridge.facturation.records import CustomerRecord, InvoiceRecord

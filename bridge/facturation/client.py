@@ -1,7 +1,7 @@
 """Facturation.pro's REST API, typed: one method per call of the contract (https://facturation.github.io/).
 
-How one request is made is in `wire.py`, what an answer means in `answers.py`, what a record holds in
-`records.py`.
+How one request is made is in `wire.py`, what an answer means in `answers.py`, what is sent in `fields.py`, what a
+record holds in `records.py`.
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ from pydantic import SecretStr
 from bridge.billing.drafts import PaymentNote
 from bridge.billing.rules import DocumentPolicy
 from bridge.errors import ApiRefused, OutcomeUnknown
+from bridge.facturation.fields import Fields, payment_fields
 from bridge.facturation.quota import Lane, Quota
 from bridge.facturation.records import (
     AccountRecord,
     CustomerRecord,
-    Fields,
     InvoiceRecord,
     account_record,
     customer_record,
     invoice_record,
-    payment_fields,
 )
 from bridge.facturation.wire import ACCOUNT, Answer, ApiCall, BeforeSend, OnCall, Params, Wire
 

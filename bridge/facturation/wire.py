@@ -26,8 +26,9 @@ from pydantic import SecretStr
 from bridge.crashpoints import passing
 from bridge.errors import AccessRefused, BridgeError, NotSent, OutcomeUnknown, QuotaReached, RetryLater
 from bridge.facturation.answers import PAUSE_WITHOUT_RETRY_AFTER, decipher, forbidden
+from bridge.facturation.fields import Fields
 from bridge.facturation.quota import Lane, Quota
-from bridge.facturation.records import Fields, account_record
+from bridge.facturation.records import account_record
 
 log = structlog.get_logger(__name__)
 

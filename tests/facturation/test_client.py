@@ -36,13 +36,8 @@ from bridge.errors import (
 from bridge.facturation import wire
 from bridge.facturation.answers import explain
 from bridge.facturation.client import ApiCall, FacturationClient, open_client
+from bridge.facturation.fields import api_id_of, credit_note_fields, customer_fields, invoice_fields
 from bridge.facturation.quota import Lane, Quota
-from bridge.facturation.records import (
-    api_id_of,
-    credit_note_fields,
-    customer_fields,
-    invoice_fields,
-)
 from bridge.facturation.sandbox import (
     Fault,
     FaultKind,
