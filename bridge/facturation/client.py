@@ -1,7 +1,7 @@
 """Facturation.pro's REST API, typed: one method per call of the contract (https://facturation.github.io/).
 
-How one request is made is in `wire.py`, what an answer means in `answers.py`, what is sent in `fields.py`, what a
-record holds in `records.py`.
+How one request is made is in `wire.py`, what an answer means in `answers.py`, what is written in `fields.py`,
+what a record holds in `records.py`.
 """
 
 from __future__ import annotations
