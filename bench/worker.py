@@ -23,7 +23,7 @@ from bench.table import Cell, Goal, Table
 from bridge.billing.documents import documents_for
 from bridge.billing.rules import Rules
 from bridge.billing.totals import ALL
-from bridge.facturation.records import invoice_fields
+from bridge.facturation.fields import invoice_fields
 from bridge.orders import Event, Order, legal_date
 from bridge.sources import REGISTRY
 from bridge.store import Store

@@ -10,8 +10,10 @@
     │   ├── NotSent            … and no byte left: the attempt never happened
     │   ├── OutcomeUnknown     … and it may have been carried out: look up before anything else
     │   ├── Settling           … for the fate of an earlier attempt; no attempt is counted
+    │   ├── CustomerGone       … for its buyer, whose customer was deleted: nothing was created
     │   ├── QuotaReached       … for everyone; no attempt is counted
     │   └── AccessRefused      … until someone mends the credentials; no attempt is counted
+    │       └── RequestForbidden  … but for this request alone: the order's own failure
     ├── NeedsPerson            the order asks for attention, with a reason in words
     │   └── ApiRefused         … because Facturation.pro said no to this very request
     └── LeaseLost              another worker has the order: let go, do nothing
@@ -79,6 +81,10 @@ class Settling(RetryLater):
     counts_as_attempt = False
 
 
+class CustomerGone(RetryLater):
+    """The customer was deleted in Facturation.pro. Nothing was created, and the ledger has forgotten it."""
+
+
 class QuotaReached(RetryLater):
     """Facturation.pro's quota is used up; `after` says for how long."""
 
@@ -92,6 +98,12 @@ class AccessRefused(RetryLater):
     """Facturation.pro refuses our credentials or rights: every order waits, none is spoilt."""
 
     counts_as_attempt = False
+
+
+class RequestForbidden(AccessRefused):
+    """Facturation.pro lets us in, but not this request: a firewall, or a right that the key lacks for it."""
+
+    counts_as_attempt = True
 
 
 class NeedsPerson(BridgeError):

@@ -61,19 +61,9 @@ class Store:
         self._scripts = {
             name: load_script(redis, name)
             for name in (
-                *(
-                    "open",
-                    "distrust",
-                    "record",
-                    "take",
-                    "extend",
-                    "release",
-                    "fetched",
-                    "sweep",
-                    "answer",
-                    "vitals",
-                ),
-                *("ledger", "begin", "rearm", "clear", "done", "judge"),
+                *("open", "distrust", "record", "take", "extend", "release", "fetched"),
+                *("sweep", "answer", "vitals"),
+                *("ledger", "begin", "rearm", "clear", "done", "forget", "judge"),
                 *("archived", "keep_archived", "keep_rounding"),
             )
         }
@@ -220,6 +210,11 @@ class Store:
     async def done(self, keys: Sequence[str], record: Mapping[str, Any]) -> None:
         """The document exists, and this is what is known of it. Needs no lease: it is a fact."""
         await self._run("done", json.dumps(record, separators=(",", ":")), *keys)
+
+    async def forget(self, keys: Sequence[str], customer_id: int, attempt: str) -> None:
+        """This customer was deleted. Entries that say so become `attempt`, of now: its outcome is unknown, so
+        the buyer is looked up before a new customer is created. Needs no lease: it is a fact."""
+        await self._run("forget", customer_id, attempt, *keys)
 
     async def judge(self, scope: str, *, clean: bool) -> None:
         """Keeps what was found out about a shop: `clean` when Facturation.pro holds nothing of ours for it,

@@ -20,8 +20,10 @@ import structlog
 
 from bridge.act import Actor, Clock, Ledger, Run
 from bridge.billing.documents import documents_for
-from bridge.billing.plan import CreateInvoice, Made, Rest, keys_of, next_step
+from bridge.billing.made import Made
+from bridge.billing.plan import keys_of, next_step
 from bridge.billing.rules import PartialRefunds, Rules
+from bridge.billing.steps import CreateInvoice, Rest
 from bridge.billing.totals import ALL, Rounding
 from bridge.crashpoints import passing
 from bridge.errors import AccessRefused, BridgeError, LeaseLost, NeedsPerson, RetryLater, StoreUnavailable
@@ -299,7 +301,7 @@ class Syncer:
     def _pause(self, view: View, exc: RetryLater) -> float:
         if exc.after is not None:
             return exc.after
-        if isinstance(exc, AccessRefused):
+        if isinstance(exc, AccessRefused) and not exc.counts_as_attempt:
             return 15.0
         return self._backoff(view.attempts)
 

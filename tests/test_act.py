@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bridge.facturation.records import api_id_of
+from bridge.facturation.fields import api_id_of
 from bridge.facturation.sandbox import FaultKind, Moment, SandboxConfig, SandboxRounding
 from bridge.facturation.sandbox.config import PaymentAtCreation
 from bridge.wiring import SystemClock
@@ -229,6 +229,117 @@ async def test_an_archived_customer_of_the_same_e_mail_is_brought_back(redis: An
         assert (customer.archived, len(here.sandbox.customers)) == (False, 1)
 
 
+def anonymous(id_: int) -> dict[str, Any]:
+    """An order of the one buyer who gives no e-mail address."""
+    return shopify_order(id_) | {"email": "", "customer": {"id": 7001, "email": "", "first_name": "Camille"}}
+
+
+def delete(here: Here, customer_id: int) -> None:
+    """A person deletes a customer who was never invoiced."""
+    here.sandbox.invoice_book.delete_customer(customer_id)
+
+
+async def with_a_customer_without_invoice(here: Here, order: dict[str, Any]) -> str:
+    """An order whose buyer was created, and whose invoice was not."""
+    here.fault(FaultKind.STATUS, status=415, method="POST", path="/invoices.json")
+    key = await here.accept(order)
+    assert (await here.sync(key))["state"] == "attention"
+    return key
+
+
+@pytest.mark.parametrize("order_of", [shopify_order, anonymous], ids=["e-mail", "no e-mail"])
+async def test_a_buyer_whose_customer_was_deleted_is_created_anew(here: Here, order_of: Any) -> None:
+    await with_a_customer_without_invoice(here, order_of(999) | {"customer": order_of(1)["customer"]})
+    (dead,) = here.sandbox.customers
+    delete(here, dead.id)
+    key = await here.accept(order_of(1))
+    state = await here.sync(key)
+    assert (state["state"], f"customer {dead.id} " in state["reason"]) == ("waiting", True), state
+    await done(here, key)
+    (customer,) = here.sandbox.customers
+    assert customer.id != dead.id
+    assert here.invoices(KEY)[0].values["customer_id"] == customer.id
+    here.forget_calls()
+    assert (await here.sync(await here.accept(order_of(2) | {"customer": order_of(1)["customer"]})))[
+        "state"
+    ] == "done"
+    assert "POST /customers.json" not in here.calls()
+
+
+async def test_a_customer_deleted_in_favour_of_another_is_found_at_once(here: Here) -> None:
+    key = await with_a_customer_without_invoice(here, shopify_order(999, buyer=1))
+    (dead,) = here.sandbox.customers
+    kept = here.sandbox.customer_book.create(
+        {"individual": True, "last_name": "Martin", "email": "autre@example.com; acheteur1@example.com"}
+    )
+    delete(here, dead.id)
+    key = await here.accept(shopify_order(1))
+    here.forget_calls()
+    await here.sync(key)
+    assert (await here.sync(key))["state"] == "done"
+    assert here.invoices(KEY)[0].values["customer_id"] == kept.id
+    assert [call.split("?")[0] for call in here.calls()] == [
+        "POST /invoices.json",
+        f"GET /customers/{dead.id}.json",
+        "GET /customers.json",
+        "POST /invoices.json",
+    ]
+
+
+async def test_a_deleted_customer_who_moved_is_created_anew(here: Here) -> None:
+    await with_a_customer_without_invoice(here, shopify_order(999, buyer=1))
+    (dead,) = here.sandbox.customers
+    delete(here, dead.id)
+    order = shopify_order(1)
+    order["billing_address"] = order["billing_address"] | {"address1": "3 place du Marché"}
+    await done(here, await here.accept(order))
+    (customer,) = here.sandbox.customers
+    assert customer.values["street"] == "3 place du Marché"
+
+
+async def test_a_customer_who_stays_readable_is_deleted_all_the_same(redis: Any, redis_url: str) -> None:
+    async with bridge_here(redis_url, SandboxConfig(deleted_stay_readable=True), settle=SETTLE) as here:
+        await with_a_customer_without_invoice(here, shopify_order(999, buyer=1))
+        (dead,) = here.sandbox.customers
+        delete(here, dead.id)
+        await done(here, await here.accept(shopify_order(1)))
+        assert [each.soft_deleted for each in here.sandbox.customers] == [True, False]
+        assert here.invoices(KEY)[0].values["customer_id"] != dead.id
+        assert here.calls("POST", "unarchive") == []
+
+
+async def test_several_orders_of_a_deleted_customer_make_one_customer(here: Here) -> None:
+    await with_a_customer_without_invoice(here, shopify_order(999, buyer=1))
+    (dead,) = here.sandbox.customers
+    delete(here, dead.id)
+    await done(here, *[await here.accept(shopify_order(n, buyer=1)) for n in range(1, 6)])
+    assert len(here.sandbox.customers) == 1
+    assert len(here.invoices()) == 5
+
+
+async def test_an_archived_customer_deleted_since_is_created_anew(here: Here) -> None:
+    book = here.sandbox.customer_book
+    book.create({"individual": True, "last_name": "Martin", "email": "acheteur1@example.com"})
+    (dead,) = here.sandbox.customers
+    dead.archived = True
+    await here.redis.delete("bridge:archived")
+    await done(here, await here.accept(shopify_order(2)))  # the list of archived customers is fetched
+    delete(here, dead.id)
+    await done(here, await here.accept(shopify_order(1)))
+    assert len(here.sandbox.customers) == 2
+
+
+async def test_a_customer_who_exists_is_not_forgotten_for_a_refusal(here: Here) -> None:
+    key = await with_a_customer_without_invoice(here, shopify_order(1))
+    here.fault(FaultKind.STATUS, status=422, method="POST", path="/invoices.json", count=2)
+    await here.accept(shopify_order(1), "orders/updated")
+    assert (await here.sync(key))["state"] == "attention"
+    here.forget_calls()
+    await here.accept(shopify_order(1), "orders/updated")
+    assert (await here.sync(key))["state"] == "done"
+    assert here.calls() == ["POST /invoices.json"]
+
+
 async def test_a_buyer_who_moved_is_updated(here: Here) -> None:
     await known(here)
     order = shopify_order(1)
@@ -255,6 +366,36 @@ def for_a_company(id_: int, name: str = "Papeterie Lumière SARL") -> dict[str, 
     order = shopify_order(id_, buyer=1)
     order["billing_address"] = order["billing_address"] | {"company": name}
     return order
+
+
+NUMBERS = "FR40303265045", "30326504500011"
+
+
+async def test_a_customer_who_becomes_another_company_keeps_nothing_of_the_old_one(
+    redis: Any, redis_url: str
+) -> None:
+    async with bridge_here(redis_url, boutique={"match_customers_by_email": False}) as here:
+
+        async def order(id_: int, company: str, **completed: str) -> dict[str, Any]:
+            """What its customer looks like then."""
+            told = for_a_company(id_, company) | {
+                "note_attributes": [{"name": name, "value": value} for name, value in completed.items()]
+            }
+            await done(here, await here.accept(told))
+            (customer,) = here.sandbox.customers
+            return customer.values
+
+        values = await order(1, "Ancienne SARL", vat_number=NUMBERS[0], siret=NUMBERS[1])
+        assert (values["vat_number"], values["siret"]) == NUMBERS
+        # The same company: what this order leaves out is still true.
+        values = await order(2, "ANCIENNE sarl")
+        assert (values["vat_number"], values["siret"]) == NUMBERS
+        values["phone"] = "0102030405"
+        values = await order(3, "Nouvelle SAS")
+        assert values["company_name"] == "Nouvelle SAS"
+        assert [values[name] or "" for name in ("vat_number", "siret", "phone")] == ["", "", ""]
+        assert (values["street"], values["city"]) == ("12 rue des Lilas", "Lyon")
+        assert here.invoices("shopify:boutique:order:3")[0].customer_identity == "Nouvelle SAS"
 
 
 async def test_an_account_that_buys_for_its_owner_and_for_a_company_is_two_customers(here: Here) -> None:
@@ -311,7 +452,7 @@ async def test_a_buyer_without_e_mail_is_found_after_a_loss(redis: Any, redis_ur
 
 async def test_only_a_refusal_that_may_mean_archived_is_tried_again(here: Here) -> None:
     await known(here)
-    for status, calls in ((415, 1), (422, 3)):
+    for status, calls in ((415, 1), (422, 4)):
         here.fault(FaultKind.STATUS, status=status, method="POST", path="/invoices.json", count=2)
         here.forget_calls()
         await here.sync(await here.accept(shopify_order(status, buyer=1)))

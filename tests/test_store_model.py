@@ -340,6 +340,12 @@ class Both(RuleBasedStateMachine):
         self.run(self.store.done(keys, record))
         self.data.done(self.now, keys, record)
 
+    @rule(keys=st.lists(documents, min_size=1, unique=True), ago=st.integers(0, 2))
+    def a_customer_was_deleted(self, keys: list[str], ago: int) -> None:
+        self.attempts += 1
+        self.run(self.store.forget(keys, self.attempts - 1 - ago, f"attempt-{self.attempts}"))
+        self.data.forget(self.now, keys, self.attempts - 1 - ago, f"attempt-{self.attempts}")
+
     @rule(scope=scopes, clean=st.booleans())
     def a_shop_is_judged(self, scope: str, clean: bool) -> None:
         for verdict in (clean, not clean):
@@ -406,7 +412,7 @@ class Both(RuleBasedStateMachine):
         return {
             **held,
             "entries": {
-                _rest(n): {name: text for name, text in fields.items() if name != "record"}
+                _rest(n): {name: text for name, text in fields.items() if text and name != "record"}
                 | ({"record": json.loads(fields["record"])} if fields.get("record") else {})
                 for n, fields in read.items()
                 if n.startswith(f"{PREFIX}ledger:")
@@ -538,6 +544,22 @@ def test_a_neighbour_waits_the_same(both: Both) -> None:
     both.leave_is_asked(one, "document", SCOPES[0], both.now + 400_000)
     both.documents_exist(["document"])
     both.leave_is_asked(other, "document", SCOPES[0], both.now)
+
+
+def test_a_deleted_customer_is_forgotten_the_same(both: Both) -> None:
+    lease, _ = both.views[ORDERS[0]]
+    keys = ["document", "another"]
+    for ago in (1, 0):  # of a customer the ledger does not know, then of the one it knows
+        both.documents_exist(["document"])
+        both.attempts += ago
+        both.a_customer_was_deleted(keys, ago=0)
+        both.both_hold_the_same()
+        assert both.data.ledger(keys).keys() == ({"document"} if ago else set())
+    both.a_customer_was_deleted(keys, ago=0)
+    both.leave_is_asked(lease, "document", SCOPES[0], both.now + 400_000)
+    both.attempt_is_replaced(lease, "document", both.data.entries["document"].attempt)
+    both.both_hold_the_same()
+    assert both.data.entries["document"].owner == ORDERS[0]
 
 
 @pytest.mark.parametrize("changed", [False, True])

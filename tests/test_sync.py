@@ -111,6 +111,50 @@ async def test_refused_credentials_let_everything_wait_until_they_are_mended(her
     assert len(here.invoices(key)) == 1
 
 
+async def test_a_403_to_one_order_is_that_orders_own_failure(here: Here) -> None:
+    here.fault(FaultKind.STATUS, status=403, method="POST", path="/customers.json", count=None)
+    key = await here.accept(shopify_order(1))
+    waits = []
+    for n in range(1, 4):
+        state = await here.sync(key)
+        assert (state["state"], state["attempts"]) == ("waiting", str(n))
+        assert "403 to POST" in state["reason"]
+        waits.append(int(state["next"]) - int(state["since"]))
+    assert waits == sorted(waits)
+    assert waits[0] < 2_500
+    # Nobody is alarmed, and the others go on.
+    health = await here.shops.get("/health")
+    assert health.json()["checks"]["facturation"]["status"] == "pass"
+    here.sandbox.faults.clear()
+    assert (await here.sync(await here.accept(shopify_order(2))))["state"] == "done"
+    here.fault(FaultKind.STATUS, status=403, method="POST", path="/customers.json")
+    long_ago = (datetime.now(UTC) - timedelta(hours=73)).timestamp() * 1000
+    await here.redis.hset(f"bridge:order:{key}", "failing_since", int(long_ago))
+    state = await here.sync(key)
+    assert (state["state"], "403 to POST" in state["reason"]) == ("attention", True)
+    # Nothing was sent that could still arrive: once it is let through, it is done at once.
+    await here.accept(shopify_order(1), "orders/updated")
+    assert (await here.sync(key))["state"] == "done"
+    assert len(here.invoices(key)) == 1
+
+
+async def test_a_403_to_everyone_lets_everyone_wait(here: Here) -> None:
+    here.fault(FaultKind.STATUS, status=403, count=None)
+    state = await here.sync(await here.accept(shopify_order(1)))
+    assert (state["state"], state.get("attempts")) == ("waiting", None)
+    assert 5 < await due_in(here) < 70
+    made = len(here.calls())
+    assert (await here.sync(await here.accept(shopify_order(2))))["state"] == "waiting"
+    assert len(here.calls()) == made
+
+
+async def test_a_403_to_an_e_mail_fails_no_order(redis: Any, redis_url: str) -> None:
+    async with bridge_here(redis_url, boutique={"send_email": True}) as here:
+        here.fault(FaultKind.STATUS, status=403, path="/emails.json", count=None)
+        assert (await here.sync(await here.accept(shopify_order(1))))["state"] == "done"
+        assert len(here.calls("POST", "/emails.json")) == 1
+
+
 async def test_a_service_in_trouble_is_asked_less_and_less_often(here: Here) -> None:
     here.fault(FaultKind.STATUS, status=500, method="GET", count=None)
     key = await here.accept(shopify_order(1))

@@ -7,12 +7,12 @@ from datetime import timedelta
 from bridge.act.customers import Customers
 from bridge.act.documents import DocumentBook
 from bridge.act.protocol import Api, Attempts, Clock, Ledger, Run
-from bridge.billing.plan import (
+from bridge.billing.made import Made
+from bridge.billing.steps import (
     CreateCreditNote,
     CreateInvoice,
     EnsureCustomer,
     Finalise,
-    Made,
     Mend,
     ReadBack,
     RecordPayment,
@@ -35,7 +35,7 @@ class Actor:
         self._clock = clock
         attempts = Attempts(store, api, clock, settle=settle)
         self._customers = Customers(attempts)
-        self._documents = DocumentBook(attempts)
+        self._documents = DocumentBook(attempts, self._customers)
 
     async def act(self, step: Step, run: Run) -> dict[str, Made]:
         """Does what the step says and returns what now exists, by ledger key."""

@@ -7,22 +7,23 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from bridge.act.protocol import Attempts, BeforeSend, Run
+from bridge.billing.customers import entity_of, facts_of, matched_by_email
 from bridge.billing.drafts import CustomerDraft
-from bridge.billing.plan import (
-    EnsureCustomer,
-    Made,
-    UpdateCustomer,
-    entity_of,
-    facts_of,
-    matched_by_email,
-)
-from bridge.facturation.records import CustomerRecord, api_id_of, customer_fields
+from bridge.billing.made import Made
+from bridge.billing.rules import Rules
+from bridge.billing.steps import EnsureCustomer, UpdateCustomer
+from bridge.errors import ApiRefused, CustomerGone
+from bridge.facturation.fields import Fields, api_id_of, customer_fields
+from bridge.facturation.records import CustomerRecord
 
 EVER = datetime(1970, 1, 2, tzinfo=UTC)
 """As if placed then, before the floor of any ledger, but for one that has forgotten nothing (0): whoever buys
 for the first time now may have bought before."""
+SAYS_NO_CUSTOMER = frozenset({400, 404, 422})
+"""Statuses of a refusal because of an archived or deleted customer: which ones is not documented."""
 ADDRESS = ("street", "zip_code", "city", "country")
 COMPANY = ("company_name", "vat_number", "siret")
+WHOLE = (*COMPANY, *ADDRESS, "first_name", "last_name", "email", "phone")
 
 
 class Customers:
@@ -35,7 +36,7 @@ class Customers:
         """The buyer, found or created."""
         draft = step.draft
         by_email, entity = matched_by_email(draft, run.rules), entity_of(draft)
-        keys = [fence_of(draft), draft.key] if by_email else [draft.key]
+        keys = _keys(draft, run.rules)
         if by_email:
             known = (await self._attempts.store.ledger(keys[:1])).get(keys[0])
             if known:
@@ -73,7 +74,12 @@ class Customers:
         archived = await self._archived(fence_of(draft))
         if not archived:
             return None
-        await self._attempts.api.unarchive_customer(archived)
+        try:
+            await self._attempts.api.unarchive_customer(archived)
+        except ApiRefused as exc:
+            if exc.status == 404:  # deleted since it was listed
+                return None
+            raise
         why = ("client archivé trouvé par son e-mail, rétabli", *draft.why)
         return replace(found, id=archived, why=why)
 
@@ -94,15 +100,40 @@ class Customers:
     async def update(self, step: UpdateCustomer, run: Run) -> dict[str, Made]:
         """A customer of ours under the name and address that a newer order says."""
         draft = step.draft
-        fields = customer_fields(draft)
-        del fields["api_id"], fields["api_custom"]
-        # An address is replaced as a whole, and a person has nothing of a company. The rest of what is not
-        # said may have been completed by hand, and stays.
-        gone = (*(ADDRESS if fields.keys() & {*ADDRESS} else ()), *(COMPANY if draft.individual else ()))
-        await self._attempts.api.update_customer(step.made.id, dict.fromkeys(gone, "") | fields)
+        try:
+            await self._attempts.api.update_customer(step.made.id, _changes(draft, step.made))
+        except ApiRefused as refusal:
+            if refusal.status in SAYS_NO_CUSTOMER:
+                await self._must_exist(draft, step.made.id, run)
+            raise
         as_of = run.order.placed_at.astimezone(UTC).isoformat()
         made = replace(step.made, facts=facts_of(draft), as_of=as_of, entity=entity_of(draft))
         return await self._attempts.write([draft.key], made)
+
+    async def bring_back(self, draft: CustomerDraft, customer_id: int, run: Run) -> None:
+        """An invoice was refused, perhaps because its customer is archived: nothing in a record says so.
+        Raises CustomerGone where it was deleted, and ApiRefused."""
+        await self._must_exist(draft, customer_id, run)
+        await self._attempts.api.unarchive_customer(customer_id)
+
+    async def _must_exist(self, draft: CustomerDraft, customer_id: int, run: Run) -> None:
+        """Raises CustomerGone when somebody deleted it; the ledger forgets it first."""
+        try:
+            gone = (await self._attempts.api.get_customer(customer_id)).soft_deleted
+        except ApiRefused as exc:
+            gone = exc.status == 404
+        if gone:
+            token = self._attempts.clock.token()
+            await self._attempts.store.forget(_keys(draft, run.rules), customer_id, token)
+            raise CustomerGone(
+                f"order {run.order.number}: customer {customer_id} was deleted in Facturation.pro; the buyer "
+                "is looked for there, and created anew where there is none"
+            )
+
+
+def _keys(draft: CustomerDraft, rules: Rules) -> list[str]:
+    """The ledger keys that know the buyer, first the one that guards the creation."""
+    return [fence_of(draft), draft.key] if matched_by_email(draft, rules) else [draft.key]
 
 
 def fence_of(draft: CustomerDraft) -> str:
@@ -113,6 +144,20 @@ def fence_of(draft: CustomerDraft) -> str:
 def _fence(company: str, email: str) -> str:
     who = f"{company.casefold()}|{email.strip().casefold()}"
     return f"buyer:{hashlib.sha256(who.encode()).hexdigest()[:32]}"
+
+
+def _changes(draft: CustomerDraft, made: Made) -> Fields:
+    """What is written over a customer of ours; "" takes away what the order does not say."""
+    fields = customer_fields(draft)
+    del fields["api_id"], fields["api_custom"]
+    if made.entity not in ("", entity_of(draft)):
+        # Another buyer in law: nothing of the old one may stay, nor the short name that lists show.
+        person = " ".join(fields[name] for name in ("first_name", "last_name") if name in fields)
+        return dict.fromkeys(WHOLE, "") | fields | {"short_name": fields.get("company_name", person)}
+    # An address is replaced as a whole, and a person has nothing of a company. The rest of what is not said
+    # may have been completed by hand, and stays.
+    gone = (*(ADDRESS if fields.keys() & {*ADDRESS} else ()), *(COMPANY if draft.individual else ()))
+    return dict.fromkeys(gone, "") | fields
 
 
 def _same_buyer(record: CustomerRecord, draft: CustomerDraft) -> bool:

@@ -5,45 +5,52 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
+from bridge.act.customers import SAYS_NO_CUSTOMER, Customers
 from bridge.act.protocol import Attempts, BeforeSend, Run
-from bridge.billing.plan import (
+from bridge.billing.made import Made
+from bridge.billing.rules import DocumentPolicy
+from bridge.billing.steps import (
     CreateCreditNote,
     CreateInvoice,
     Finalise,
-    Made,
     Mend,
     ReadBack,
     RecordPayment,
     ReverseInvoice,
     SendEmail,
 )
-from bridge.billing.rules import DocumentPolicy
-from bridge.errors import AccessRefused, ApiRefused, NeedsPerson, NotSent, OutcomeUnknown, QuotaReached
-from bridge.facturation.records import (
-    InvoiceRecord,
+from bridge.errors import (
+    AccessRefused,
+    ApiRefused,
+    NeedsPerson,
+    NotSent,
+    OutcomeUnknown,
+    QuotaReached,
+    RequestForbidden,
+)
+from bridge.facturation.fields import (
     api_id_of,
     credit_note_fields,
     invoice_fields,
     line_fields,
     payment_fields,
 )
+from bridge.facturation.records import InvoiceRecord
 from bridge.orders import legal_date
-
-SAYS_ARCHIVED = frozenset({400, 404, 422})
-"""Statuses of a refusal to invoice an archived customer: which one is not documented."""
 
 
 class DocumentBook:
     """Carries out what concerns invoices and credit notes."""
 
-    def __init__(self, attempts: Attempts) -> None:
+    def __init__(self, attempts: Attempts, customers: Customers) -> None:
         self._attempts = attempts
+        self._customers = customers
 
     def _today(self) -> date:
         return legal_date(self._attempts.clock.now())
 
     async def create_invoice(self, step: CreateInvoice, run: Run) -> dict[str, Made]:
-        """The invoice, and first its archived customer brought back where need be."""
+        """The invoice, and first its archived customer brought back where need be. Raises CustomerGone."""
         draft = step.draft
 
         async def create(before_send: BeforeSend) -> Made:
@@ -53,11 +60,10 @@ class DocumentBook:
             try:
                 record = await self._attempts.api.create_invoice(fields, mode=mode, before_send=before_send)
             except ApiRefused as refusal:
-                # An archived customer cannot be invoiced, and nothing in a record says that it is archived.
-                if refusal.status not in SAYS_ARCHIVED:
+                if refusal.status not in SAYS_NO_CUSTOMER:
                     raise
                 try:
-                    await self._attempts.api.unarchive_customer(step.customer_id)
+                    await self._customers.bring_back(step.customer, step.customer_id, run)
                 except ApiRefused:
                     raise refusal from None
                 record = await self._attempts.api.create_invoice(fields, mode=mode, before_send=before_send)
@@ -178,11 +184,11 @@ class DocumentBook:
         await note("e-mail demandé à Facturation.pro")
         try:
             await self._attempts.api.send_email(step.made.id)
+        except (ApiRefused, OutcomeUnknown, RequestForbidden) as exc:
+            return await note(f"e-mail peut-être pas envoyé : {exc}")
         except (NotSent, QuotaReached, AccessRefused):
             await self._attempts.write([step.key], step.made)
             raise
-        except (ApiRefused, OutcomeUnknown) as exc:
-            return await note(f"e-mail peut-être pas envoyé : {exc}")
         return await note("e-mail envoyé par Facturation.pro")
 
 

@@ -6,207 +6,30 @@ not a step but a rest: done, open, ignored, or a question for a person.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, replace
-from datetime import date
 from decimal import Decimal
-from typing import Any
 
+from bridge.billing.customers import entity_of, facts_of, matched_by_email
 from bridge.billing.documents import documents_for
 from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, InvoiceDraft
+from bridge.billing.made import Made
 from bridge.billing.rules import DocumentPolicy, PartialRefunds, Rules
+from bridge.billing.steps import (
+    CreateCreditNote,
+    CreateInvoice,
+    EnsureCustomer,
+    Finalise,
+    Mend,
+    ReadBack,
+    RecordPayment,
+    Rest,
+    ReverseInvoice,
+    SendEmail,
+    Step,
+    UpdateCustomer,
+)
 from bridge.billing.totals import Rounding, fitting
 from bridge.orders import Order
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """A document that exists in Facturation.pro, as the ledger knows it.
-
-    `total`: VAT included, as they computed it; None for a customer. `paid`: it states its payment. `mended`:
-    its lines were already corrected once. `seen`: it was read back in this run. `accepted`: the total that a
-    person accepted in place of the order's. `found`: a customer that others made. `facts`: a digest of what
-    was written of a customer, and `as_of` the time of the order that said so. `entity`: see `entity_of`, ""
-    when nobody noted it. `twins`: further documents with the same key, which should not be.
-    """
-
-    id: int
-    number: str = ""
-    draft: bool = False
-    total: Decimal | None = None
-    paid: bool = False
-    emailed: bool = False
-    made_on: date | None = None
-    customer_id: int = 0
-    mended: bool = False
-    seen: bool = False
-    accepted: Decimal | None = None
-    found: bool = False
-    facts: str = ""
-    as_of: str = ""
-    entity: str = ""
-    twins: tuple[int, ...] = ()
-    why: tuple[str, ...] = ()
-
-    def as_record(self) -> dict[str, Any]:
-        """As JSON for the ledger, defaults left out."""
-        record: dict[str, Any] = {"id": self.id}
-        if self.total is not None:
-            record["total"] = str(self.total)
-        if self.accepted is not None:
-            record["accepted"] = str(self.accepted)
-        if self.made_on:
-            record["made_on"] = self.made_on.isoformat()
-        for name in (
-            *("number", "draft", "paid", "emailed", "customer_id"),
-            *("mended", "found", "facts", "as_of", "entity"),
-        ):
-            if getattr(self, name):
-                record[name] = getattr(self, name)
-        for name in ("twins", "why"):
-            if getattr(self, name):
-                record[name] = list(getattr(self, name))
-        return record
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Made:
-        """The inverse of `as_record`."""
-        # A newer version may keep more: its workers and ours run side by side during an update.
-        known = cls.__dataclass_fields__.keys()
-        fields = {name: value for name, value in record.items() if name in known}
-        for name in ("total", "accepted"):
-            if name in fields:
-                fields[name] = Decimal(fields[name])
-        if "made_on" in fields:
-            fields["made_on"] = date.fromisoformat(fields["made_on"])
-        for name in ("twins", "why"):
-            fields[name] = tuple(fields.get(name, ()))
-        return cls(**fields)
-
-
-@dataclass(frozen=True, slots=True)
-class EnsureCustomer:
-    """The buyer must exist."""
-
-    draft: CustomerDraft
-
-
-@dataclass(frozen=True, slots=True)
-class UpdateCustomer:
-    """The buyer is known under another address or name than this newer order says."""
-
-    draft: CustomerDraft
-    made: Made
-
-
-@dataclass(frozen=True, slots=True)
-class CreateInvoice:
-    """The invoice must exist; `as_draft`: its total is to be seen before it becomes final."""
-
-    draft: InvoiceDraft
-    customer_id: int
-    as_draft: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CreateCreditNote:
-    """A partial credit note must exist."""
-
-    draft: CreditNoteDraft
-    invoice: Made
-    as_draft: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ReverseInvoice:
-    """The whole invoice is to be reversed by Facturation.pro's own refund."""
-
-    draft: CreditNoteDraft
-    invoice: Made
-
-
-@dataclass(frozen=True, slots=True)
-class Mend:
-    """A draft came to another total: its lines are replaced by `lines_of`'s."""
-
-    key: str
-    made: Made
-    lines_of: InvoiceDraft | CreditNoteDraft
-
-
-@dataclass(frozen=True, slots=True)
-class Finalise:
-    """A draft whose total is right becomes final."""
-
-    key: str
-    made: Made
-
-
-@dataclass(frozen=True, slots=True)
-class RecordPayment:
-    """The invoice does not state its payment yet."""
-
-    key: str
-    made: Made
-    draft: InvoiceDraft
-
-
-@dataclass(frozen=True, slots=True)
-class ReadBack:
-    """A person may have changed the document since: look before deciding."""
-
-    key: str
-    made: Made
-
-
-@dataclass(frozen=True, slots=True)
-class SendEmail:
-    """The shop wants its invoices e-mailed."""
-
-    key: str
-    made: Made
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """Nothing to do. `outcome`: done, open (until the shop says more), ignored, or attention."""
-
-    outcome: str
-    reason: str
-
-
-Step = (
-    EnsureCustomer
-    | UpdateCustomer
-    | CreateInvoice
-    | CreateCreditNote
-    | ReverseInvoice
-    | Mend
-    | Finalise
-    | RecordPayment
-    | ReadBack
-    | SendEmail
-    | Rest
-)
-
-
-def facts_of(draft: CustomerDraft) -> str:
-    """A digest of what a customer's record says, to see that it changed. It tells nobody's name."""
-    told = replace(draft, key="", why=())
-    return hashlib.sha256(json.dumps(astuple(told)).encode()).hexdigest()[:16]
-
-
-def entity_of(draft: CustomerDraft) -> str:
-    """A digest of who the buyer is in law: a person, or the company of that name."""
-    company = "" if draft.individual else draft.company.casefold()
-    return hashlib.sha256(company.encode()).hexdigest()[:16]
-
-
-def matched_by_email(draft: CustomerDraft, rules: Rules) -> bool:
-    """One buyer is one customer in all shops, known by the e-mail address."""
-    return rules.match_customers_by_email and "@" in draft.email
 
 
 def keys_of(order: Order, documents: Documents) -> list[str]:
@@ -249,7 +72,8 @@ def next_step(
         if newer and not customer.found and customer.facts != facts_of(documents.customer):
             return UpdateCustomer(documents.customer, customer)
         as_draft = invoice.policy is DocumentPolicy.DRAFT or not invoice.agreed
-        return CreateInvoice(invoice, customer.id, as_draft and invoice.policy is not DocumentPolicy.EXTERNAL)
+        as_draft = as_draft and invoice.policy is not DocumentPolicy.EXTERNAL
+        return CreateInvoice(invoice, documents.customer, customer.id, as_draft)
     step = _invoice_step(order, rules, rounding, invoice, existing)
     return step or _credit_note_step(order, rules, rounding, documents, existing, made)
 

@@ -15,7 +15,14 @@ from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from bridge.errors import AccessRefused, ApiRefused, BridgeError, OutcomeUnknown, QuotaReached
+from bridge.errors import (
+    AccessRefused,
+    ApiRefused,
+    BridgeError,
+    OutcomeUnknown,
+    QuotaReached,
+    RequestForbidden,
+)
 
 PAUSE_WITHOUT_RETRY_AFTER: Final = 60.0
 LONGEST_PAUSE: Final = 86_400.0
@@ -93,6 +100,16 @@ def _error(call: str, status: int, headers: Mapping[str, str], body: bytes, now:
         )
     advice = REDIRECT_ADVICE if status < 400 else ADVICE.get(status, OTHER_ADVICE)
     return ApiRefused(f"Facturation.pro refused {call} ({status}){because}. {advice}", status=status)
+
+
+def forbidden(call: str, body: bytes) -> RequestForbidden:
+    """A 403 to this request, while others are answered."""
+    said = explain(body)
+    because = f": {said}" if said else ""
+    return RequestForbidden(
+        f"Facturation.pro forbids this one request (403 to {call}{because}) and answers others: its firewall "
+        "may dislike a text of the order, or the API key lacks a right"
+    )
 
 
 def retry_after(value: str, now: datetime) -> float:

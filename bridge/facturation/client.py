@@ -1,7 +1,7 @@
 """Facturation.pro's REST API, typed: one method per call of the contract (https://facturation.github.io/).
 
-How one request is made is in `wire.py`, what an answer means in `answers.py`, what a record holds in
-`records.py`.
+How one request is made is in `wire.py`, what an answer means in `answers.py`, what is written in `fields.py`,
+what a record holds in `records.py`.
 """
 
 from __future__ import annotations
@@ -17,18 +17,17 @@ from pydantic import SecretStr
 from bridge.billing.drafts import PaymentNote
 from bridge.billing.rules import DocumentPolicy
 from bridge.errors import ApiRefused, OutcomeUnknown
+from bridge.facturation.fields import Fields, payment_fields
 from bridge.facturation.quota import Lane, Quota
 from bridge.facturation.records import (
     AccountRecord,
     CustomerRecord,
-    Fields,
     InvoiceRecord,
     account_record,
     customer_record,
     invoice_record,
-    payment_fields,
 )
-from bridge.facturation.wire import Answer, ApiCall, BeforeSend, OnCall, Params, Wire
+from bridge.facturation.wire import ACCOUNT, Answer, ApiCall, BeforeSend, OnCall, Params, Wire
 
 __all__ = ["ApiCall", "BeforeSend", "FacturationClient", "OnCall", "open_client"]
 
@@ -95,7 +94,7 @@ class FacturationClient:
 
     async def account(self) -> AccountRecord:
         """Whose key this is: proves the credentials, and lists the firms they reach."""
-        return _read(account_record, await self._wire.call("GET", "/account.json"))
+        return _read(account_record, await self._wire.call("GET", ACCOUNT))
 
     # -------------------------------------------------------------------------------------- customers
 
@@ -116,6 +115,12 @@ class FacturationClient:
     async def find_customers_by_custom_prefix(self, prefix: str) -> list[CustomerRecord]:
         """Some customers whose `api_custom` begins with `prefix`: is there any?"""
         return await self._some(customer_record, "/customers.json", prefix)
+
+    async def get_customer(self, customer_id: int) -> CustomerRecord:
+        """One customer as it is now. ApiRefused with status 404 when it is gone."""
+        return _read(
+            customer_record, await self._wire.call("GET", "/customers/{id}.json", record_id=customer_id)
+        )
 
     async def create_customer(self, fields: Fields, *, before_send: BeforeSend) -> CustomerRecord:
         """Creates a customer."""

@@ -24,13 +24,15 @@ import structlog
 from pydantic import SecretStr
 
 from bridge.crashpoints import passing
-from bridge.errors import AccessRefused, NotSent, OutcomeUnknown, QuotaReached, RetryLater
-from bridge.facturation.answers import PAUSE_WITHOUT_RETRY_AFTER, decipher
+from bridge.errors import AccessRefused, BridgeError, NotSent, OutcomeUnknown, QuotaReached, RetryLater
+from bridge.facturation.answers import PAUSE_WITHOUT_RETRY_AFTER, decipher, forbidden
+from bridge.facturation.fields import Fields
 from bridge.facturation.quota import Lane, Quota
-from bridge.facturation.records import Fields
+from bridge.facturation.records import account_record
 
 log = structlog.get_logger(__name__)
 
+ACCOUNT: Final = "/account.json"
 CONNECT_SECONDS: Final = 5.0
 TOTAL_SECONDS: Final = 30.0
 TCP_USER_TIMEOUT_MS: Final = 10_000
@@ -92,6 +94,7 @@ class Wire:
         on_call: OnCall | None,
         transport: httpx.AsyncBaseTransport | None,
     ) -> None:
+        self._firm_id = firm_id
         self._firm = f"/firms/{firm_id}"
         self._quota = quota
         self._on_call = on_call
@@ -136,9 +139,9 @@ class Wire:
         fields: Fields | None = None,
         before_send: BeforeSend | None = None,
     ) -> Answer:
-        """One request. `path`: a template; all but "/account.json" are the firm's."""
+        """One request. `path`: a template; all but ACCOUNT are the firm's."""
         call = f"{method} {path}"
-        url = path if path == "/account.json" else self._firm + path.format(id=record_id)
+        url = path if path == ACCOUNT else self._firm + path.format(id=record_id)
         # Also where a write has no body: without it the API answers 501.
         headers = {"Content-Type": "application/json; charset=utf-8"} if method in ("POST", "PATCH") else {}
         request = self._http.build_request(
@@ -177,6 +180,8 @@ class Wire:
             await self._quota.note_failure(exc.reason)
             raise
         except AccessRefused as exc:
+            if response.status_code == 403 and not call.endswith(ACCOUNT) and await self._is_let_in():
+                raise forbidden(call, response.content) from exc
             # One worker tries again after a while; a thousand waiting orders need not all be refused.
             await self._quota.pause(REFUSED_PAUSE)
             await self._quota.note_failure(exc.reason)
@@ -186,6 +191,14 @@ class Wire:
             raise
         await self._quota.note_success()
         return Answer(call, data, response.headers)
+
+    async def _is_let_in(self) -> bool:
+        """Does the account answer, and reach our firm? Then a 403 was for one request; in doubt, for all."""
+        try:
+            answer = await self.call("GET", ACCOUNT)
+            return self._firm_id in account_record(answer.data).firms
+        except (BridgeError, ValueError):
+            return False
 
     async def _exchange(
         self, request: httpx.Request, call: str, before_send: BeforeSend | None

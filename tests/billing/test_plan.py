@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from bridge.billing.customers import facts_of
 from bridge.billing.documents import documents_for
-from bridge.billing.plan import (
+from bridge.billing.made import Made
+from bridge.billing.plan import keys_of, next_step
+from bridge.billing.rules import DocumentPolicy, InvoiceWhen, PartialRefunds, Rules
+from bridge.billing.steps import (
     CreateCreditNote,
     CreateInvoice,
     EnsureCustomer,
     Finalise,
-    Made,
     Mend,
     ReadBack,
     RecordPayment,
@@ -24,11 +27,7 @@ from bridge.billing.plan import (
     SendEmail,
     Step,
     UpdateCustomer,
-    facts_of,
-    keys_of,
-    next_step,
 )
-from bridge.billing.rules import DocumentPolicy, InvoiceWhen, PartialRefunds, Rules
 from bridge.billing.totals import ALL, Rounding, total_under
 from bridge.orders import Address, Line, Order, Refund, RefundState, Tax
 from tests.billing.carts import NOON, order_of

@@ -30,18 +30,14 @@ from bridge.errors import (
     NotSent,
     OutcomeUnknown,
     QuotaReached,
+    RequestForbidden,
     StoreUnavailable,
 )
 from bridge.facturation import wire
 from bridge.facturation.answers import explain
 from bridge.facturation.client import ApiCall, FacturationClient, open_client
+from bridge.facturation.fields import api_id_of, credit_note_fields, customer_fields, invoice_fields
 from bridge.facturation.quota import Lane, Quota
-from bridge.facturation.records import (
-    api_id_of,
-    credit_note_fields,
-    customer_fields,
-    invoice_fields,
-)
 from bridge.facturation.sandbox import (
     Fault,
     FaultKind,
@@ -270,6 +266,26 @@ async def test_an_archived_customer_is_found_apart_and_brought_back(
     assert updated.id == customer.id
 
 
+@pytest.mark.parametrize("readable", [False, True])
+async def test_a_deleted_customer(readable: bool, connect: Connect) -> None:
+    app = create_sandbox(SandboxConfig(deleted_stay_readable=readable))
+    async with connect(transport=SandboxTransport(app)) as client:
+        customer = await client.create_customer(customer_fields(CUSTOMER), before_send=at_once)
+        assert await client.get_customer(customer.id) == customer
+        await client.delete_customer(customer.id)
+        if readable:
+            assert (await client.get_customer(customer.id)).soft_deleted
+        else:
+            with pytest.raises(ApiRefused) as gone:
+                await client.get_customer(customer.id)
+            assert gone.value.status == 404
+        assert await client.find_customers_by_email(CUSTOMER.email) == []
+        fields = invoice_fields(INVOICE, customer.id, date(2026, 11, 22))
+        with pytest.raises(ApiRefused, match="customer_id") as refused:
+            await client.create_invoice(fields, before_send=at_once)
+        assert refused.value.status == 422
+
+
 async def test_was_this_shop_ever_bridged(client: FacturationClient, sandbox: Sandbox, today: date) -> None:
     for n in range(3):
         draft = replace(CUSTOMER, key=f"shopify:boutique:customer:{n}")
@@ -294,6 +310,33 @@ async def test_wrong_credentials_stop_everyone(app: Starlette, connect: Connect,
             await client.account()
     assert "wrong-key" not in str(refused.value)
     assert "credentials" in (await quota.state())["last_failure_reason"]
+
+
+@pytest.mark.parametrize(
+    ("account", "own"),
+    [
+        (httpx.Response(200, json={"firms": [{"id": 1, "name": "A"}]}), True),
+        (httpx.Response(200, json={"firms": [{"id": 2, "name": "B"}]}), False),  # not our firm any more
+        (httpx.Response(200, json=[]), False),
+        (httpx.Response(403, text="Forbidden"), False),
+        (httpx.Response(401, text="HTTP Basic: Access denied."), False),
+        (httpx.Response(503), False),
+    ],
+)
+async def test_a_403_is_the_requests_own_where_the_account_answers(
+    account: httpx.Response, own: bool, connect: Connect, quota: Quota
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/account.json":
+            return account
+        return httpx.Response(403, json={"error": "dit"})
+
+    async with connect(transport=httpx.MockTransport(answer)) as client:
+        with pytest.raises(AccessRefused, match=r"403 to POST /customers\.json: dit") as refused:
+            await client.create_customer({}, before_send=at_once)
+    state = await quota.state()
+    assert (type(refused.value) is RequestForbidden, refused.value.counts_as_attempt) == (own, own)
+    assert (state["paused_until"] is None, state["last_failure"] is None) == (own, own)
 
 
 async def test_a_refusal_names_the_field_and_repeats_nothing_sent(client: FacturationClient) -> None:

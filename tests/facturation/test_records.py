@@ -16,18 +16,15 @@ from hypothesis import strategies as st
 from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, DraftLine, InvoiceDraft, PaymentNote
 from bridge.billing.rules import DocumentPolicy
 from bridge.errors import NeedsPerson
-from bridge.facturation.records import (
-    account_record,
+from bridge.facturation.fields import (
     api_id_of,
     credit_note_fields,
     customer_fields,
-    customer_record,
-    emails_in,
     invoice_fields,
-    invoice_record,
     line_fields,
     payment_fields,
 )
+from bridge.facturation.records import account_record, customer_record, emails_in, invoice_record
 from bridge.facturation.values import CURRENCIES, LANGUAGES, PAYMENT_MODES, clean, decimal_text
 from bridge.orders import PaymentMethod
 

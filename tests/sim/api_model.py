@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from random import Random
 from typing import Any, TypeVar
 
 from bridge.act import BeforeSend
@@ -54,6 +55,7 @@ class Facturation:
         self.under_way = 0
         self.calls = 0
         self.refused = 0
+        self.deleted = 0
         self.violations: list[str] = []
         self._limited_until = 0.0
         self._told_at = float("inf")
@@ -142,7 +144,26 @@ class Facturation:
         self.customers[record.id] = Stored(record, self.world.now if since is None else since)
         return record
 
+    def customer(self, customer_id: int) -> CustomerRecord:
+        if customer_id not in self.customers:
+            raise ApiRefused("The record could not be found", status=404)
+        record: CustomerRecord = self.customers[customer_id].record
+        return record
+
+    def unarchive(self, customer_id: int) -> None:
+        self.archived.discard(self.customer(customer_id).id)
+
+    def delete_some_customer(self, chance: Random) -> None:
+        """A person deletes a customer who was never invoiced, if there is one."""
+        invoiced = {stored.record.customer_id for stored in self.invoices.values()}
+        idle = [customer_id for customer_id in self.customers if customer_id not in invoiced]
+        if idle:
+            self.deleted += 1
+            del self.customers[chance.choice(idle)]
+
     def add_invoice(self, fields: dict[str, Any], mode: str, since: float | None = None) -> InvoiceRecord:
+        if since is None and fields["customer_id"] not in self.customers:
+            raise ApiRefused("the customer does not exist", status=422)
         if fields["customer_id"] in self.archived:
             raise ApiRefused("an archived customer cannot be invoiced", status=422)
         self._ids += 1
@@ -285,11 +306,13 @@ class Client:
         return await self._call(lambda: self._api.add_customer(fields), before_send)
 
     async def update_customer(self, customer_id: int, fields: dict[str, Any]) -> CustomerRecord:
-        record: CustomerRecord = await self._call(lambda: self._api.customers[customer_id].record)
-        return record
+        return await self._call(lambda: self._api.customer(customer_id))
+
+    async def get_customer(self, customer_id: int) -> CustomerRecord:
+        return await self._call(lambda: self._api.customer(customer_id))
 
     async def unarchive_customer(self, customer_id: int) -> None:
-        await self._call(lambda: self._api.archived.discard(customer_id))
+        await self._call(lambda: self._api.unarchive(customer_id))
 
     async def find_invoices(self, api_id: int) -> list[InvoiceRecord]:
         api = self._api

@@ -356,6 +356,13 @@ class Data:
         for key in keys:
             self.entries[key] = Entry("done", now, record=json.dumps(record))
 
+    def forget(self, now: int, keys: Sequence[str], customer_id: int, attempt: str) -> None:
+        """forget.lua"""
+        for key in keys:
+            entry = self.entries.get(key)
+            if entry and entry.state == "done" and json.loads(entry.record)["id"] == customer_id:
+                self.entries[key] = Entry("intent", now, attempt)
+
     def judge(self, now: int, scope: str, clean: bool, durable: bool) -> None:
         """judge.lua"""
         floor = self.floor_at(durable, now)

@@ -128,6 +128,21 @@ class AnyAttempt(Data):
         Data.rearm(self, now, lease, key, entry.attempt, attempt)
 
 
+class NeverForgets(Data):
+    """A customer whom a person deleted stays in the ledger."""
+
+    def forget(self, now: int, keys: Sequence[str], customer_id: int, attempt: str) -> None:
+        pass
+
+
+class ForgetsAnyone(Data):
+    """Whoever the ledger names, also a rival's newer customer, is forgotten as if nobody had been there."""
+
+    def forget(self, now: int, keys: Sequence[str], customer_id: int, attempt: str) -> None:
+        for key in self.ledger(keys):
+            del self.entries[key]
+
+
 class ErrorsMeanNo(Client):
     """An answer that is missing or says 5xx is taken to mean that nothing was created."""
 
@@ -189,6 +204,10 @@ MUTATIONS: Mapping[str, Mutation] = {
     "no customer fence": Mutation(parts=Parts(store=NoCustomerFence), shows=CUSTOMERS, within=30),
     "no waiting for a neighbour": Mutation(parts=Parts(data=NeverBusy), shows=CUSTOMERS, within=50),
     "any attempt is replaced": Mutation(parts=Parts(data=AnyAttempt), shows=CUSTOMERS, within=250),
+    "a deleted customer is remembered": Mutation(
+        parts=Parts(data=NeverForgets), shows="not at rest", within=10
+    ),
+    "a newer customer is forgotten": Mutation(parts=Parts(data=ForgetsAnyone), shows=CUSTOMERS, within=3000),
     "no send deadline": Mutation(parts=Parts(client=NoDeadline), shows=INVOICES, within=50),
     "age of missing entries only": Mutation(
         parts=Parts(data=FloorForMissingOnly), mode=Mode.TAIL, shows=" has ", within=5000

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from random import Random
 from typing import Any
 
 import structlog
@@ -92,6 +93,7 @@ class History:
     def __init__(self, seed: int, mode: Mode, parts: Parts, configured: dict[str, Shop]) -> None:
         self.world = World(seed)
         self.chance = self.world.random
+        self.person = Random(f"a person who deletes customers, in history {seed}")
         self.mode = mode
         self.parts = parts
         self.shops = configured
@@ -131,6 +133,8 @@ class History:
         world.mishaps = 0.01
         self._redis_will_crash()
         world.at(self._next(150), self._outage)
+        if self.person.random() < 0.5:
+            world.at(self.person.expovariate(1), self._a_person_deletes)
         for sale in self.sales:
             for message in sale.messages:
                 for _ in range(self.chance.choice((1, 1, 2))):
@@ -224,6 +228,12 @@ class History:
     def _end_of_outage(self) -> None:
         self.facturation.down = False
         self.world.at(self._next(150), self._outage)
+
+    def _a_person_deletes(self) -> None:
+        """A customer who was never invoiced, as Facturation.pro allows."""
+        if self.faults:
+            self.facturation.delete_some_customer(self.person)
+            self.world.at(self.person.expovariate(1), self._a_person_deletes)
 
     # ---------------------------------------------------------------------------------------------- shops
 
@@ -361,6 +371,7 @@ class History:
                 "documents": sum(stored.since > 0 for stored in self.facturation.invoices.values()),
                 "customers": sum(stored.since > 0 for stored in self.facturation.customers.values()),
                 "kills": sum(process.kills for process in (*self.workers, *self.webs)),
+                "deleted": self.facturation.deleted,
                 "crashes": self.server.crashes,
                 "calls": self.facturation.calls,
                 "429": self.facturation.refused,

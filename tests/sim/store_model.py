@@ -171,6 +171,9 @@ class StoreModel:
     async def done(self, keys: Sequence[str], record: Mapping[str, Any]) -> None:
         await self._server.call(lambda d, now: d.done(now, keys, record))
 
+    async def forget(self, keys: Sequence[str], customer_id: int, attempt: str) -> None:
+        await self._server.call(lambda d, now: d.forget(now, keys, customer_id, attempt))
+
     async def judge(self, scope: str, *, clean: bool) -> None:
         durable = self._server.durable
         await self._server.call(lambda d, now: d.judge(now, scope, clean, durable))

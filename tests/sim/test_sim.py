@@ -33,6 +33,7 @@ def test_every_promise_holds_in_every_history(mode: Mode, shops: dict[str, Shop]
     assert lived["kills"] > 10 * SEEDS
     assert lived["crashes"] > SEEDS
     assert lived["documents"] > 10 * SEEDS
+    assert lived["deleted"] > SEEDS / 4
 
 
 @pytest.mark.parametrize("name", [name for name, each in MUTATIONS.items() if each.within <= CHEAP])

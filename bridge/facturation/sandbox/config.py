@@ -45,6 +45,8 @@ class SandboxConfig:
     """True refuses to number an invoice dated before the last numbered one."""
     require_siret: bool = False
     """True refuses a French professional without a 14-digit SIRET."""
+    deleted_stay_readable: bool = False
+    """True keeps a deleted customer readable, marked `soft_deleted`."""
     clock: Callable[[], datetime] = utc_now
     """The current aware time: dates of records, quota windows, search lag."""
 

@@ -184,7 +184,10 @@ class InvoiceBook:
         customer = self._customers.shelf.get(customer_id)
         if any(invoice.values["customer_id"] == customer_id for invoice in self.shelf):
             raise InvalidFields({"base": ["ce client a été facturé et ne peut pas être supprimé"]})
-        self._customers.shelf.remove(customer)
+        if self._config.deleted_stay_readable:
+            customer.soft_deleted = True
+        else:
+            self._customers.shelf.remove(customer)
 
     def _edited(self, existing: list[Item], sent: object) -> tuple[list[Item], Errors]:
         return edited_lines(
@@ -200,7 +203,7 @@ class InvoiceBook:
         """Totals of a document that may be written. Raises InvalidFields with everything that is wrong."""
         if "customer_id" not in errors:
             customer = self._customers.shelf.find(values["customer_id"])
-            if customer is None:
+            if customer is None or customer.soft_deleted:
                 errors["customer_id"] = ["n'existe pas"]
             elif customer.archived:
                 errors["customer_id"] = ["est archivé"]

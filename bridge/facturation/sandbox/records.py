@@ -32,6 +32,7 @@ class Customer:
     created_at: datetime
     updated_at: datetime
     archived: bool = False
+    soft_deleted: bool = False
     last_invoiced_on: date | None = None
     last_paid_on: date | None = None
 
@@ -43,7 +44,7 @@ class Customer:
             "updated_at": _written(self.updated_at),
             "last_invoiced_on": _written(self.last_invoiced_on),
             "last_paid_on": _written(self.last_paid_on),
-            "soft_deleted": False,
+            "soft_deleted": self.soft_deleted,
             "hard_delete_on": None,
         }
 

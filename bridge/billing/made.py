@@ -1,0 +1,74 @@
+"""What exists in Facturation.pro, as the ledger keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A document that exists in Facturation.pro, as the ledger knows it.
+
+    `total`: VAT included, as they computed it; None for a customer. `paid`: it states its payment. `mended`:
+    its lines were already corrected once. `seen`: it was read back in this run. `accepted`: the total that a
+    person accepted in place of the order's. `found`: a customer that others made. `facts`: a digest of what
+    was written of a customer, and `as_of` the time of the order that said so. `entity`: see `entity_of`, ""
+    when nobody noted it. `twins`: further documents with the same key, which should not be.
+    """
+
+    id: int
+    number: str = ""
+    draft: bool = False
+    total: Decimal | None = None
+    paid: bool = False
+    emailed: bool = False
+    made_on: date | None = None
+    customer_id: int = 0
+    mended: bool = False
+    seen: bool = False
+    accepted: Decimal | None = None
+    found: bool = False
+    facts: str = ""
+    as_of: str = ""
+    entity: str = ""
+    twins: tuple[int, ...] = ()
+    why: tuple[str, ...] = ()
+
+    def as_record(self) -> dict[str, Any]:
+        """As JSON for the ledger, defaults left out."""
+        record: dict[str, Any] = {"id": self.id}
+        if self.total is not None:
+            record["total"] = str(self.total)
+        if self.accepted is not None:
+            record["accepted"] = str(self.accepted)
+        if self.made_on:
+            record["made_on"] = self.made_on.isoformat()
+        for name in (
+            *("number", "draft", "paid", "emailed", "customer_id"),
+            *("mended", "found", "facts", "as_of", "entity"),
+        ):
+            if getattr(self, name):
+                record[name] = getattr(self, name)
+        for name in ("twins", "why"):
+            if getattr(self, name):
+                record[name] = list(getattr(self, name))
+        return record
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Made:
+        """The inverse of `as_record`."""
+        # A newer version may keep more: its workers and ours run side by side during an update.
+        known = cls.__dataclass_fields__.keys()
+        fields = {name: value for name, value in record.items() if name in known}
+        for name in ("total", "accepted"):
+            if name in fields:
+                fields[name] = Decimal(fields[name])
+        if "made_on" in fields:
+            fields["made_on"] = date.fromisoformat(fields["made_on"])
+        for name in ("twins", "why"):
+            fields[name] = tuple(fields.get(name, ()))
+        return cls(**fields)
