@@ -182,6 +182,43 @@ async def test_news_is_answered_before_what_the_sweep_brings_back(store: Store, 
     assert await redis.zcard("arq:queue") == 505
 
 
+async def test_a_free_hand_answers_the_most_wanted_bell_and_leaves_arq_its_own(
+    store: Store, redis: Any
+) -> None:
+    await redis.hset(f"{PREFIX}order:old", "version", 1)
+    await redis.zadd(f"{PREFIX}due", {"old": 1})
+    assert await store.sweep("w1") == 1
+    await record(store, event("e1", f"{KEY}1"))
+    await record(store, event("e2", f"{KEY}2"))
+    started = (await redis.zrange("arq:queue", 0, 0))[0].decode()
+    await redis.set(f"arq:in-progress:{started}", "1")  # as arq does when it starts a job
+    assert [await store.answer() for _ in range(3)] == [f"{KEY}2", "old", ""]
+    assert await redis.zrange("arq:queue", 0, -1) == [started.encode()]
+
+
+async def test_a_bell_that_was_answered_in_vain_rings_again(
+    store: Store, redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "REHINT", timedelta(milliseconds=50))
+    await record(store, event())
+    assert await store.answer() == KEY  # and its worker dies
+
+    async def rung() -> bool:
+        return await store.sweep("w1") == 1
+
+    await until(rung)
+    assert await store.answer() == KEY
+
+
+async def test_a_bell_whose_job_has_expired_is_passed_over(store: Store, redis: Any) -> None:
+    await record(store, event("e1", f"{KEY}1"))
+    (gone,) = await redis.zrange("arq:queue", 0, -1)
+    await redis.delete(f"arq:job:{gone.decode()}")
+    await record(store, event("e2", f"{KEY}2"))
+    assert await store.answer() == f"{KEY}2"
+    assert await store.answer() == ""
+
+
 # --- links and adoption
 
 

@@ -132,6 +132,20 @@ async def test_ten_thousand_waiting_orders_do_not_slow_a_new_one(
         assert await redis.zcard("bridge:waiting") == 10_001
 
 
+async def test_arq_only_wakes_and_the_rest_is_answered(redis: Any, redis_url: str) -> None:
+    """Forty orders in arq's queue are not forty jobs of arq's: each of those begins with a PSETEX."""
+    async with bridge_here(redis_url) as here:
+        keys = [await here.accept(shopify_order(n)) for n in range(1, 41)]
+        await redis.config_resetstat()
+        async with working(here):
+            for key in keys:
+                await until(partial(is_done, here, key), key)
+        started = (await redis.info("commandstats"))["cmdstat_psetex"]["calls"]
+        assert len(here.invoices()) == 40
+        assert started <= 2 * worker_module.MAX_JOBS
+        assert await redis.zcard("arq:queue") == 0
+
+
 async def test_two_workers_make_no_more_than_one(redis: Any, redis_url: str) -> None:
     async with bridge_here(redis_url) as here, working(here), working(here):
         orders = [shopify_order(n, buyer=n % 3) for n in range(1, 13)]

@@ -70,8 +70,9 @@ def _line(pick: Pick, name: str, including: bool, per_unit: bool, rate: Decimal)
     price = Decimal(_price(pick)) * CENT
     kept = Decimal(100 - _one_of(pick, DISCOUNTS)) / 100
     factor = rate / (1 + rate) if including else rate
-    if per_unit:
-        unit = to_cents(price * kept)
+    unit = to_cents(price * kept)
+    # Where a unit's VAT rounds to nothing, so does that of a thousand: a person is asked about that order.
+    if per_unit and to_cents(unit * factor):
         stated, tax = unit * quantity, to_cents(unit * factor) * quantity
     else:
         stated = to_cents(price * quantity * kept)
