@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 
 from starlette.applications import Starlette
@@ -20,8 +21,9 @@ from bridge.worker import run_worker
 async def serve_web(services: Services, sock: socket.socket, stop: asyncio.Event) -> None:
     """Receives webhooks, answers health, and shows operators the console and the API, until `stop`."""
     routes = [*services.health.routes(), *operators_routes(services)]
+    proxies = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")  # uvicorn's name for it, and its default
     async with services.herald.at_work():
-        await serve(create_app(services.webhooks, routes=routes), sock, stop)
+        await serve(create_app(services.webhooks, routes=routes, proxies=proxies), sock, stop)
 
 
 def operators_routes(services: Services) -> list[Route]:

@@ -104,6 +104,7 @@ async def serve(app: ASGIApp, sock: socket.socket, stop: asyncio.Event) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # the application asks for them where it wants them
         lifespan="off",
         timeout_graceful_shutdown=STOP_SECONDS,
         timeout_keep_alive=30,

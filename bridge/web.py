@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from bridge.crashpoints import passing
 from bridge.errors import BadSignature, BodyTooLarge, Rejected, StoreUnavailable
@@ -89,7 +90,8 @@ class Webhooks:
         )
 
     def _door_of(self, scope: Scope) -> Door | None:
-        return self._doors.get(scope["path"].removeprefix(PATH))
+        name = scope["path"].removeprefix(PATH)
+        return self._doors.get(name) or self._doors.get(name.removesuffix("/"))  # as some paste it
 
     async def _receive(
         self, scope: Scope, receive: Receive
@@ -165,10 +167,13 @@ async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) ->
             return b"".join(chunks)
 
 
-def create_app(webhooks: Webhooks, *, routes: Sequence[BaseRoute] = ()) -> ASGIApp:
+def create_app(
+    webhooks: Webhooks, *, routes: Sequence[BaseRoute] = (), proxies: str = "127.0.0.1"
+) -> ASGIApp:
     """The web application: the shops' door, and the routes it is given (health, console).
 
-    The door stands before the router and its middleware, which cost a tenth of an acknowledgement.
+    `proxies`: addresses that may say for whom they ask, as in uvicorn's `forwarded_allow_ips`. The door, which
+    does not care, stands before that and before the router: they would cost a tenth of an acknowledgement.
     """
 
     async def fault(_request: Request, exc: Exception) -> Response:
@@ -178,7 +183,8 @@ def create_app(webhooks: Webhooks, *, routes: Sequence[BaseRoute] = ()) -> ASGIA
     async def refused(_request: Request, exc: Any) -> Response:
         return JSONResponse({"error": exc.detail.lower()}, exc.status_code, headers=exc.headers)
 
-    others = Starlette(routes=routes, exception_handlers={404: refused, 405: refused, 500: fault})
+    pages = Starlette(routes=routes, exception_handlers={404: refused, 405: refused, 500: fault})
+    others: Any = ProxyHeadersMiddleware(pages, trusted_hosts=proxies)  # type: ignore[arg-type]
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(PATH):

@@ -9,8 +9,10 @@ import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from starlette.routing import Route
+
+from bridge.web import create_app
+from tests.journeys.here import bridge_here
 
 yaml = pytest.importorskip("yaml")
 
@@ -30,26 +32,24 @@ def trusted_in_kubernetes() -> str:
     return next(str(each["value"]) for each in env if each["name"] == "FORWARDED_ALLOW_IPS")
 
 
-async def seen(trusted: str, connects: str, says: str) -> str:
+async def seen(redis_url: str, trusted: str, connects: str, says: str) -> str:
     """The address that the bridge sees. `connects`: whose connection it is; `says`: X-Forwarded-For."""
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        client = Request(scope).client
-        await PlainTextResponse(client.host if client else "")(scope, receive, send)
+    async def page(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(request.client.host if request.client else "")
 
-    transport = httpx.ASGITransport(
-        ProxyHeadersMiddleware(app, trusted_hosts=trusted),  # type: ignore[arg-type]
-        client=(connects, 5),
-    )
-    async with httpx.AsyncClient(transport=transport, base_url="http://bridge") as http:
-        return (await http.get("/", headers={"x-forwarded-for": says})).text
+    async with bridge_here(redis_url) as here:
+        app = create_app(here.services.webhooks, routes=[Route("/", page)], proxies=trusted)
+        transport = httpx.ASGITransport(app, client=(connects, 5))
+        async with httpx.AsyncClient(transport=transport, base_url="http://bridge") as http:
+            return (await http.get("/", headers={"x-forwarded-for": says})).text
 
 
 @pytest.mark.parametrize("trusted", [trusted_in_compose(), trusted_in_kubernetes()], ids=["compose", "kube"])
-async def test_the_visitor_is_who_the_proxy_says(trusted: str) -> None:
-    assert await seen(trusted, "172.18.0.4", "203.0.113.9") == "203.0.113.9"
-    assert await seen(trusted, "172.18.0.4", "198.51.100.1, 203.0.113.9") == "203.0.113.9"
-    assert await seen(trusted, "203.0.113.9", "198.51.100.1") == "203.0.113.9"
+async def test_the_visitor_is_who_the_proxy_says(redis: Any, redis_url: str, trusted: str) -> None:
+    assert await seen(redis_url, trusted, "172.18.0.4", "203.0.113.9") == "203.0.113.9"
+    assert await seen(redis_url, trusted, "172.18.0.4", "198.51.100.1, 203.0.113.9") == "203.0.113.9"
+    assert await seen(redis_url, trusted, "203.0.113.9", "198.51.100.1") == "203.0.113.9"
 
 
 def test_nginx_does_not_hand_on_what_the_visitor_says() -> None:

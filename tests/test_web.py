@@ -100,6 +100,12 @@ async def test_woocommerces_ping_is_answered_and_nothing_else_happens(here: Here
     assert await stored(here) == NOTHING
 
 
+async def test_an_address_that_was_pasted_with_a_slash_is_the_same(here: Here) -> None:
+    answer = await here.shops.post("/webhooks/atelier/", data={"webhook_id": "7"})
+    assert (answer.status_code, answer.json()) == (200, {"status": "ignored", "reason": "ping"})
+    refused(await here.shops.post("/webhooks/atelier//", data={"webhook_id": "7"}), 404)
+
+
 @pytest.mark.parametrize("shop", ["boutique", "abonnements"])
 async def test_another_platforms_ping_is_no_ping(here: Here, shop: str) -> None:
     refused(await here.shops.post(f"/webhooks/{shop}", data={"webhook_id": "7"}), 401)
