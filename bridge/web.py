@@ -172,8 +172,8 @@ def create_app(
 ) -> ASGIApp:
     """The web application: the shops' door, and the routes it is given (health, console).
 
-    `proxies`: addresses that may say for whom they ask, as in uvicorn's `forwarded_allow_ips`. The door, which
-    does not care, stands before that and before the router: they would cost a tenth of an acknowledgement.
+    `proxies`: addresses that may say for whom they ask, as in uvicorn's `forwarded_allow_ips`. The door does
+    not care: it stands before that and before the router, which would cost a tenth of an acknowledgement.
     """
 
     async def fault(_request: Request, exc: Exception) -> Response:
