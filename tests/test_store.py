@@ -210,6 +210,17 @@ async def test_a_bell_that_was_answered_in_vain_rings_again(
     assert await store.answer() == KEY
 
 
+async def test_what_killed_workers_had_started_hides_no_bell(store: Store, redis: Any) -> None:
+    seconds, _ = await redis.time()
+    orphans = [f"orphan{n}" for n in range(320)]
+    await redis.zadd("arq:queue", dict.fromkeys(orphans, seconds * 1000 - 650_000))
+    await redis.mset({f"arq:in-progress:{name}": "1" for name in orphans})
+    await record(store, event())
+    assert await store.answer() == KEY
+    assert await store.answer() == ""
+    assert await redis.zcard("arq:queue") == 320
+
+
 async def test_a_bell_whose_job_has_expired_is_passed_over(store: Store, redis: Any) -> None:
     await record(store, event("e1", f"{KEY}1"))
     (gone,) = await redis.zrange("arq:queue", 0, -1)
