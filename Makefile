@@ -27,14 +27,15 @@ demo: .venv/runtime ## the whole system on this machine, one order of each platf
 test: .venv/dev ## the tests
 	$(BIN)/pytest -n 2 --dist loadfile
 
-check: .venv/dev ## ruff, mypy strict, bandit
+check: .venv/dev ## ruff, mypy strict, bandit, audit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/bandit --quiet --recursive bridge --severity-level medium
+	@$(MAKE) --no-print-directory audit
 
 audit: .venv/dev ## known vulnerabilities of the locked dependencies
-	$(BIN)/pip-audit --disable-pip --require-hashes -r requirements.lock
+	$(BIN)/python -m tests.audit
 
 bench: .venv/dev ## speed, as ratios against baselines
 	$(BIN)/python -m bench

@@ -55,7 +55,8 @@ class Wording:
 
     def text(self, key: str, **values: object) -> Markup:
         """The text of this key, its `{places}` filled with what is escaped unless it is markup already."""
-        return Markup(texts(self.lang)[key]).format(**values)  # noqa: S704  # nosec B704 - our own words
+        ours = Markup(texts(self.lang)[key])  # noqa: S704  # nosec B704
+        return ours.format(**values)
 
     def at(self, moment: datetime | None) -> Markup:
         """A time of the clock in France, with the day unless it is today's."""
