@@ -313,13 +313,13 @@ class History:
                 await sleep(self.world, 1)
 
     def _sweep(self, process: Process, kills: int) -> None:
-        """`worker._sweep`; in rest it lets time pass until something is due."""
+        """`worker._sweep`; when no more deliveries can come it lets time pass until something is due."""
         if process.kills != kills:
             return
         pause = max(1.0, process.frozen_until - self.world.now)
         if pause == 1.0 and self.server.up and self.chance.random() > 2 * self.server.loss:
             self.server.run(lambda data, now: data.sweep(now, process.name))
-        if not self.faults and self.server.data.due:
+        if not self.faults and not self.unsent and self.server.data.due:
             pause = max(pause, (min(self.server.data.due.values()) - self.server.now_ms) / 1000)
         self.world.at(pause, self._sweep, process, kills)
 
