@@ -24,8 +24,8 @@ help: ## what can be made
 demo: .venv/runtime ## the whole system on this machine, one order of each platform
 	@$(BIN)/bridge demo
 
-test: .venv/dev ## the tests
-	$(BIN)/pytest -n 2 --dist loadfile
+test: .venv/dev ## the tests; three at a time, since many of them wait for something
+	$(BIN)/pytest -n 3 --dist loadfile
 
 check: .venv/dev ## ruff, mypy strict, bandit, audit
 	$(BIN)/ruff check .
