@@ -40,7 +40,7 @@ audit: .venv/dev ## known vulnerabilities of the locked dependencies
 bench: .venv/dev ## speed, as ratios against baselines
 	$(BIN)/python -m bench
 
-chaos: .venv/dev ## N orders where everything fails, kill -9 at every place there is, 10,000 simulated histories
+chaos: .venv/dev ## N orders where everything fails, kill -9 at every place there is, 30,000 simulated histories
 	$(BIN)/python -m tests.chaos.chaos $(N) $(SEED)
 	$(BIN)/python -m tests.chaos.walk
 	$(BIN)/python -m tests.sim --seeds 10000

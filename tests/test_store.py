@@ -212,13 +212,22 @@ async def test_a_bell_that_was_answered_in_vain_rings_again(
 
 async def test_what_killed_workers_had_started_hides_no_bell(store: Store, redis: Any) -> None:
     seconds, _ = await redis.time()
-    orphans = [f"orphan{n}" for n in range(320)]
+    orphans = [f"s:orphan{n}:1" for n in range(320)]
     await redis.zadd("arq:queue", dict.fromkeys(orphans, seconds * 1000 - 650_000))
     await redis.mset({f"arq:in-progress:{name}": "1" for name in orphans})
     await record(store, event())
     assert await store.answer() == KEY
     assert await store.answer() == ""
     assert await redis.zcard("arq:queue") == 320
+
+
+async def test_what_is_no_bell_of_ours_is_left_to_arq(store: Store, redis: Any) -> None:
+    await redis.zadd("arq:queue", {"somebody-elses": 1})
+    await redis.set("arq:job:somebody-elses", b"\x80\x04 a pickle")
+    await record(store, event())
+    assert [await store.answer(), await store.answer()] == [KEY, ""]
+    assert await redis.zrange("arq:queue", 0, -1) == [b"somebody-elses"]
+    assert await redis.ttl("arq:job:somebody-elses") == -1
 
 
 async def test_a_bell_whose_job_has_expired_is_passed_over(store: Store, redis: Any) -> None:
