@@ -27,10 +27,11 @@ demo: .venv/runtime ## the whole system on this machine, one order of each platf
 test: .venv/dev ## the tests; three at a time, since many of them wait for something
 	$(BIN)/pytest -n 3 --dist loadfile
 
-check: .venv/dev ## ruff, mypy strict, bandit, audit
+check: .venv/dev ## ruff, mypy strict, import-linter, bandit, audit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/bandit --quiet --recursive bridge --severity-level medium
 	@$(MAKE) --no-print-directory audit
 
