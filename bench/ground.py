@@ -16,7 +16,7 @@ from redis import Redis
 
 from bench.child import pin
 from bench.orders import SECRET, SHOP
-from bridge.embedded import EmbeddedValkey
+from bridge.valkey.embedded import EmbeddedValkey
 
 SERVER_CORE, OTHER_CORE = 0, 1
 

@@ -17,12 +17,12 @@ from typing import Any, Final, Literal, cast
 from redis.exceptions import RedisError
 
 from bridge.alerts import Alert, Asking, Pulse, Situation, Stuck
-from bridge.durability import look_at_durability
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
 from bridge.runbook import ALERTS
 from bridge.store import PREFIX, Store, load_script
 from bridge.store_values import moment
+from bridge.valkey.durability import look_at_durability
 
 PATIENCE: Final = timedelta(hours=6)
 """How long `sync.py` lets an order rest that waits for its shop's next word."""

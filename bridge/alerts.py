@@ -14,13 +14,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from bridge.causes import cause_of, digest_of
-from bridge.durability import Durability
 from bridge.facturation.quota import SHARES, Lane, QuotaState
 from bridge.health import ledger_problem
 from bridge.rhythm import silence_of
 from bridge.runbook import ALERTS, PAGE, REFUSED, Meaning
 from bridge.sources import PRIVACY
 from bridge.store_values import Vitals
+from bridge.valkey.durability import Durability
 
 SAMPLE: Final = 5
 """So many orders are named in an alert."""

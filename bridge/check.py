@@ -9,8 +9,8 @@ from bridge.errors import ApiRefused, BridgeError, NotSent, RetryLater, StoreUna
 from bridge.facturation.client import open_client
 from bridge.facturation.quota import Lane, Permit, Quota
 from bridge.health import ledger_problem
-from bridge.redis_troubles import trouble
 from bridge.settings import Settings
+from bridge.valkey.diagnosis import trouble
 from bridge.wiring import Services
 
 OLDEST_REDIS = (6, 2)

@@ -49,7 +49,7 @@ def main() -> None:
             err.print(f"[red]{what}[/red] {escape(problem)}", soft_wrap=True)
         sys.exit(MISUSED)
     except StoreUnavailable as exc:
-        from bridge.redis_troubles import trouble
+        from bridge.valkey.diagnosis import trouble
 
         wrong = trouble(exc)
         err.print(f"failed: Redis cannot be used, {wrong.what}: {wrong.cure}", markup=False, soft_wrap=True)

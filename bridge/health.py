@@ -16,13 +16,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bridge.durability import Durability, look_at_durability
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import SHARES, Lane, Quota, QuotaState
-from bridge.redis_troubles import trouble
 from bridge.store import Store
 from bridge.store_values import Vitals
 from bridge.telemetry import Metrics
+from bridge.valkey.diagnosis import trouble
+from bridge.valkey.durability import Durability, look_at_durability
 
 FIVE_MINUTES, DAY = timedelta(minutes=5), timedelta(days=1)
 WORKER_SILENCE = timedelta(seconds=15)

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
 from pydantic_settings import NoDecode
 
-from bridge.redis_pools import open_pool
 from bridge.sources import REGISTRY
+from bridge.valkey.pools import open_pool
 
 PLACEHOLDERS = frozenset({"…", "..."})
 """What the example file has where a secret belongs; running with one would let anybody sign."""

@@ -19,11 +19,11 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from bridge.crashpoints import passing
-from bridge.durability import Durability, look_at_durability, memory_used
 from bridge.errors import LeaseLost, StoreUnavailable
-from bridge.pipe import Pipe
 from bridge.sources.base import Identity
 from bridge.store_values import Begun, Lease, Outcome, View, Vitals, moment, view_of
+from bridge.valkey.connection import Pipe
+from bridge.valkey.durability import Durability, look_at_durability, memory_used
 
 PREFIX: Final = "bridge:"
 LEASE: Final = timedelta(seconds=5)

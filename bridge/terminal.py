@@ -67,7 +67,7 @@ async def redis_url_of(settings: Settings, *, own: bool = False) -> AsyncIterato
 
     `own`: for who serves from it: a second bridge on the same data is refused with ConfigurationError.
     """
-    from bridge.embedded import EmbeddedValkey, embedded_valkey
+    from bridge.valkey.embedded import EmbeddedValkey, embedded_valkey
 
     if settings.redis_url:
         yield settings.redis_url.get_secret_value()

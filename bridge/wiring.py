@@ -30,7 +30,6 @@ from bridge.fetch import fetcher
 from bridge.health import Health
 from bridge.herald import Herald
 from bridge.queue import deserialize, serialize
-from bridge.redis_pools import follows_sentinels, open_pool
 from bridge.refusals import Refusals
 from bridge.settings import Settings
 from bridge.sources import REGISTRY
@@ -38,6 +37,7 @@ from bridge.store import Store
 from bridge.sync import Report, Shop, Syncer, in_background, note_call
 from bridge.tasks import end
 from bridge.telemetry import Metrics, capture
+from bridge.valkey.pools import follows_sentinels, open_pool
 from bridge.web import Door, Webhooks
 
 POOL = 32

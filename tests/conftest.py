@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from redis.asyncio import BlockingConnectionPool, Redis
 
-from bridge.embedded import EmbeddedValkey
+from bridge.valkey.embedded import EmbeddedValkey
 
 
 @pytest.fixture(scope="session")

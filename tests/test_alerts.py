@@ -26,7 +26,6 @@ from bridge.alerts import (
     judge,
 )
 from bridge.causes import cause_of, digest_of
-from bridge.durability import Durability
 from bridge.errors import AccessRefused
 from bridge.facturation.answers import decipher
 from bridge.facturation.quota import QuotaState
@@ -35,6 +34,7 @@ from bridge.rhythm import SHORTEST, hour_of, silence_of
 from bridge.runbook import ALERTS, REFUSED
 from bridge.sources import shopify
 from bridge.store_values import Vitals
+from bridge.valkey.durability import Durability
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = (timedelta(**{unit: 1}) for unit in ("seconds", "minutes", "hours", "days"))

@@ -15,15 +15,15 @@ import pytest
 import redis
 from redis.asyncio import Redis
 
-from bridge import embedded
-from bridge.embedded import EmbeddedValkey, embedded_valkey
 from bridge.errors import ConfigurationError
+from bridge.valkey import embedded
+from bridge.valkey.embedded import EmbeddedValkey, embedded_valkey
 
 A_BRIDGE = """
 import sys, time
 from pathlib import Path
 import redis
-from bridge.embedded import EmbeddedValkey
+from bridge.valkey.embedded import EmbeddedValkey
 server = EmbeddedValkey(Path(sys.argv[1]))
 server.start()
 with redis.Redis.from_url(server.url) as client:

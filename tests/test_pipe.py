@@ -15,11 +15,11 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
-from bridge.embedded import EmbeddedValkey
 from bridge.errors import StoreUnavailable
-from bridge.pipe import PATIENCE, Pipe
-from bridge.redis_pools import open_pool
 from bridge.store import Store
+from bridge.valkey.connection import PATIENCE, Pipe
+from bridge.valkey.embedded import EmbeddedValkey
+from bridge.valkey.pools import open_pool
 from bridge.wiring import connect
 
 

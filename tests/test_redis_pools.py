@@ -19,8 +19,8 @@ from redis.asyncio.connection import SSLConnection
 from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 from redis.exceptions import ConnectionError
 
-from bridge.pipe import Pipe
-from bridge.redis_pools import NOTICING, follows_sentinels, open_pool
+from bridge.valkey.connection import Pipe
+from bridge.valkey.pools import NOTICING, follows_sentinels, open_pool
 from bridge.wiring import connect
 
 

@@ -300,13 +300,13 @@ async def test_an_alert_is_one_issue_and_its_end_an_information(sentry: Sentry) 
 def test_an_error_in_the_log_is_a_report(sentry: Sentry, log_lines: Any) -> None:
     log_lines()
     configure_sentry(sentry.dsn, "test", "1.0", "worker", [SECRET])
-    log = structlog.get_logger("bridge.embedded")
+    log = structlog.get_logger("bridge.valkey.embedded")
     log.warning("no report")
     log.error("valkey died", exit_code=1, order_key="shopify:boutique:order:1", email=WHO)
     logging.getLogger("uvicorn.error").error("mail for %s", "jeanne.durand@example.com")
     ours, theirs = sentry.events()
     assert ours["logentry"]["message"] == "valkey died"
-    assert ours["fingerprint"] == ["bridge.embedded", "valkey died"]
+    assert ours["fingerprint"] == ["bridge.valkey.embedded", "valkey died"]
     assert ours["tags"]["order_key"] == "shopify:boutique:order:1"
     assert ours["extra"]["exit_code"] == 1
     for personal in PERSONAL:

@@ -15,10 +15,10 @@ import httpx
 import pytest
 
 from bridge import server, web
-from bridge.embedded import EmbeddedValkey
 from bridge.roles import serve_web
 from bridge.server import listen
 from bridge.store_values import Lease
+from bridge.valkey.embedded import EmbeddedValkey
 from tests.journeys.here import SECRETS, SHOPS, Here, bridge_here
 from tests.journeys.orders import as_body, item, shopify_order
 from tests.journeys.waiting import until

@@ -18,12 +18,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge import worker as worker_module
-from bridge.embedded import EmbeddedValkey
 from bridge.errors import QuotaReached
 from bridge.facturation.quota import Lane
 from bridge.facturation.sandbox import FaultKind
 from bridge.roles import serve_worker
 from bridge.tasks import end
+from bridge.valkey.embedded import EmbeddedValkey
 from tests.journeys.here import Here, bridge_here
 from tests.journeys.orders import shopify_order
 from tests.journeys.waiting import until

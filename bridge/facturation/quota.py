@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from typing_extensions import TypedDict  # pydantic takes typing's own only from Python 3.12 on
 
 from bridge.errors import QuotaReached, StoreUnavailable
-from bridge.pipe import Pipe
+from bridge.valkey.connection import Pipe
 
 log = structlog.get_logger(__name__)
 

@@ -44,7 +44,7 @@ _POLL_SECONDS = 0.02
 _SLOWEST_RESTART_SECONDS = 5.0
 
 _CONFIGURATION = """\
-# Written by the bridge at each start; changes are lost. See bridge/embedded.py.
+# Written by the bridge at each start; changes are lost. See bridge/valkey/embedded.py.
 port 0
 unixsocket {socket}
 unixsocketperm 700
