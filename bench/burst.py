@@ -25,7 +25,7 @@ from bench.table import Cell, Goal, Table
 from bridge.facturation.sandbox import SandboxConfig, create_sandbox
 from bridge.server import listen, serve
 from bridge.sources import REGISTRY
-from bridge.store import Store
+from bridge.store.store import Store
 from bridge.wiring import connect
 
 ORDERS = 400

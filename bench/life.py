@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from bench.orders import SHOP, Orders
 from bridge.sources.base import Identity
-from bridge.store import Store
-from bridge.store_values import Lease, Outcome
+from bridge.store.store import Store
+from bridge.store.values import Lease, Outcome
 from bridge.wiring import connect
 
 RECORD = {"id": 123456, "number": "F20261042", "total": "64.70", "customer_id": 4711, "why": ["TVA 20 %"]}

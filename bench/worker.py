@@ -26,7 +26,7 @@ from bridge.billing.totals import ALL
 from bridge.facturation.fields import invoice_fields
 from bridge.orders import Event, Order, legal_date
 from bridge.sources import REGISTRY
-from bridge.store import Store
+from bridge.store.store import Store
 from bridge.wiring import connect
 
 ROUNDS = 5

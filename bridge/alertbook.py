@@ -20,9 +20,10 @@ from bridge.alerts import Alert, Asking, Pulse, Situation, Stuck
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
 from bridge.runbook import ALERTS
-from bridge.store import PREFIX, Store, load_script
-from bridge.store_values import moment
+from bridge.store.store import PREFIX, Store
+from bridge.store.values import moment
 from bridge.valkey.durability import look_at_durability
+from bridge.valkey.scripts import Scripts
 
 PATIENCE: Final = timedelta(hours=6)
 """How long `sync.py` lets an order rest that waits for its shop's next word."""
@@ -31,6 +32,7 @@ MISSING: Final = timedelta(seconds=20)
 """Less than between two judgements: what is missing in two of them is over."""
 IN_HAND: Final = timedelta(minutes=2)
 """Longer than any delivery takes; then another process may try."""
+SCRIPTS: Final = ("pulse", "refused", "asking", "proclaim", "errands", "postpone")
 
 Kind = Literal["raised", "resolved", "test"]
 
@@ -60,16 +62,7 @@ class AlertBook:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._scripts = {
-            name: load_script(store.redis, f"herald_{name}")
-            for name in ("pulse", "refused", "asking", "proclaim", "errands", "postpone")
-        }
-
-    async def _run(self, name: str, *args: Any) -> Any:
-        try:
-            return await self._scripts[name](args=args)
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"herald {name}: {type(exc).__name__}: {exc}") from exc
+        self._scripts = Scripts(store.redis, "alerts", SCRIPTS)
 
     async def become_judge(self, token: str, term: timedelta) -> bool:
         """True for one process in each `term`: it judges, the others need not."""
@@ -84,11 +77,11 @@ class AlertBook:
 
     async def note_refused(self, shop: str, count: int) -> None:
         """So many deliveries more without a valid signature."""
-        await self._run("refused", shop, count)
+        await self._scripts.run("refused", shop, count)
 
     async def look(self, quota: Quota, shops: Sequence[str], *, silence: bool) -> Situation:
         """Everything that is judged."""
-        stuck, *pulses = await self._run("pulse", int(PATIENCE.total_seconds() * 1000), *shops)
+        stuck, *pulses = await self._scripts.run("pulse", int(PATIENCE.total_seconds() * 1000), *shops)
         standing = await current(self._store)
         return Situation(
             vitals=await self._store.vitals(),
@@ -104,7 +97,7 @@ class AlertBook:
     async def _asking(self) -> tuple[Asking, ...]:
         found: dict[str, Asking] = {}
         for offset in range(0, 100 * PAGE, PAGE):
-            page = await self._run("asking", offset, PAGE)
+            page = await self._scripts.run("asking", offset, PAGE)
             for key, since, created, reason, number in page:
                 found[key.decode()] = Asking(
                     key=key.decode(),
@@ -126,7 +119,7 @@ class AlertBook:
         for alert in alerts:
             said += [alert.key, uuid.uuid4().hex, int(alert.since.timestamp() * 1000), _kept(alert)]
         missing = int(MISSING.total_seconds() * 1000)
-        answer = await self._run("proclaim", token, missing, ",".join(channels), *said)
+        answer = await self._scripts.run("proclaim", token, missing, ",".join(channels), *said)
         if answer is None:
             return None
         raised, resolved = answer
@@ -134,16 +127,16 @@ class AlertBook:
 
     async def errands(self) -> tuple[Errand, ...]:
         """What is to be said now; each goes to one process only."""
-        answer = await self._run("errands", int(IN_HAND.total_seconds() * 1000))
+        answer = await self._scripts.run("errands", int(IN_HAND.total_seconds() * 1000))
         return tuple(errand for errand in map(_errand, answer) if errand)
 
     async def finish(self, errand: Errand) -> None:
         """It was said, or is given up."""
-        await self._run("postpone", errand.id, "")
+        await self._scripts.run("postpone", errand.id, "")
 
     async def postpone(self, errand: Errand, after: timedelta) -> None:
         """It could not be said; it is tried again."""
-        await self._run("postpone", errand.id, int(after.total_seconds() * 1000))
+        await self._scripts.run("postpone", errand.id, int(after.total_seconds() * 1000))
 
 
 async def current(store: Store) -> tuple[Alert, ...]:

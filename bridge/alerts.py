@@ -19,7 +19,7 @@ from bridge.health import ledger_problem
 from bridge.rhythm import silence_of
 from bridge.runbook import ALERTS, PAGE, REFUSED, Meaning
 from bridge.sources import PRIVACY
-from bridge.store_values import Vitals
+from bridge.store.values import Vitals
 from bridge.valkey.durability import Durability
 
 SAMPLE: Final = 5

@@ -15,7 +15,7 @@ from bridge.billing.totals import ALL, PROBE, Rounding, fitting, total_under
 from bridge.errors import NeedsPerson
 from bridge.facturation.client import FacturationClient
 from bridge.facturation.fields import line_fields
-from bridge.store import Store
+from bridge.store.store import Store
 
 TITLE = "Calibrage de la passerelle (brouillon à supprimer)"
 

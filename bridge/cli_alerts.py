@@ -30,7 +30,7 @@ def alerts(context: typer.Context, as_json: Json = False) -> None:
 
 async def _list(*, as_json: bool) -> int:
     from bridge.alertbook import current
-    from bridge.store import Store
+    from bridge.store.store import Store
     from bridge.telemetry import configure_logging
     from bridge.wiring import connect
 

@@ -31,8 +31,8 @@ from bridge.facturation.quota import Lane
 from bridge.found import remembered, terms_of
 from bridge.orders import Event, Folded, Ignored, Incomplete, Unfinished
 from bridge.sources.base import FETCHED, Source
-from bridge.store import LEASE
-from bridge.store_values import Lease, Outcome, View
+from bridge.store.store import LEASE
+from bridge.store.values import Lease, Outcome, View
 
 GIVE_UP = timedelta(hours=72)
 """After so long of failing, or of waiting for the rest of an order, a person is asked."""

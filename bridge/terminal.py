@@ -96,7 +96,7 @@ async def open_desk() -> AsyncIterator[Desk]:
     """The desk of the configured bridge, or of the private one."""
     from bridge.desk import Desk
     from bridge.facturation.quota import Quota
-    from bridge.store import Store
+    from bridge.store.store import Store
     from bridge.telemetry import configure_logging
     from bridge.wiring import connect
 

@@ -22,7 +22,7 @@ from bridge.crashpoints import passing
 from bridge.errors import BadSignature, BodyTooLarge, Rejected, StoreUnavailable
 from bridge.refusals import Refusals
 from bridge.sources.base import Source
-from bridge.store import Store
+from bridge.store.store import Store
 
 BODY_SECONDS = 15.0
 """A body that takes longer to arrive is given up; a shop's own time-out is 5 s."""

@@ -33,7 +33,7 @@ from bridge.queue import deserialize, serialize
 from bridge.refusals import Refusals
 from bridge.settings import Settings
 from bridge.sources import REGISTRY
-from bridge.store import Store
+from bridge.store.store import Store
 from bridge.sync import Report, Shop, Syncer, in_background, note_call
 from bridge.tasks import end
 from bridge.telemetry import Metrics, capture

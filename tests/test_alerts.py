@@ -33,7 +33,7 @@ from bridge.orders import PARIS
 from bridge.rhythm import SHORTEST, hour_of, silence_of
 from bridge.runbook import ALERTS, REFUSED
 from bridge.sources import shopify
-from bridge.store_values import Vitals
+from bridge.store.values import Vitals
 from bridge.valkey.durability import Durability
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

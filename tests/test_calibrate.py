@@ -14,8 +14,8 @@ from bridge.facturation.client import open_client
 from bridge.facturation.quota import Quota
 from bridge.facturation.sandbox import SandboxConfig, SandboxRounding, SandboxTransport, create_sandbox
 from bridge.sources.base import Identity
-from bridge.store import Store
-from bridge.store_values import Lease, View
+from bridge.store.store import Store
+from bridge.store.values import Lease, View
 
 
 async def _view_of_an_order(store: Store) -> View:

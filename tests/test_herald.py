@@ -37,8 +37,8 @@ from bridge.runbook import REFUSED
 from bridge.settings import AlertSettings
 from bridge.sources import REGISTRY
 from bridge.sources.base import Identity
-from bridge.store import Store
-from bridge.store_values import Lease, Outcome
+from bridge.store.store import Store
+from bridge.store.values import Lease, Outcome
 from bridge.web import Door, Webhooks, create_app
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
 from bridge.errors import StoreUnavailable
-from bridge.store import Store
+from bridge.store.store import Store
 from bridge.valkey.connection import PATIENCE, Pipe
 from bridge.valkey.embedded import EmbeddedValkey
 from bridge.valkey.pools import open_pool

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bridge.sources.base import Identity
-from bridge.store import Store
-from bridge.store_values import Lease
+from bridge.store.store import Store
+from bridge.store.values import Lease
 from tests.journeys.processes import bridge, write_config
 
 SCOPE = "shopify:boutique:"

@@ -12,12 +12,12 @@ from arq.connections import ArqRedis
 from arq.jobs import Job
 from redis.asyncio import BlockingConnectionPool, Redis
 
-from bridge import store as store_module
 from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.queue import deserialize, serialize
 from bridge.sources.base import Identity
-from bridge.store import PREFIX, Store
-from bridge.store_values import Lease, Outcome, View
+from bridge.store import store as store_module
+from bridge.store.store import PREFIX, Store
+from bridge.store.values import Lease, Outcome, View
 from tests.journeys.waiting import until
 
 KEY = "shopify:boutique:order:1"

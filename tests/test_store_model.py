@@ -23,8 +23,8 @@ from redis.asyncio import Redis
 
 from bridge.errors import LeaseLost
 from bridge.sources.base import Identity
-from bridge.store import BELLS, LEASE, PREFIX, Store
-from bridge.store_values import Lease, Outcome, View
+from bridge.store.store import BELLS, LEASE, PREFIX, Store
+from bridge.store.values import Lease, Outcome, View
 from tests.sim.data import BELLS_OF_NEWS, LEASE_MS, Data, StoredOrder
 
 T = TypeVar("T")
@@ -45,12 +45,12 @@ which = st.integers(0, 9)
 
 def with_a_clock_of_ours(redis: Redis, store: Store) -> None:
     """Its scripts as they are, but for the line that reads the clock."""
-    common = (files("bridge") / "lua" / "common.lua").read_text()
+    common = (files("bridge") / "store" / "lua" / "common.lua").read_text()
     clock = "local t = redis.call('TIME')\n  return t[1] * 1000 + math.floor(t[2] / 1000)"
     assert clock in common
     ours = common.replace(clock, f"return tonumber(redis.call('GET', '{NOW_KEY}'))")
     for name in store._scripts:
-        text = (files("bridge") / "lua" / f"{name}.lua").read_text()
+        text = (files("bridge") / "store" / "lua" / f"{name}.lua").read_text()
         store._scripts[name] = redis.register_script(ours + text)
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from bridge import sync
 from bridge.facturation.sandbox import FaultKind, SandboxConfig
-from bridge.store import LEASE
-from bridge.store_values import Lease
+from bridge.store.store import LEASE
+from bridge.store.values import Lease
 from tests.journeys.here import Here, bridge_here
 from tests.journeys.orders import item, shopify_order, shopify_refund
 from tests.journeys.waiting import until
@@ -321,7 +321,7 @@ async def test_an_event_during_the_run_is_seen_before_it_ends(here: Here) -> Non
 async def test_the_lease_is_kept_for_as_long_as_the_work_takes(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.store.LEASE", timedelta(seconds=0.6))
+    monkeypatch.setattr("bridge.store.store.LEASE", timedelta(seconds=0.6))
     monkeypatch.setattr(sync, "LEASE", timedelta(seconds=0.6))
     key = await here.accept(shopify_order(1))
     here.fault(FaultKind.DELAY, method="POST", path="/invoices", seconds=1.5)

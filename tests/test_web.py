@@ -17,7 +17,7 @@ import pytest
 from bridge import server, web
 from bridge.roles import serve_web
 from bridge.server import listen
-from bridge.store_values import Lease
+from bridge.store.values import Lease
 from bridge.valkey.embedded import EmbeddedValkey
 from tests.journeys.here import SECRETS, SHOPS, Here, bridge_here
 from tests.journeys.orders import as_body, item, shopify_order

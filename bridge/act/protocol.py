@@ -17,7 +17,7 @@ from bridge.billing.rules import Rules
 from bridge.errors import AccessRefused, CustomerGone, NeedsPerson, NotSent, QuotaReached, Settling
 from bridge.facturation.records import CustomerRecord, InvoiceRecord
 from bridge.orders import Order
-from bridge.store_values import Begun, Lease
+from bridge.store.values import Begun, Lease
 
 SEND_DEADLINE = 5.0
 """Seconds between writing the intent and the first byte: later than that, the intent's time would lie."""

@@ -20,7 +20,7 @@ from bridge.desk.values import Erased, KeptAbout, NotDone, Replayed, RequestRow,
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
 from bridge.settings import Settings
-from bridge.store import PREFIX, REHINT, Store
+from bridge.store.store import PREFIX, REHINT, Store
 
 CROWD: Final = 20
 """A replay of more orders than this gives way to new ones."""

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from bridge.desk.rows import text
-from bridge.desk.scripts import Scripts, short
+from bridge.desk.scripts import short
 from bridge.desk.values import Erased, EventRow, Kept, Page, RawEvent
 from bridge.found import term
+from bridge.valkey.scripts import Scripts
 
 
 class Events(Protocol):

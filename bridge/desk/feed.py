@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from bridge.desk.values import Happening, Page
 from bridge.errors import StoreUnavailable
-from bridge.store import PREFIX
+from bridge.store.store import PREFIX
 
 FEED: Final = f"{PREFIX}feed"
 

@@ -28,14 +28,15 @@ from bridge.desk.rows import (
     shop_stats,
     text,
 )
-from bridge.desk.scripts import Scripts
+from bridge.desk.scripts import NAMES
 from bridge.desk.shops import ShopSigns, signs_of
 from bridge.desk.values import DocumentRow, EventRow, Happening, OrderRow, Page, RawEvent, State, Stats, Story
 from bridge.facturation.quota import Quota
 from bridge.found import terms_in
 from bridge.settings import Settings
-from bridge.store import Store
-from bridge.store_values import moment
+from bridge.store.store import Store
+from bridge.store.values import moment
+from bridge.valkey.scripts import Scripts
 
 LOOK: Final = 5000
 """So many entries are looked at for one page; a page may then be short, and its cursor goes on."""
@@ -58,7 +59,7 @@ class ReadingDesk:
         self._shops = sorted(settings.shops)
         self._quota = quota
         self._links = Links(settings.facturation.base_url, settings.facturation.firm_id)
-        self._scripts = Scripts(store.redis)
+        self._scripts = Scripts(store.redis, "desk", NAMES, "desk/common")
 
     async def orders(
         self,

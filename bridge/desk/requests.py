@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Final, Protocol
 
 from bridge.desk.erasure import erase_orders, mentions
-from bridge.desk.scripts import Scripts, short
+from bridge.desk.scripts import short
 from bridge.desk.values import (
     Erased,
     EventRow,
@@ -29,6 +29,7 @@ from bridge.errors import NeedsPerson
 from bridge.found import term
 from bridge.sources import PRIVACY
 from bridge.sources.privacy import PrivacyRequest, Wanted
+from bridge.valkey.scripts import Scripts
 
 MANY: Final = 200
 

@@ -25,7 +25,7 @@ from bridge.desk.values import (
     State,
 )
 from bridge.orders import PARIS, to_cents
-from bridge.store_values import moment
+from bridge.store.values import moment
 
 Fields = Sequence[bytes | None]
 
@@ -52,7 +52,7 @@ def text(value: bytes | None) -> str:
 
 
 def order_row(answer: Sequence[Any], links: Links) -> OrderRow:
-    """`row_of` of desk_common.lua."""
+    """`row_of` of desk/lua/common.lua."""
     key, active, fields = answer
     shop, platform, number, state, reason, total, currency, placed, *more = map(text, fields)
     created, since, next_at, attempts, invoice, invoice_id, set_aside, lane = more
@@ -93,7 +93,7 @@ def _amount(written: str) -> Decimal | None:
 
 
 def event_row(answer: Fields) -> EventRow:
-    """`event_row_of` of desk_common.lua."""
+    """`event_row_of` of desk/lua/common.lua."""
     event_id, topic, at, order, note, erased, head = answer
     kept = Kept.KEPT if head else Kept.ERASED if erased else Kept.EXPIRED
     return EventRow(
@@ -174,7 +174,7 @@ HOURS = 192
 
 
 def counted(answer: Sequence[Sequence[bytes]]) -> Counted:
-    """The hours of desk_stats.lua."""
+    """The hours of desk/lua/stats.lua."""
     found = {}
     for hour, *fields in answer:
         pairs = zip(fields[::2], fields[1::2], strict=True)

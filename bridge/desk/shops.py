@@ -1,4 +1,4 @@
-"""Signs of life of a shop, as `record.lua` and `herald_refused.lua` note them."""
+"""Signs of life of a shop, as `record.lua` and `refused.lua` note them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bridge.errors import StoreUnavailable
-from bridge.store import PREFIX
-from bridge.store_values import moment
+from bridge.store.store import PREFIX
+from bridge.store.values import moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ async def signs_of(redis: Redis, shop: str) -> ShopSigns:
     except (RedisError, OSError) as exc:
         raise StoreUnavailable(f"shop: {type(exc).__name__}: {exc}") from exc
     last_event, refused_at = moment(fields.get(b"last_event")), moment(fields.get(b"refused_at"))
-    # As herald_pulse.lua: a good event that came after them made the wrong ones void.
+    # As pulse.lua: a good event that came after them made the wrong ones void.
     void = refused_at is None or (last_event is not None and last_event > refused_at)
     return ShopSigns(
         last_event=last_event,

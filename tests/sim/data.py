@@ -1,4 +1,4 @@
-"""What Redis holds, as dictionaries, with exactly the meaning of `bridge/lua/*.lua`.
+"""What Redis holds, as dictionaries, with exactly the meaning of `bridge/store/lua/*.lua`.
 
 Each method of `Data` is one script, atomic, at a time in milliseconds that it is told.
 `tests/test_store_model.py` proves that the scripts and these methods stay equal.
@@ -15,8 +15,8 @@ from typing import Any, Literal
 from bridge.errors import LeaseLost
 from bridge.orders import Event
 from bridge.sources.base import FETCHED, Identity
-from bridge.store import ARCHIVE_AGE, BELLS, LEASE, REHINT
-from bridge.store_values import Begun, Lease, Outcome, View
+from bridge.store.store import ARCHIVE_AGE, BELLS, LEASE, REHINT
+from bridge.store.values import Begun, Lease, Outcome, View
 
 LEASE_MS = int(LEASE.total_seconds() * 1000)
 REHINT_MS = int(REHINT.total_seconds() * 1000)

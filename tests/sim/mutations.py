@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from bridge.act import BeforeSend
 from bridge.errors import LeaseLost, NotSent, OutcomeUnknown
-from bridge.store_values import Begun, Lease, Outcome, View
+from bridge.store.values import Begun, Lease, Outcome, View
 from bridge.sync import Shop
 from tests.sim.api_model import Client, standstill
 from tests.sim.data import Data, Entry

@@ -1,5 +1,5 @@
 """The unreliable way to the store: Redis as a process that loses connections, requests and replies, crashes,
-and may forget; and what the code under test is given in place of `bridge.store.Store`.
+and may forget; and what the code under test is given in place of `bridge.store.store.Store`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.sources.base import Identity
-from bridge.store_values import Begun, Lease, Outcome, View
+from bridge.store.values import Begun, Lease, Outcome, View
 from tests.sim.data import Data, RecordAnswer
 from tests.sim.world import Task, Wait, World
 

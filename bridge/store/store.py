@@ -9,21 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from typing import Any, Final, Literal
 
 import zstandard
 from pydantic_core import to_json
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from bridge.crashpoints import passing
 from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.sources.base import Identity
-from bridge.store_values import Begun, Lease, Outcome, View, Vitals, moment, view_of
+from bridge.store.values import Begun, Lease, Outcome, View, Vitals, moment, view_of
 from bridge.valkey.connection import Pipe
 from bridge.valkey.durability import Durability, look_at_durability, memory_used
+from bridge.valkey.scripts import load_script
 
 PREFIX: Final = "bridge:"
 LEASE: Final = timedelta(seconds=5)
@@ -42,12 +41,6 @@ def _ms(span: timedelta) -> int:
     return int(span.total_seconds() * 1000)
 
 
-def load_script(redis: Redis, *names: str) -> AsyncScript:
-    """These files of `lua/`, one after the other, behind what all scripts share."""
-    folder = files("bridge") / "lua"
-    return redis.register_script("".join((folder / f"{name}.lua").read_text() for name in ("common", *names)))
-
-
 class Store:
     """See the module."""
 
@@ -59,7 +52,7 @@ class Store:
         self._retention_ms = _ms(retention)
         self._compressor = zstandard.ZstdCompressor(level=1)
         self._scripts = {
-            name: load_script(redis, name)
+            name: load_script(redis, f"store/{name}")
             for name in (
                 *("open", "distrust", "record", "take", "extend", "release", "fetched"),
                 *("sweep", "answer", "vitals"),
