@@ -22,7 +22,7 @@ from bench.child import child, die_with_parent, say
 from bench.ground import OTHER_CORE, SERVER_CORE, Ground, ground
 from bench.orders import SHOP, Orders
 from bench.table import Cell, Goal, Table
-from bridge.facturation.sandbox import SandboxConfig, create_sandbox
+from bridge.sandbox import SandboxConfig, create_sandbox
 from bridge.server import listen, serve
 from bridge.sources import REGISTRY
 from bridge.store.store import Store

@@ -30,8 +30,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench.child import die_with_parent, say
 from bench.orders import SECRET
-from bridge.facturation.sandbox import SandboxConfig, create_sandbox
 from bridge.queue import deserialize, serialize
+from bridge.sandbox import SandboxConfig, create_sandbox
 from bridge.server import listen, serve
 from bridge.wiring import connect
 from bridge.worker import POLL_SECONDS

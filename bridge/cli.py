@@ -153,7 +153,7 @@ async def sandbox(
     firm_id: Annotated[int, typer.Option(help="Number of its only firm.")] = 1,
 ) -> int:
     """The Facturation.pro sandbox alone. User 4242, key sandbox-key."""
-    from bridge.facturation.sandbox import SandboxConfig, SandboxRounding, create_sandbox, serve_sandbox
+    from bridge.sandbox import SandboxConfig, SandboxRounding, create_sandbox, serve_sandbox
     from bridge.server import stop_on_signals
 
     try:

@@ -21,8 +21,8 @@ import httpx
 from pydantic import SecretStr
 
 from bridge.demo_sales import Sale, sales
-from bridge.facturation.sandbox import Sandbox, SandboxConfig, create_sandbox, serve_sandbox
 from bridge.roles import serve_web, serve_worker
+from bridge.sandbox import Sandbox, SandboxConfig, create_sandbox, serve_sandbox
 from bridge.server import listen
 from bridge.settings import FacturationSettings, Settings, ShopSettings
 from bridge.valkey.embedded import EmbeddedValkey

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from bridge.facturation.fields import api_id_of
-from bridge.facturation.sandbox import FaultKind, Moment, SandboxConfig, SandboxRounding
-from bridge.facturation.sandbox.config import PaymentAtCreation
+from bridge.sandbox import FaultKind, Moment, SandboxConfig, SandboxRounding
+from bridge.sandbox.config import PaymentAtCreation
 from bridge.wiring import SystemClock
 from tests.journeys.here import Here, bridge_here
 from tests.journeys.orders import item, shopify_order, shopify_refund

@@ -12,7 +12,7 @@ from bridge.billing.totals import Rounding
 from bridge.calibrate import calibrate
 from bridge.facturation.client import open_client
 from bridge.facturation.quota import Quota
-from bridge.facturation.sandbox import SandboxConfig, SandboxRounding, SandboxTransport, create_sandbox
+from bridge.sandbox import SandboxConfig, SandboxRounding, SandboxTransport, create_sandbox
 from bridge.sources.base import Identity
 from bridge.store.store import Store
 from bridge.store.values import Lease, View

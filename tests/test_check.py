@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from bridge.check import Finding, findings
-from bridge.facturation.sandbox import Fault, FaultKind
+from bridge.sandbox import Fault, FaultKind
 from bridge.wiring import open_services
 from tests.journeys.here import bridge_here, served, settings_for
 from tests.journeys.orders import shopify_order

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from bridge.desk import Desk, EventRow, Kept, NotDone, OrderRow, State, UnknownOrder
 from bridge.desk.plain import plain
-from bridge.facturation.sandbox import Fault, FaultKind
+from bridge.sandbox import Fault, FaultKind
 from bridge.store.values import Lease, Outcome
 from tests.desk_world import World, key_of, open_world, shopify_order
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bridge import sync
-from bridge.facturation.sandbox import FaultKind, SandboxConfig
+from bridge.sandbox import FaultKind, SandboxConfig
 from bridge.store.store import LEASE
 from bridge.store.values import Lease
 from tests.journeys.here import Here, bridge_here

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from bridge.facturation.sandbox import SandboxConfig, SandboxRounding
-from bridge.facturation.sandbox.records import Invoice
+from bridge.sandbox import SandboxConfig, SandboxRounding
+from bridge.sandbox.records import Invoice
 from tests.journeys.here import Here, bridge_here
 from tests.platform_carts import CARTS, Charged
 

@@ -20,8 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from bridge import worker as worker_module
 from bridge.errors import QuotaReached
 from bridge.facturation.quota import Lane
-from bridge.facturation.sandbox import FaultKind
 from bridge.roles import serve_worker
+from bridge.sandbox import FaultKind
 from bridge.tasks import end
 from bridge.valkey.embedded import EmbeddedValkey
 from tests.journeys.here import Here, bridge_here

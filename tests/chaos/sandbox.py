@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from bridge.facturation.sandbox import SandboxConfig, serve_sandbox
+from bridge.sandbox import SandboxConfig, serve_sandbox
 
 CONFIG = SandboxConfig(requests_per_5_minutes=1_000_000, requests_per_day=1_000_000)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from bridge.facturation.sandbox import (
+from bridge.sandbox import (
     SandboxConfig,
     SandboxTransport,
     create_sandbox,

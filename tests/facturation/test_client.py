@@ -38,7 +38,8 @@ from bridge.facturation.answers import explain
 from bridge.facturation.client import ApiCall, FacturationClient, open_client
 from bridge.facturation.fields import api_id_of, credit_note_fields, customer_fields, invoice_fields
 from bridge.facturation.quota import Lane, Quota
-from bridge.facturation.sandbox import (
+from bridge.orders import PaymentMethod
+from bridge.sandbox import (
     Fault,
     FaultKind,
     Moment,
@@ -48,7 +49,6 @@ from bridge.facturation.sandbox import (
     create_sandbox,
     serve_sandbox,
 )
-from bridge.orders import PaymentMethod
 
 CUSTOMER = CustomerDraft(
     key="shopify:boutique:customer:1",

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from bridge.facturation.sandbox import (
+from bridge.sandbox import (
     Fault,
     FaultKind,
     Moment,

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bridge.facturation.sandbox import (
+from bridge.sandbox import (
     PaymentAtCreation,
     SandboxRounding,
 )

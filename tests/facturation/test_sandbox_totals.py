@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.facturation.sandbox import (
+from bridge.sandbox import (
     SandboxRounding,
 )
-from bridge.facturation.sandbox.terms import due_on
-from bridge.facturation.sandbox.totals import PricedLine, decimal_text, document_totals
+from bridge.sandbox.terms import due_on
+from bridge.sandbox.totals import PricedLine, decimal_text, document_totals
 
 # Candidate rules told apart by five shop totals (the vendor publishes none).
 DISCRIMINATING = [

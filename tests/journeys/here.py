@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from bridge.facturation.sandbox import (
+from bridge.sandbox import (
     Fault,
     FaultKind,
     Sandbox,
@@ -23,7 +23,7 @@ from bridge.facturation.sandbox import (
     create_sandbox,
     serve_sandbox,
 )
-from bridge.facturation.sandbox.records import Invoice
+from bridge.sandbox.records import Invoice
 from bridge.settings import FacturationSettings, Settings, ShopSettings
 from bridge.web import create_app
 from bridge.wiring import Services, open_services

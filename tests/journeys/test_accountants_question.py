@@ -17,9 +17,9 @@ from typing import Any
 
 import httpx
 
-from bridge.facturation.sandbox import Fault, FaultKind, Moment, Sandbox
-from bridge.facturation.sandbox.records import Invoice
 from bridge.orders import PARIS
+from bridge.sandbox import Fault, FaultKind, Moment, Sandbox
+from bridge.sandbox.records import Invoice
 from tests.console.house import TOKEN, csrf_in
 from tests.journeys.here import served
 from tests.journeys.orders import item, shopify_order

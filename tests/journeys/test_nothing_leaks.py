@@ -18,8 +18,8 @@ import httpx
 import pytest
 
 from bridge.facturation.records import CustomerRecord
-from bridge.facturation.sandbox import Fault, FaultKind, SandboxConfig
 from bridge.orders import Address, Customer, Event
+from bridge.sandbox import Fault, FaultKind, SandboxConfig
 from bridge.settings import load_settings
 from bridge.wiring import open_services
 from tests.journeys.here import SHOPS, served

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bridge.facturation.sandbox import Fault, FaultKind, Sandbox
+from bridge.sandbox import Fault, FaultKind, Sandbox
 from tests.journeys.here import SECRETS, served
 from tests.journeys.orders import as_body, shopify_order
 from tests.journeys.processes import Running, answering, running, write_config

@@ -4,13 +4,13 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
-from bridge.facturation.sandbox.config import SandboxConfig
-from bridge.facturation.sandbox.customers import CustomerBook
-from bridge.facturation.sandbox.faults import Faults
-from bridge.facturation.sandbox.invoices import InvoiceBook
-from bridge.facturation.sandbox.quota import Quota
-from bridge.facturation.sandbox.records import Customer, Invoice, Json
-from bridge.facturation.sandbox.settlements import SettlementBook
+from bridge.sandbox.config import SandboxConfig
+from bridge.sandbox.customers import CustomerBook
+from bridge.sandbox.faults import Faults
+from bridge.sandbox.invoices import InvoiceBook
+from bridge.sandbox.quota import Quota
+from bridge.sandbox.records import Customer, Invoice, Json
+from bridge.sandbox.settlements import SettlementBook
 
 REQUESTS_KEPT = 50_000
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager, nullcontext
 import uvicorn
 from starlette.applications import Starlette
 
-from bridge.facturation.sandbox.app import create_sandbox
-from bridge.facturation.sandbox.config import SandboxConfig
+from bridge.sandbox.app import create_sandbox
+from bridge.sandbox.config import SandboxConfig
 
 Started = Callable[[str], None] | asyncio.Event | None
 

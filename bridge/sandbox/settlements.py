@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
-from bridge.facturation.sandbox.columns import SETTLEMENT_READ_ONLY, SETTLEMENT_READERS
-from bridge.facturation.sandbox.config import SandboxConfig
-from bridge.facturation.sandbox.fields import read_fields, require
-from bridge.facturation.sandbox.invoices import UNPAID, InvoiceBook
-from bridge.facturation.sandbox.records import Invoice, Settlement
-from bridge.facturation.sandbox.refusals import InvalidFields, RecordNotFound
+from bridge.sandbox.columns import SETTLEMENT_READ_ONLY, SETTLEMENT_READERS
+from bridge.sandbox.config import SandboxConfig
+from bridge.sandbox.fields import read_fields, require
+from bridge.sandbox.invoices import UNPAID, InvoiceBook
+from bridge.sandbox.records import Invoice, Settlement
+from bridge.sandbox.refusals import InvalidFields, RecordNotFound
 
 
 class SettlementBook:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bridge.facturation.sandbox.columns import ITEM_READ_ONLY, ITEM_READERS
-from bridge.facturation.sandbox.fields import Errors, read_fields, require
-from bridge.facturation.sandbox.records import BLANK_ITEM, Item
+from bridge.sandbox.columns import ITEM_READ_ONLY, ITEM_READERS
+from bridge.sandbox.fields import Errors, read_fields, require
+from bridge.sandbox.records import BLANK_ITEM, Item
 
 NO_LINE = {"items": ["doit contenir au moins une ligne"]}
 MANDATORY = ("title", "quantity", "unit_price", "vat")

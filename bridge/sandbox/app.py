@@ -11,15 +11,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 
-from bridge.facturation.sandbox.columns import EMAIL_READERS, TEXT_255
-from bridge.facturation.sandbox.config import SandboxConfig
-from bridge.facturation.sandbox.door import Door, FaultInjector
-from bridge.facturation.sandbox.faults import Fault
-from bridge.facturation.sandbox.fields import FieldRefused, read_fields
-from bridge.facturation.sandbox.invoice_search import search_invoices
-from bridge.facturation.sandbox.refusals import InvalidFields, RecordNotFound, Refusal
-from bridge.facturation.sandbox.search import page_of, whole_parameter
-from bridge.facturation.sandbox.state import Sandbox
+from bridge.sandbox.columns import EMAIL_READERS, TEXT_255
+from bridge.sandbox.config import SandboxConfig
+from bridge.sandbox.door import Door, FaultInjector
+from bridge.sandbox.faults import Fault
+from bridge.sandbox.fields import FieldRefused, read_fields
+from bridge.sandbox.invoice_search import search_invoices
+from bridge.sandbox.refusals import InvalidFields, RecordNotFound, Refusal
+from bridge.sandbox.search import page_of, whole_parameter
+from bridge.sandbox.state import Sandbox
 
 DEFAULT_CONFIG = SandboxConfig()
 

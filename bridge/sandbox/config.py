@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from bridge.facturation.sandbox.totals import SandboxRounding
+from bridge.sandbox.totals import SandboxRounding
 
 PARIS = ZoneInfo("Europe/Paris")
 

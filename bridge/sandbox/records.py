@@ -7,11 +7,11 @@ from decimal import Decimal
 from itertools import count
 from typing import Any, Generic, Protocol, TypeVar
 
-from bridge.facturation.sandbox.columns import CUSTOMER_READERS, INVOICE_READERS, ITEM_READERS
-from bridge.facturation.sandbox.config import PARIS
-from bridge.facturation.sandbox.fields import Reader
-from bridge.facturation.sandbox.refusals import RecordNotFound
-from bridge.facturation.sandbox.totals import DocumentTotals, PricedLine, decimal_text
+from bridge.sandbox.columns import CUSTOMER_READERS, INVOICE_READERS, ITEM_READERS
+from bridge.sandbox.config import PARIS
+from bridge.sandbox.fields import Reader
+from bridge.sandbox.refusals import RecordNotFound
+from bridge.sandbox.totals import DocumentTotals, PricedLine, decimal_text
 
 Json = dict[str, Any]
 

@@ -3,7 +3,7 @@
 Source: https://facturation.github.io/ (the "champs" page of each resource).
 """
 
-from bridge.facturation.sandbox.fields import (
+from bridge.sandbox.fields import (
     Reader,
     boolean,
     country,

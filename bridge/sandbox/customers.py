@@ -7,12 +7,12 @@ from typing import Any
 
 from starlette.datastructures import QueryParams
 
-from bridge.facturation.sandbox.columns import CUSTOMER_READ_ONLY, CUSTOMER_READERS
-from bridge.facturation.sandbox.config import SandboxConfig
-from bridge.facturation.sandbox.fields import Errors, read_fields, require
-from bridge.facturation.sandbox.records import BLANK_CUSTOMER, Customer, Shelf
-from bridge.facturation.sandbox.refusals import InvalidFields
-from bridge.facturation.sandbox.search import candidates, chosen, contains, whole_parameter
+from bridge.sandbox.columns import CUSTOMER_READ_ONLY, CUSTOMER_READERS
+from bridge.sandbox.config import SandboxConfig
+from bridge.sandbox.fields import Errors, read_fields, require
+from bridge.sandbox.records import BLANK_CUSTOMER, Customer, Shelf
+from bridge.sandbox.refusals import InvalidFields
+from bridge.sandbox.search import candidates, chosen, contains, whole_parameter
 
 PARTIAL_FILTERS = ("api_custom", "company_name", "last_name", "email")
 FILTER_NAMES = {"company_name": "company"}

@@ -6,15 +6,15 @@ from datetime import date
 from itertools import count
 from typing import Any
 
-from bridge.facturation.sandbox.columns import INVOICE_READ_ONLY, INVOICE_READERS
-from bridge.facturation.sandbox.config import PaymentAtCreation, SandboxConfig
-from bridge.facturation.sandbox.customers import CustomerBook
-from bridge.facturation.sandbox.fields import NOT_IN_LIST, Errors, read_fields, require
-from bridge.facturation.sandbox.lines import edited_lines
-from bridge.facturation.sandbox.records import BLANK_INVOICE, Invoice, Item, Shelf
-from bridge.facturation.sandbox.refusals import InvalidFields
-from bridge.facturation.sandbox.terms import due_on
-from bridge.facturation.sandbox.totals import DocumentTotals, document_totals
+from bridge.sandbox.columns import INVOICE_READ_ONLY, INVOICE_READERS
+from bridge.sandbox.config import PaymentAtCreation, SandboxConfig
+from bridge.sandbox.customers import CustomerBook
+from bridge.sandbox.fields import NOT_IN_LIST, Errors, read_fields, require
+from bridge.sandbox.lines import edited_lines
+from bridge.sandbox.records import BLANK_INVOICE, Invoice, Item, Shelf
+from bridge.sandbox.refusals import InvalidFields
+from bridge.sandbox.terms import due_on
+from bridge.sandbox.totals import DocumentTotals, document_totals
 
 UNPAID: dict[str, Any] = {
     "payment_mode": 0,

@@ -7,10 +7,10 @@ from typing import Protocol, TypeVar
 
 from starlette.datastructures import QueryParams
 
-from bridge.facturation.sandbox.config import SandboxConfig
-from bridge.facturation.sandbox.fields import NOT_IN_LIST, FieldRefused, whole
-from bridge.facturation.sandbox.records import Kept, Shelf
-from bridge.facturation.sandbox.refusals import InvalidFields
+from bridge.sandbox.config import SandboxConfig
+from bridge.sandbox.fields import NOT_IN_LIST, FieldRefused, whole
+from bridge.sandbox.records import Kept, Shelf
+from bridge.sandbox.refusals import InvalidFields
 
 BIG = whole(bits=64)
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from starlette.datastructures import QueryParams
 
-from bridge.facturation.sandbox.config import SandboxConfig
-from bridge.facturation.sandbox.customers import CustomerBook
-from bridge.facturation.sandbox.invoices import InvoiceBook
-from bridge.facturation.sandbox.records import Invoice
-from bridge.facturation.sandbox.search import candidates, chosen, contains, whole_parameter, within
+from bridge.sandbox.config import SandboxConfig
+from bridge.sandbox.customers import CustomerBook
+from bridge.sandbox.invoices import InvoiceBook
+from bridge.sandbox.records import Invoice
+from bridge.sandbox.search import candidates, chosen, contains, whole_parameter, within
 
 PARTIAL_FILTERS = ("api_custom", "payment_ref", "title")
 EXACT_FILTERS = ("customer_id", "category_id", "followup_id", "user_id")

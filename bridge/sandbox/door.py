@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bridge.facturation.sandbox.state import Sandbox
+from bridge.sandbox.state import Sandbox
 
 CONTROL = "/_sandbox/"
 WRITES = frozenset(("POST", "PATCH", "PUT"))

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from bridge.facturation.sandbox.refusals import REQUIRED
+from bridge.sandbox.refusals import REQUIRED
 
 Reader = Callable[[object], Any]
 Errors = dict[str, list[str]]

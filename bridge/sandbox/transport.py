@@ -3,7 +3,7 @@
 import httpx
 from starlette.applications import Starlette
 
-from bridge.facturation.sandbox.faults import ConnectionDropped
+from bridge.sandbox.faults import ConnectionDropped
 
 
 class SandboxTransport(httpx.ASGITransport):

@@ -7,13 +7,13 @@ Where the vendor documents nothing the sandbox is strict, and SandboxConfig has 
 (refused): rebates, additional taxes, subsidies. Not there (404): PDF, files, products, categories, quotes.
 """
 
-from bridge.facturation.sandbox.app import create_sandbox
-from bridge.facturation.sandbox.config import PaymentAtCreation, SandboxConfig
-from bridge.facturation.sandbox.faults import ConnectionDropped, Fault, FaultKind, Moment
-from bridge.facturation.sandbox.server import serve_sandbox
-from bridge.facturation.sandbox.state import Sandbox
-from bridge.facturation.sandbox.totals import SandboxRounding
-from bridge.facturation.sandbox.transport import SandboxTransport
+from bridge.sandbox.app import create_sandbox
+from bridge.sandbox.config import PaymentAtCreation, SandboxConfig
+from bridge.sandbox.faults import ConnectionDropped, Fault, FaultKind, Moment
+from bridge.sandbox.server import serve_sandbox
+from bridge.sandbox.state import Sandbox
+from bridge.sandbox.totals import SandboxRounding
+from bridge.sandbox.transport import SandboxTransport
 
 __all__ = [
     "ConnectionDropped",
