@@ -262,8 +262,8 @@ async def restored() -> int:
 @command("calibrate")
 async def calibrate(as_json: Json = False) -> int:
     """Find out how Facturation.pro rounds totals, with one draft that is deleted again; keep the answer."""
-    from bridge.calibrate import calibrate as find_rule
     from bridge.orders import legal_date
+    from bridge.sync.calibration import calibrate as find_rule
     from bridge.telemetry import configure_logging
     from bridge.wiring import open_services
 

@@ -18,7 +18,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from bridge.crashpoints import armed
+from bridge.failpoints import armed
 from bridge.settings import Settings, load_settings
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from bridge.crashpoints import passing
 from bridge.errors import BadSignature, BodyTooLarge, Rejected, StoreUnavailable
+from bridge.failpoints import passing
 from bridge.refusals import Refusals
 from bridge.sources.base import Source
 from bridge.store.store import Store

@@ -20,13 +20,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
 
-from bridge.act import Actor
 from bridge.alertbook import AlertBook
 from bridge.channels import channels_of
 from bridge.errors import ConfigurationError, StoreUnavailable
 from bridge.facturation.client import ApiCall, FacturationClient, open_client
 from bridge.facturation.quota import Quota
-from bridge.fetch import fetcher
 from bridge.health import Health
 from bridge.herald import Herald
 from bridge.queue import deserialize, serialize
@@ -34,7 +32,9 @@ from bridge.refusals import Refusals
 from bridge.settings import Settings
 from bridge.sources import REGISTRY
 from bridge.store.store import Store
-from bridge.sync import Report, Shop, Syncer, in_background, note_call
+from bridge.sync.executor import Actor
+from bridge.sync.fetch import fetcher
+from bridge.sync.loop import Report, Shop, Syncer, in_background, note_call
 from bridge.tasks import end
 from bridge.telemetry import Metrics, capture
 from bridge.valkey.pools import follows_sentinels, open_pool

@@ -19,7 +19,7 @@ from arq.worker import Worker, func
 from bridge.errors import StoreUnavailable
 from bridge.queue import JOB, deserialize, serialize
 from bridge.store.store import Store
-from bridge.sync import Syncer
+from bridge.sync.loop import Syncer
 from bridge.tasks import end
 
 MAX_JOBS = 10

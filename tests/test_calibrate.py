@@ -9,13 +9,13 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from bridge.billing.totals import Rounding
-from bridge.calibrate import calibrate
 from bridge.facturation.client import open_client
 from bridge.facturation.quota import Quota
 from bridge.sandbox import SandboxConfig, SandboxRounding, SandboxTransport, create_sandbox
 from bridge.sources.base import Identity
 from bridge.store.store import Store
 from bridge.store.values import Lease, View
+from bridge.sync.calibration import calibrate
 
 
 async def _view_of_an_order(store: Store) -> View:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from bridge import sync
 from bridge.sandbox import FaultKind, SandboxConfig
 from bridge.store.store import LEASE
 from bridge.store.values import Lease
+from bridge.sync import loop as sync
 from tests.journeys.here import Here, bridge_here
 from tests.journeys.orders import item, shopify_order, shopify_refund
 from tests.journeys.waiting import until

@@ -64,7 +64,7 @@ def read_a_name() -> None:
 def test_our_lines_are_json_with_step_and_order(log_lines: Any) -> None:
     lines = log_lines()
     structlog.contextvars.bind_contextvars(order_key="shopify:boutique:order:1")
-    structlog.get_logger("bridge.sync").info(
+    structlog.get_logger("bridge.sync.loop").info(
         "planned", step="plan", total=Decimal("12.50"), at=datetime(2026, 1, 2, tzinfo=UTC)
     )
     (line,) = lines()
@@ -72,7 +72,7 @@ def test_our_lines_are_json_with_step_and_order(log_lines: Any) -> None:
     assert line == {
         "event": "planned",
         "level": "info",
-        "logger": "bridge.sync",
+        "logger": "bridge.sync.loop",
         "order_key": "shopify:boutique:order:1",
         "step": "plan",
         "total": "12.50",
@@ -82,7 +82,7 @@ def test_our_lines_are_json_with_step_and_order(log_lines: Any) -> None:
 
 def test_nothing_personal_or_secret_is_logged(log_lines: Any) -> None:
     lines = log_lines()
-    log = structlog.get_logger("bridge.sync")
+    log = structlog.get_logger("bridge.sync.loop")
     log.warning(
         f"refused for jeanne.durand@example.com with {SECRET}",
         order_key="shopify:boutique:customer:jeanne.durand@example.com",
@@ -121,7 +121,7 @@ def test_libraries_speak_through_the_same_renderer_and_only_warn(log_lines: Any)
 def test_the_level_holds_for_ours_too_and_may_be_set_again(log_lines: Any) -> None:
     lines = log_lines("debug")
     lines = log_lines("error")
-    log = structlog.get_logger("bridge.sync")
+    log = structlog.get_logger("bridge.sync.loop")
     log.warning("not shown")
     log.error("shown")
     assert [line["event"] for line in lines()] == ["shown"]
@@ -138,7 +138,7 @@ def test_a_terminal_gets_readable_lines(log_lines: Any) -> None:
     try:
         read_a_name()
     except NeedsPerson:
-        structlog.get_logger("bridge.sync").exception("unexpected", order_key="shopify:b:order:1")
+        structlog.get_logger("bridge.sync.loop").exception("unexpected", order_key="shopify:b:order:1")
     shown = re.sub(r"\x1b\[[\d;]*m", "", terminal.getvalue())
     assert "[error    ] unexpected" in shown
     assert "order_key=shopify:b:order:1" in shown

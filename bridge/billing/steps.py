@@ -1,4 +1,4 @@
-"""The steps that a plan is made of; `bridge.act` carries them out."""
+"""The steps that a plan is made of; `bridge.sync.executor` carries them out."""
 
 from __future__ import annotations
 

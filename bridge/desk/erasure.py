@@ -12,7 +12,7 @@ from typing import Protocol
 from bridge.desk.rows import text
 from bridge.desk.scripts import short
 from bridge.desk.values import Erased, EventRow, Kept, Page, RawEvent
-from bridge.found import term
+from bridge.sync.index import term
 from bridge.valkey.scripts import Scripts
 
 

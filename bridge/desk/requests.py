@@ -26,9 +26,9 @@ from bridge.desk.values import (
     Story,
 )
 from bridge.errors import NeedsPerson
-from bridge.found import term
 from bridge.sources import PRIVACY
 from bridge.sources.privacy import PrivacyRequest, Wanted
+from bridge.sync.index import term
 from bridge.valkey.scripts import Scripts
 
 MANY: Final = 200

@@ -23,12 +23,12 @@ import httpx
 import structlog
 from pydantic import SecretStr
 
-from bridge.crashpoints import passing
 from bridge.errors import AccessRefused, BridgeError, NotSent, OutcomeUnknown, QuotaReached, RetryLater
 from bridge.facturation.answers import PAUSE_WITHOUT_RETRY_AFTER, decipher, forbidden
 from bridge.facturation.fields import Fields
 from bridge.facturation.quota import Lane, Quota
 from bridge.facturation.records import account_record
+from bridge.failpoints import passing
 
 log = structlog.get_logger(__name__)
 

@@ -16,8 +16,8 @@ from pydantic_core import to_json
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from bridge.crashpoints import passing
 from bridge.errors import LeaseLost, StoreUnavailable
+from bridge.failpoints import passing
 from bridge.sources.base import Identity
 from bridge.store.values import Begun, Lease, Outcome, View, Vitals, moment, view_of
 from bridge.valkey.connection import Pipe

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge import crashpoints
+from bridge import failpoints as crashpoints
 from bridge.errors import ConfigurationError
 from tests.chaos.walk import Role, walk_all
 
@@ -49,7 +49,7 @@ async def test_wherever_a_process_dies_everything_is_there_exactly_once() -> Non
 
 PASSAGES = """
 import os, structlog
-from bridge import crashpoints
+from bridge import failpoints as crashpoints
 assert crashpoints.armed(os.environ).get("BRIDGE_CRASH_AT") is None
 for n in range(3):
     for order in ("mine", "other"):

@@ -14,12 +14,12 @@ from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
-from bridge.act import BeforeSend
 from bridge.billing.drafts import DraftLine
 from bridge.billing.totals import Rounding, total_under
 from bridge.errors import ApiRefused, NotSent, OutcomeUnknown, QuotaReached, StoreUnavailable
 from bridge.facturation.quota import LONGEST_SLEEP
 from bridge.facturation.records import CustomerRecord, InvoiceRecord, emails_in
+from bridge.sync.exactly_once import BeforeSend
 from tests.sim.store_model import Server
 from tests.sim.world import Task, Wait, World
 

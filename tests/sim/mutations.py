@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from bridge.act import BeforeSend
 from bridge.errors import LeaseLost, NotSent, OutcomeUnknown
 from bridge.store.values import Begun, Lease, Outcome, View
-from bridge.sync import Shop
+from bridge.sync.exactly_once import BeforeSend
+from bridge.sync.loop import Shop
 from tests.sim.api_model import Client, standstill
 from tests.sim.data import Data, Entry
 from tests.sim.run import Mode, Parts, run_seed

@@ -15,8 +15,6 @@ from typing import Any
 
 import structlog
 
-from bridge import sync
-from bridge.act import Actor
 from bridge.billing import plan
 from bridge.billing.documents import documents_for
 from bridge.billing.drafts import Documents
@@ -24,7 +22,9 @@ from bridge.billing.rules import Rules
 from bridge.billing.totals import Rounding
 from bridge.errors import StoreUnavailable
 from bridge.orders import Order
-from bridge.sync import Shop, Syncer
+from bridge.sync import loop as sync
+from bridge.sync.executor import Actor
+from bridge.sync.loop import Shop, Syncer
 from tests.sim.api_model import Client, Facturation, sleep
 from tests.sim.checks import of_facturation, of_the_store_at_rest, of_the_unfinished
 from tests.sim.data import Data

@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bridge.act.protocol import Attempts, BeforeSend, Run
 from bridge.billing.customers import entity_of, facts_of, matched_by_email
 from bridge.billing.drafts import CustomerDraft
 from bridge.billing.made import Made
@@ -15,6 +14,7 @@ from bridge.billing.steps import EnsureCustomer, UpdateCustomer
 from bridge.errors import ApiRefused, CustomerGone
 from bridge.facturation.fields import Fields, api_id_of, customer_fields
 from bridge.facturation.records import CustomerRecord
+from bridge.sync.exactly_once import Attempts, BeforeSend, Run
 
 EVER = datetime(1970, 1, 2, tzinfo=UTC)
 """As if placed then, before the floor of any ledger, but for one that has forgotten nothing (0): whoever buys

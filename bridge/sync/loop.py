@@ -18,21 +18,22 @@ from typing import Any, Protocol
 
 import structlog
 
-from bridge.act import Actor, Clock, Ledger, Run
 from bridge.billing.documents import documents_for
 from bridge.billing.made import Made
 from bridge.billing.plan import keys_of, next_step
 from bridge.billing.rules import PartialRefunds, Rules
 from bridge.billing.steps import CreateInvoice, Rest
 from bridge.billing.totals import ALL, Rounding
-from bridge.crashpoints import passing
 from bridge.errors import AccessRefused, BridgeError, LeaseLost, NeedsPerson, RetryLater, StoreUnavailable
 from bridge.facturation.quota import Lane
-from bridge.found import remembered, terms_of
+from bridge.failpoints import passing
 from bridge.orders import Event, Folded, Ignored, Incomplete, Unfinished
 from bridge.sources.base import FETCHED, Source
 from bridge.store.store import LEASE
 from bridge.store.values import Lease, Outcome, View
+from bridge.sync.exactly_once import Clock, Ledger, Run
+from bridge.sync.executor import Actor
+from bridge.sync.index import remembered, terms_of
 
 GIVE_UP = timedelta(hours=72)
 """After so long of failing, or of waiting for the rest of an order, a person is asked."""
@@ -43,7 +44,7 @@ STEPS = 60
 PAGES = 40
 """At most so many answers are fetched from a platform for one order."""
 
-log = structlog.get_logger("bridge.sync")
+log = structlog.get_logger("bridge.sync.loop")
 
 calls: ContextVar[list[dict[str, Any]] | None] = ContextVar("calls", default=None)
 """The API calls of the run in hand, for the order's story; the client's `on_call` adds to it."""

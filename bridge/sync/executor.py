@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from bridge.act.customers import Customers
-from bridge.act.documents import DocumentBook
-from bridge.act.protocol import Api, Attempts, Clock, Ledger, Run
 from bridge.billing.made import Made
 from bridge.billing.steps import (
     CreateCreditNote,
@@ -23,6 +20,9 @@ from bridge.billing.steps import (
 )
 from bridge.errors import ApiRefused, RetryLater
 from bridge.orders import legal_date
+from bridge.sync.customers import Customers
+from bridge.sync.documents import DocumentBook
+from bridge.sync.exactly_once import Api, Attempts, Clock, Ledger, Run
 
 MIDNIGHT = timedelta(minutes=1)
 """So far may two machines' clocks differ on which day it is."""

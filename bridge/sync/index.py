@@ -10,9 +10,9 @@ import json
 import re
 from collections.abc import Iterable
 
-from bridge.act import fence_of
 from bridge.billing.drafts import Documents
 from bridge.orders import Order
+from bridge.sync.customers import fence_of
 
 
 def term(text: str) -> str:

@@ -6,7 +6,7 @@ import httpx
 
 from bridge.errors import NeedsPerson, RetryLater
 from bridge.sources.base import Source
-from bridge.sync import Fetch
+from bridge.sync.loop import Fetch
 
 
 def fetcher(http: httpx.AsyncClient, source: Source, shop: str, key: str, base_url: str) -> Fetch:

@@ -46,7 +46,7 @@ def armed(environ: Mapping[str, str]) -> dict[str, str]:
     asked, log = rest.pop(CRASH_AT, ""), rest.pop(CRASH_LOG, "")
     if asked:
         _hook = _dying_at(asked)
-        structlog.get_logger("bridge.crashpoints").warning("will kill itself", at=asked)
+        structlog.get_logger("bridge.failpoints").warning("will kill itself", at=asked)
     elif log:
         _hook = _writing_to(Path(log))
     return rest

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from bridge.act.customers import SAYS_NO_CUSTOMER, Customers
-from bridge.act.protocol import Attempts, BeforeSend, Run
 from bridge.billing.made import Made
 from bridge.billing.rules import DocumentPolicy
 from bridge.billing.steps import (
@@ -37,6 +35,8 @@ from bridge.facturation.fields import (
 )
 from bridge.facturation.records import InvoiceRecord
 from bridge.orders import legal_date
+from bridge.sync.customers import SAYS_NO_CUSTOMER, Customers
+from bridge.sync.exactly_once import Attempts, BeforeSend, Run
 
 
 class DocumentBook:
