@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from bridge.causes import cause_of, digest_of
 from bridge.facturation.quota import SHARES, Lane, QuotaState
-from bridge.health import ledger_problem
 from bridge.rhythm import silence_of
 from bridge.runbook import ALERTS, PAGE, REFUSED, Meaning
 from bridge.sources import PRIVACY
 from bridge.store.values import Vitals
+from bridge.telemetry.health import ledger_problem
 from bridge.valkey.durability import Durability
 
 SAMPLE: Final = 5

@@ -50,9 +50,9 @@ from bridge.desk import (
     UnknownOrder,
 )
 from bridge.errors import StoreUnavailable
-from bridge.health import Health
 from bridge.openapi import Asked, Call, Nothing, Operation, Refused, document, on_refused
 from bridge.sources import REGISTRY
+from bridge.telemetry.health import Health
 
 log = structlog.get_logger("bridge.api")
 

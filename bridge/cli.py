@@ -80,7 +80,7 @@ def _shared_redis(settings: Settings, role: str) -> str:
 
 
 def _announce(settings: Settings, role: str) -> None:
-    from bridge.telemetry import configure_logging, configure_sentry
+    from bridge.telemetry.telemetry import configure_logging, configure_sentry
 
     hidden = settings.secret_values()
     configure_logging(settings.log_level, sys.stderr, hidden)
@@ -195,7 +195,7 @@ async def demo(
     """The whole system here, on a private Valkey and a sandbox, with an order of each platform."""
     from bridge.demo import Demonstration, demonstrate
     from bridge.server import stop_on_signals
-    from bridge.telemetry import configure_logging
+    from bridge.telemetry.telemetry import configure_logging
 
     configure_logging("error", sys.stderr)
     seen: list[Demonstration] = []
@@ -222,7 +222,7 @@ async def demo(
 async def check(as_json: Json = False) -> int:
     """Preflight: configuration, Redis and its durability, credentials and firm, each shop's secrets."""
     from bridge.check import findings
-    from bridge.telemetry import configure_logging
+    from bridge.telemetry.telemetry import configure_logging
     from bridge.wiring import open_services
 
     configure_logging("error", sys.stderr)
@@ -243,7 +243,7 @@ async def check(as_json: Json = False) -> int:
 @command("restored")
 async def restored() -> int:
     """Say that an old copy of Redis' data was put back: older orders are looked up before creation."""
-    from bridge.telemetry import configure_logging
+    from bridge.telemetry.telemetry import configure_logging
     from bridge.wiring import open_services
 
     configure_logging("error", sys.stderr)
@@ -264,7 +264,7 @@ async def calibrate(as_json: Json = False) -> int:
     """Find out how Facturation.pro rounds totals, with one draft that is deleted again; keep the answer."""
     from bridge.orders import legal_date
     from bridge.sync.calibration import calibrate as find_rule
-    from bridge.telemetry import configure_logging
+    from bridge.telemetry.telemetry import configure_logging
     from bridge.wiring import open_services
 
     configure_logging("error", sys.stderr)

@@ -31,7 +31,7 @@ def alerts(context: typer.Context, as_json: Json = False) -> None:
 async def _list(*, as_json: bool) -> int:
     from bridge.alertbook import current
     from bridge.store.store import Store
-    from bridge.telemetry import configure_logging
+    from bridge.telemetry.telemetry import configure_logging
     from bridge.wiring import connect
 
     configure_logging("error", sys.stderr)
@@ -74,7 +74,7 @@ async def test() -> int:
     from bridge.alertbook import Message
     from bridge.alerts import Alert
     from bridge.channels import Undelivered, channels_of
-    from bridge.telemetry import configure_logging, configure_sentry
+    from bridge.telemetry.telemetry import configure_logging, configure_sentry
 
     settings = settings_here()
     hidden = settings.secret_values()

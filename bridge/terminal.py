@@ -97,7 +97,7 @@ async def open_desk() -> AsyncIterator[Desk]:
     from bridge.desk import Desk
     from bridge.facturation.quota import Quota
     from bridge.store.store import Store
-    from bridge.telemetry import configure_logging
+    from bridge.telemetry.telemetry import configure_logging
     from bridge.wiring import connect
 
     configure_logging("error", sys.stderr)

@@ -25,7 +25,6 @@ from bridge.channels import channels_of
 from bridge.errors import ConfigurationError, StoreUnavailable
 from bridge.facturation.client import ApiCall, FacturationClient, open_client
 from bridge.facturation.quota import Quota
-from bridge.health import Health
 from bridge.herald import Herald
 from bridge.queue import deserialize, serialize
 from bridge.refusals import Refusals
@@ -36,7 +35,8 @@ from bridge.sync.executor import Actor
 from bridge.sync.fetch import fetcher
 from bridge.sync.loop import Report, Shop, Syncer, in_background, note_call
 from bridge.tasks import end
-from bridge.telemetry import Metrics, capture
+from bridge.telemetry.health import Health
+from bridge.telemetry.telemetry import Metrics, capture
 from bridge.valkey.pools import follows_sentinels, open_pool
 from bridge.web import Door, Webhooks
 

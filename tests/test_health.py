@@ -13,8 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from bridge.errors import QuotaReached
 from bridge.facturation.answers import decipher
 from bridge.facturation.quota import QuotaState
-from bridge.health import Check, Status, assess, overall
 from bridge.store.values import Vitals
+from bridge.telemetry.health import Check, Status, assess, overall
 from bridge.valkey.durability import Durability, look_at_durability
 from tests.journeys.here import Here, bridge_here
 from tests.journeys.orders import shopify_order

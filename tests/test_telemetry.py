@@ -24,8 +24,8 @@ from bridge.alerts import Alert
 from bridge.channels import SentryChannel
 from bridge.errors import NeedsPerson
 from bridge.orders import Customer
-from bridge.redaction import Redactor, is_forbidden
-from bridge.telemetry import Metrics, capture, configure_logging, configure_sentry
+from bridge.telemetry.redaction import Redactor, is_forbidden
+from bridge.telemetry.telemetry import Metrics, capture, configure_logging, configure_sentry
 
 SECRET = "shpss_0123456789"
 WHO = "".join(("Du", "rand"))  # not in the source lines that a traceback quotes

@@ -22,8 +22,8 @@ from bridge.console.pages import Pages
 from bridge.console.session import Sessions
 from bridge.desk import Desk
 from bridge.errors import StoreUnavailable
-from bridge.health import Health
 from bridge.settings import Settings
+from bridge.telemetry.health import Health
 
 log = structlog.get_logger("bridge.console")
 

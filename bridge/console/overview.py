@@ -13,9 +13,9 @@ from bridge.console import charts
 from bridge.console.door import Visit
 from bridge.console.rendering import Wording
 from bridge.desk import Desk, Hour, OrderRow, ShopSigns, Stats
-from bridge.health import Health, Status
 from bridge.orders import PARIS
 from bridge.runbook import REFUSED, Severity
+from bridge.telemetry.health import Health, Status
 
 SHOWN: Final = 6
 """Orders of each list that the overview shows."""

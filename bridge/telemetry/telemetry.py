@@ -21,8 +21,8 @@ from sentry_sdk.integrations.logging import LoggingIntegration
 from sentry_sdk.integrations.modules import ModulesIntegration
 from sentry_sdk.integrations.threading import ThreadingIntegration
 
-from bridge.redaction import Redactor
 from bridge.sources import REGISTRY
+from bridge.telemetry.redaction import Redactor
 
 QUIET: Final = ("arq", "httpcore", "httpx", "uvicorn")
 """Libraries that have nothing to say below a warning."""
