@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from bridge.alertbook import Kind, Message
-from bridge.settings import AlertSettings
+from bridge.settings.loading import AlertSettings
 from bridge.telemetry.telemetry import capture
 
 SECONDS: Final = 20.0

@@ -22,7 +22,7 @@ from bridge.cli_preview import preview_app
 from bridge.cli_privacy import privacy_app
 from bridge.cli_watch import watch_app
 from bridge.errors import BridgeError, ConfigurationError, StoreUnavailable
-from bridge.settings import Settings
+from bridge.settings.loading import Settings
 from bridge.terminal import FAILED, MISUSED, err, out
 from bridge.terminal import command as terminal_command
 from bridge.terminal import redis_url_of as _redis_url

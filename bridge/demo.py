@@ -24,7 +24,7 @@ from bridge.demo_sales import Sale, sales
 from bridge.roles import serve_web, serve_worker
 from bridge.sandbox import Sandbox, SandboxConfig, create_sandbox, serve_sandbox
 from bridge.server import listen
-from bridge.settings import FacturationSettings, Settings, ShopSettings
+from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
 from bridge.valkey.embedded import EmbeddedValkey
 from bridge.wiring import Services, open_services
 

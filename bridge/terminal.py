@@ -19,7 +19,7 @@ import uvloop
 from rich.console import Console
 
 from bridge.failpoints import armed
-from bridge.settings import Settings, load_settings
+from bridge.settings.loading import Settings, load_settings
 
 if TYPE_CHECKING:
     from bridge.desk import Desk

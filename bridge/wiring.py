@@ -28,7 +28,7 @@ from bridge.facturation.quota import Quota
 from bridge.herald import Herald
 from bridge.queue import deserialize, serialize
 from bridge.refusals import Refusals
-from bridge.settings import Settings
+from bridge.settings.loading import Settings
 from bridge.sources import REGISTRY
 from bridge.store.store import Store
 from bridge.sync.executor import Actor

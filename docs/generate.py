@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bridge.runbook import ALERTS
-from bridge.settings import AlertSettings, FacturationSettings, Settings, ShopSettings
-from bridge.settings_keys import PREFIX
+from bridge.settings.keys import PREFIX
+from bridge.settings.loading import AlertSettings, FacturationSettings, Settings, ShopSettings
 
 PAGE = Path(__file__).parent / "configuration.md"
 RUNBOOK = Path(__file__).parent / "runbook.md"
@@ -20,7 +20,7 @@ RUNBOOK = Path(__file__).parent / "runbook.md"
 _HEAD = """\
 # Configuration
 
-<!-- Written by `python -m docs.generate` from bridge/settings_keys.py. Change the descriptions there. -->
+<!-- Written by `python -m docs.generate` from bridge/settings/keys.py. Change the descriptions there. -->
 
 The bridge reads `bridge.toml` in the working directory, or the file named by `BRIDGE_CONFIG`.
 Every key can also be an environment variable, and the variable wins. Its name: `BRIDGE_` before the key,

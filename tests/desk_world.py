@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from bridge.demo_sales import sales
 from bridge.desk import Desk
 from bridge.sandbox import Sandbox, SandboxConfig, create_sandbox, serve_sandbox
-from bridge.settings import FacturationSettings, Settings, ShopSettings
+from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
 from bridge.sources import REGISTRY
 from bridge.wiring import Services, open_services
 

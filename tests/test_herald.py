@@ -34,7 +34,7 @@ from bridge.facturation.quota import Quota
 from bridge.herald import RETRY_AFTER, Herald
 from bridge.refusals import Refusals
 from bridge.runbook import REFUSED
-from bridge.settings import AlertSettings
+from bridge.settings.loading import AlertSettings
 from bridge.sources import REGISTRY
 from bridge.sources.base import Identity
 from bridge.store.store import Store

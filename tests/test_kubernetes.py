@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bridge.settings import load_settings
+from bridge.settings.loading import load_settings
 
 yaml = pytest.importorskip("yaml")
 

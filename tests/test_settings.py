@@ -13,7 +13,7 @@ import pytest
 from bridge.billing.rules import DocumentPolicy, Rules, VatRegime
 from bridge.errors import ConfigurationError
 from bridge.orders import PaymentMethod
-from bridge.settings import FacturationSettings, Settings, ShopSettings, load_settings
+from bridge.settings.loading import FacturationSettings, Settings, ShopSettings, load_settings
 
 MINIMAL = """
 [facturation]

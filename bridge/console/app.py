@@ -22,7 +22,7 @@ from bridge.console.pages import Pages
 from bridge.console.session import Sessions
 from bridge.desk import Desk
 from bridge.errors import StoreUnavailable
-from bridge.settings import Settings
+from bridge.settings.loading import Settings
 from bridge.telemetry.health import Health
 
 log = structlog.get_logger("bridge.console")

@@ -26,7 +26,7 @@ from bridge.desk import (
     UnknownOrder,
     offers,
 )
-from bridge.settings import Settings
+from bridge.settings.loading import Settings
 from bridge.sources import REGISTRY
 
 PAGE: Final = 50

@@ -19,7 +19,7 @@ from bridge.desk.scripts import short, unknown
 from bridge.desk.values import Erased, KeptAbout, NotDone, Replayed, RequestRow, State, Story, UnknownOrder
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
-from bridge.settings import Settings
+from bridge.settings.loading import Settings
 from bridge.store.store import PREFIX, REHINT, Store
 
 CROWD: Final = 20

@@ -32,7 +32,7 @@ from bridge.desk.scripts import NAMES
 from bridge.desk.shops import ShopSigns, signs_of
 from bridge.desk.values import DocumentRow, EventRow, Happening, OrderRow, Page, RawEvent, State, Stats, Story
 from bridge.facturation.quota import Quota
-from bridge.settings import Settings
+from bridge.settings.loading import Settings
 from bridge.store.store import Store
 from bridge.store.values import moment
 from bridge.sync.index import terms_in

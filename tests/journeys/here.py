@@ -24,7 +24,7 @@ from bridge.sandbox import (
     serve_sandbox,
 )
 from bridge.sandbox.records import Invoice
-from bridge.settings import FacturationSettings, Settings, ShopSettings
+from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
 from bridge.web import create_app
 from bridge.wiring import Services, open_services
 from tests.journeys.orders import as_body

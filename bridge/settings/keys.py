@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from bridge.billing.mentions import Mention
 from bridge.billing.rules import DocumentPolicy, InvoiceWhen, PartialRefunds, Rules, TestOrders, VatRegime
 from bridge.orders import PaymentMethod, Supply
-from bridge.settings_values import (
+from bridge.settings.values import (
     Contact,
     HttpUrl,
     LogLevel,

@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from bridge.errors import ConfigurationError
-from bridge.settings_keys import (
+from bridge.settings.keys import (
     PREFIX,
     AlertSettings,
     FacturationSettings,
@@ -28,7 +28,7 @@ from bridge.settings_keys import (
     Settings,
     ShopSettings,
 )
-from bridge.settings_values import shown
+from bridge.settings.values import shown
 
 __all__ = ["AlertSettings", "FacturationSettings", "Settings", "ShopSettings", "load_settings"]
 
