@@ -16,7 +16,7 @@ from bridge.cli_options import Json
 from bridge.terminal import FAILED, command, out, redis_url_of, run, settings_here
 
 if TYPE_CHECKING:
-    from bridge.alerts import Alert
+    from bridge.alerts.rules import Alert
 
 alerts_app = typer.Typer(name="alerts", help="What somebody must look at now")
 
@@ -29,7 +29,7 @@ def alerts(context: typer.Context, as_json: Json = False) -> None:
 
 
 async def _list(*, as_json: bool) -> int:
-    from bridge.alertbook import current
+    from bridge.alerts.outbox import current
     from bridge.store.store import Store
     from bridge.telemetry.telemetry import configure_logging
     from bridge.wiring import connect
@@ -71,9 +71,9 @@ async def test() -> int:
     import httpx
     import sentry_sdk
 
-    from bridge.alertbook import Message
-    from bridge.alerts import Alert
-    from bridge.channels import Undelivered, channels_of
+    from bridge.alerts.channels import Undelivered, channels_of
+    from bridge.alerts.outbox import Message
+    from bridge.alerts.rules import Alert
     from bridge.telemetry.telemetry import configure_logging, configure_sentry
 
     settings = settings_here()

@@ -15,7 +15,7 @@ from rich.text import Text
 from bridge.terminal import out
 
 if TYPE_CHECKING:
-    from bridge.alerts import Alert
+    from bridge.alerts.rules import Alert
     from bridge.desk import DocumentRow, Entry, EventRow, Happening, OrderRow, ShopSigns, Stats, Story
 
 COLOURS = {

@@ -18,9 +18,9 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from bridge.alerts.signatures import Refusals
 from bridge.errors import BadSignature, BodyTooLarge, Rejected, StoreUnavailable
 from bridge.failpoints import passing
-from bridge.refusals import Refusals
 from bridge.sources.base import Source
 from bridge.store.store import Store
 

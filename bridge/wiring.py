@@ -20,14 +20,14 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
 
-from bridge.alertbook import AlertBook
-from bridge.channels import channels_of
+from bridge.alerts.channels import channels_of
+from bridge.alerts.notifier import Herald
+from bridge.alerts.outbox import AlertBook
+from bridge.alerts.signatures import Refusals
 from bridge.errors import ConfigurationError, StoreUnavailable
 from bridge.facturation.client import ApiCall, FacturationClient, open_client
 from bridge.facturation.quota import Quota
-from bridge.herald import Herald
 from bridge.queue import deserialize, serialize
-from bridge.refusals import Refusals
 from bridge.settings.loading import Settings
 from bridge.sources import REGISTRY
 from bridge.store.store import Store

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.alerts import (
+from bridge.alerts.causes import cause_of, digest_of
+from bridge.alerts.rules import (
     LONG_PAUSE,
     LONG_WAIT,
     NO_WORKER,
@@ -25,13 +26,12 @@ from bridge.alerts import (
     Stuck,
     judge,
 )
-from bridge.causes import cause_of, digest_of
+from bridge.alerts.runbook import ALERTS, REFUSED
+from bridge.alerts.silence import SHORTEST, hour_of, silence_of
 from bridge.errors import AccessRefused
 from bridge.facturation.answers import decipher
 from bridge.facturation.quota import QuotaState
 from bridge.orders import PARIS
-from bridge.rhythm import SHORTEST, hour_of, silence_of
-from bridge.runbook import ALERTS, REFUSED
 from bridge.sources import shopify
 from bridge.store.values import Vitals
 from bridge.valkey.durability import Durability

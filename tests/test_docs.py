@@ -11,8 +11,8 @@ import pytest
 import typer.main
 from typer.core import TyperGroup
 
+from bridge.alerts.runbook import ALERTS
 from bridge.cli import app
-from bridge.runbook import ALERTS
 from docs.generate import PAGE, RUNBOOK, page, with_alerts
 
 ROOT = Path(__file__).parent.parent

@@ -25,15 +25,22 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from bridge import channels
-from bridge.alertbook import AlertBook, Kind, Message, current
-from bridge.alerts import Alert
-from bridge.channels import Channel, EmailChannel, SentryChannel, Undelivered, WebhookChannel, channels_of
+from bridge.alerts import channels
+from bridge.alerts.channels import (
+    Channel,
+    EmailChannel,
+    SentryChannel,
+    Undelivered,
+    WebhookChannel,
+    channels_of,
+)
+from bridge.alerts.notifier import RETRY_AFTER, Herald
+from bridge.alerts.outbox import AlertBook, Kind, Message, current
+from bridge.alerts.rules import Alert
+from bridge.alerts.runbook import REFUSED
+from bridge.alerts.signatures import Refusals
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
-from bridge.herald import RETRY_AFTER, Herald
-from bridge.refusals import Refusals
-from bridge.runbook import REFUSED
 from bridge.settings.loading import AlertSettings
 from bridge.sources import REGISTRY
 from bridge.sources.base import Identity

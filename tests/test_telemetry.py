@@ -19,9 +19,9 @@ import sentry_sdk
 import structlog
 from pydantic import BaseModel
 
-from bridge.alertbook import Kind, Message
-from bridge.alerts import Alert
-from bridge.channels import SentryChannel
+from bridge.alerts.channels import SentryChannel
+from bridge.alerts.outbox import Kind, Message
+from bridge.alerts.rules import Alert
 from bridge.errors import NeedsPerson
 from bridge.orders import Customer
 from bridge.telemetry.redaction import Redactor, is_forbidden

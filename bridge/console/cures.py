@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 
-from bridge.runbook import ALERTS, Meaning
+from bridge.alerts.runbook import ALERTS, Meaning
 
 
 @functools.cache

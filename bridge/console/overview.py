@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from bridge.alerts import Alert
+from bridge.alerts.rules import Alert
+from bridge.alerts.runbook import REFUSED, Severity
 from bridge.console import charts
 from bridge.console.door import Visit
 from bridge.console.rendering import Wording
 from bridge.desk import Desk, Hour, OrderRow, ShopSigns, Stats
 from bridge.orders import PARIS
-from bridge.runbook import REFUSED, Severity
 from bridge.telemetry.health import Health, Status
 
 SHOWN: Final = 6

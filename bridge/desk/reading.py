@@ -9,8 +9,8 @@ from typing import Final
 
 import zstandard
 
-from bridge.alertbook import current
-from bridge.alerts import Alert
+from bridge.alerts.outbox import current
+from bridge.alerts.rules import Alert
 from bridge.desk import feed
 from bridge.desk.rows import (
     HOURS,

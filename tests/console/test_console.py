@@ -12,8 +12,8 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from bridge.alerts import Alert
-from bridge.runbook import ALERTS
+from bridge.alerts.rules import Alert
+from bridge.alerts.runbook import ALERTS
 from tests.console.house import TOKEN, House, csrf_in, house
 from tests.journeys.orders import item, shopify_order, shopify_refund
 from tests.journeys.waiting import until

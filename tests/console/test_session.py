@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.alerts.runbook import ALERTS
 from bridge.console import charts
 from bridge.console.cures import cures
 from bridge.console.rendering import LANGUAGES, Wording, choose_language, coded, texts
 from bridge.console.session import LIFETIME, Sessions, operator_name
-from bridge.runbook import ALERTS
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 

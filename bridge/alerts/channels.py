@@ -23,7 +23,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from bridge.alertbook import Kind, Message
+from bridge.alerts.outbox import Kind, Message
 from bridge.settings.loading import AlertSettings
 from bridge.telemetry.telemetry import capture
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from bridge.causes import cause_of, digest_of
+from bridge.alerts.causes import cause_of, digest_of
+from bridge.alerts.runbook import ALERTS, PAGE, REFUSED, Meaning
+from bridge.alerts.silence import silence_of
 from bridge.facturation.quota import SHARES, Lane, QuotaState
-from bridge.rhythm import silence_of
-from bridge.runbook import ALERTS, PAGE, REFUSED, Meaning
 from bridge.sources import PRIVACY
 from bridge.store.values import Vitals
 from bridge.telemetry.health import ledger_problem

@@ -18,12 +18,12 @@ from typing import Final
 
 import structlog
 
-from bridge.alertbook import AlertBook, Errand, Kind, Message
-from bridge.alerts import Alert, judge
-from bridge.channels import Channel, Undelivered
+from bridge.alerts.channels import Channel, Undelivered
+from bridge.alerts.outbox import AlertBook, Errand, Kind, Message
+from bridge.alerts.rules import Alert, judge
+from bridge.alerts.signatures import Refusals
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
-from bridge.refusals import Refusals
 from bridge.tasks import end
 
 TICK: Final = 5.0
@@ -34,7 +34,7 @@ RETRY_AFTER: Final = tuple(
 )
 """So often, and after so long, a message is tried again: for most of a day."""
 
-log = structlog.get_logger("bridge.herald")
+log = structlog.get_logger("bridge.alerts.notifier")
 
 
 @dataclass(slots=True)

@@ -16,10 +16,10 @@ from typing import Any, Final, Literal, cast
 
 from redis.exceptions import RedisError
 
-from bridge.alerts import Alert, Asking, Pulse, Situation, Stuck
+from bridge.alerts.rules import Alert, Asking, Pulse, Situation, Stuck
+from bridge.alerts.runbook import ALERTS
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
-from bridge.runbook import ALERTS
 from bridge.store.store import PREFIX, Store
 from bridge.store.values import moment
 from bridge.valkey.durability import look_at_durability
