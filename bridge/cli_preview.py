@@ -37,8 +37,8 @@ async def preview(
     as_json: Json = False,
 ) -> int:
     """Dry run: the customer and the documents that this payload would become, and why. Writes nothing."""
-    from bridge.preview import as_json as rendered
-    from bridge.preview import preview as look
+    from bridge.desk.preview import as_json as rendered
+    from bridge.desk.preview import preview as look
     from bridge.sources import REGISTRY
 
     settings = settings_here()

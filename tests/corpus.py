@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bridge.billing.rules import Rules, TestOrders
-from bridge.preview import Preview, preview
+from bridge.desk.preview import Preview, preview
 from bridge.sources import REGISTRY
 
 PAYLOADS = Path(__file__).parents[2] / "shared" / "payloads"

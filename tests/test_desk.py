@@ -401,7 +401,7 @@ async def test_what_is_sent_to_a_person_waits_for_one(world: World) -> None:
 async def test_nobody_pulls_an_order_from_under_a_worker(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.desk.desk.PATIENCE", 0.05)
+    monkeypatch.setattr("bridge.desk.actions.PATIENCE", 0.05)
     key = await world.receive(shopify_order())
     await world.services.store.take(Lease(order_key=key, token="t"))
     with pytest.raises(NotDone, match="a worker is at it now"):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bridge.billing.rules import Rules
-from bridge.preview import as_json, preview
+from bridge.desk.preview import as_json, preview
 from bridge.sources import REGISTRY
 from tests.sources.test_fixtures import CASES, FIXTURES
 

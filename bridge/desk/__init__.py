@@ -6,7 +6,7 @@ one atomic script, may be repeated, and is written down with the order: who, whe
 
 from __future__ import annotations
 
-from bridge.desk.desk import Desk
+from bridge.desk.actions import Desk
 from bridge.desk.offers import Offer, offers
 from bridge.desk.shops import ShopSigns
 from bridge.desk.values import (

@@ -12,7 +12,7 @@ from typing import Any, Final
 from redis.exceptions import RedisError
 
 from bridge.desk.erasure import erase
-from bridge.desk.reading import ReadingDesk
+from bridge.desk.queries import ReadingDesk
 from bridge.desk.requests import carry_out, end_request, find_request, open_requests, what_is_kept
 from bridge.desk.rows import text
 from bridge.desk.scripts import short, unknown
