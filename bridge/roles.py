@@ -9,7 +9,7 @@ import socket
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from bridge.api import api_routes
+from bridge.api.operations import api_routes
 from bridge.console import Sessions, console_routes
 from bridge.desk import Desk
 from bridge.server import serve

@@ -15,10 +15,10 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from bridge.console.door import Door, Refused, Visit
-from bridge.console.guard import LoginLimit, SecureHeaders
+from bridge.console.login import Door, Refused, Visit
 from bridge.console.overview import overview
 from bridge.console.pages import Pages
+from bridge.console.security import LoginLimit, SecureHeaders
 from bridge.console.session import Sessions
 from bridge.desk import Desk
 from bridge.errors import StoreUnavailable

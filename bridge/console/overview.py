@@ -11,7 +11,7 @@ from starlette.responses import Response
 from bridge.alerts.rules import Alert
 from bridge.alerts.runbook import REFUSED, Severity
 from bridge.console import charts
-from bridge.console.door import Visit
+from bridge.console.login import Visit
 from bridge.console.rendering import Wording
 from bridge.desk import Desk, Hour, OrderRow, ShopSigns, Stats
 from bridge.orders import PARIS

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from bridge.console.ages import AGES, between, moment_in
 from bridge.console.cures import cures
-from bridge.console.door import Refused, Visit, field
+from bridge.console.login import Refused, Visit, field
 from bridge.console.rendering import event_path, order_path, query_path, texts
 from bridge.desk import (
     ActionRow,

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints
 
+from bridge.api.openapi import Asked
 from bridge.desk import EventRow, State
-from bridge.openapi import Asked
 
 Cursor = Annotated[
     str, Field(pattern=r"^([0-9]{1,16} \S.*)?$", description="Of the page before; empty: the first.")

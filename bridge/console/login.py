@@ -13,8 +13,8 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bridge.console.guard import WINDOW, LoginLimit
 from bridge.console.rendering import Wording, choose_language, environment, words_for
+from bridge.console.security import WINDOW, LoginLimit
 from bridge.console.session import COOKIE, DEFAULT_NAME, LIFETIME, Session, Sessions, operator_name
 
 CURSOR = re.compile(r"[0-9]{1,16} \S.*")

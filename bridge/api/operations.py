@@ -20,7 +20,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bridge.api_values import (
+from bridge.api.openapi import Asked, Call, Nothing, Operation, Refused, document, on_refused
+from bridge.api.values import (
     ActivityQuery,
     AlertShown,
     AlertsShown,
@@ -50,11 +51,10 @@ from bridge.desk import (
     UnknownOrder,
 )
 from bridge.errors import StoreUnavailable
-from bridge.openapi import Asked, Call, Nothing, Operation, Refused, document, on_refused
 from bridge.sources import REGISTRY
 from bridge.telemetry.health import Health
 
-log = structlog.get_logger("bridge.api")
+log = structlog.get_logger("bridge.api.operations")
 
 NOT_FOUND: Final = {404: "There is no such thing."}
 ACTS: Final = {
