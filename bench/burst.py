@@ -22,11 +22,11 @@ from bench.child import child, die_with_parent, say
 from bench.ground import OTHER_CORE, SERVER_CORE, Ground, ground
 from bench.orders import SHOP, Orders
 from bench.table import Cell, Goal, Table
+from bridge.runtime.server import listen, serve
+from bridge.runtime.wiring import connect
 from bridge.sandbox import SandboxConfig, create_sandbox
-from bridge.server import listen, serve
 from bridge.sources import REGISTRY
 from bridge.store.store import Store
-from bridge.wiring import connect
 
 ORDERS = 400
 WINDOW = 300.0

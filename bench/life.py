@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from bench.orders import SHOP, Orders
+from bridge.runtime.wiring import connect
 from bridge.sources.base import Identity
 from bridge.store.store import Store
 from bridge.store.values import Lease, Outcome
-from bridge.wiring import connect
 
 RECORD = {"id": 123456, "number": "F20261042", "total": "64.70", "customer_id": 4711, "why": ["TVA 20 %"]}
 """What is kept of an invoice, roughly."""

@@ -30,11 +30,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench.child import die_with_parent, say
 from bench.orders import SECRET
-from bridge.queue import deserialize, serialize
+from bridge.runtime.jobs import deserialize, serialize
+from bridge.runtime.server import listen, serve
+from bridge.runtime.wiring import connect
+from bridge.runtime.worker import POLL_SECONDS
 from bridge.sandbox import SandboxConfig, create_sandbox
-from bridge.server import listen, serve
-from bridge.wiring import connect
-from bridge.worker import POLL_SECONDS
 
 _pack = cast("Callable[[tuple[bytes, ...]], bytes]", hiredis.pack_command)  # its stub: tuples of one
 ANSWER = b'{"status":"accepted"}'

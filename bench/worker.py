@@ -25,9 +25,9 @@ from bridge.billing.rules import Rules
 from bridge.billing.totals import ALL
 from bridge.facturation.fields import invoice_fields
 from bridge.orders import Event, Order, legal_date
+from bridge.runtime.wiring import connect
 from bridge.sources import REGISTRY
 from bridge.store.store import Store
-from bridge.wiring import connect
 
 ROUNDS = 5
 ORDERS = 300

@@ -91,9 +91,9 @@ def _announce(settings: Settings, role: str) -> None:
 @command("up")
 async def up() -> int:
     """Web and worker on one machine; a private Valkey under data_dir when no redis_url is set."""
-    from bridge.roles import serve_web, serve_worker
-    from bridge.server import listen, stop_on_signals
-    from bridge.wiring import open_services
+    from bridge.runtime.roles import serve_web, serve_worker
+    from bridge.runtime.server import listen, stop_on_signals
+    from bridge.runtime.wiring import open_services
 
     settings = _settings()
     _announce(settings, "up")
@@ -111,9 +111,9 @@ async def up() -> int:
 @command("web")
 async def web() -> int:
     """The web role alone: receives webhooks, answers health."""
-    from bridge.roles import serve_web
-    from bridge.server import listen, stop_on_signals
-    from bridge.wiring import open_services
+    from bridge.runtime.roles import serve_web
+    from bridge.runtime.server import listen, stop_on_signals
+    from bridge.runtime.wiring import open_services
 
     settings = _settings()
     url = _shared_redis(settings, "web")
@@ -128,9 +128,9 @@ async def web() -> int:
 @command("worker")
 async def worker() -> int:
     """The worker role alone: turns stored events into invoices."""
-    from bridge.roles import serve_vitals, serve_worker
-    from bridge.server import listen, stop_on_signals
-    from bridge.wiring import open_services
+    from bridge.runtime.roles import serve_vitals, serve_worker
+    from bridge.runtime.server import listen, stop_on_signals
+    from bridge.runtime.wiring import open_services
 
     settings = _settings()
     url = _shared_redis(settings, "worker")
@@ -153,8 +153,8 @@ async def sandbox(
     firm_id: Annotated[int, typer.Option(help="Number of its only firm.")] = 1,
 ) -> int:
     """The Facturation.pro sandbox alone. User 4242, key sandbox-key."""
+    from bridge.runtime.server import stop_on_signals
     from bridge.sandbox import SandboxConfig, SandboxRounding, create_sandbox, serve_sandbox
-    from bridge.server import stop_on_signals
 
     try:
         config = SandboxConfig(firm_id=firm_id, rounding=SandboxRounding(rounding))
@@ -194,7 +194,7 @@ async def demo(
 ) -> int:
     """The whole system here, on a private Valkey and a sandbox, with an order of each platform."""
     from bridge.demo import Demonstration, demonstrate
-    from bridge.server import stop_on_signals
+    from bridge.runtime.server import stop_on_signals
     from bridge.telemetry.telemetry import configure_logging
 
     configure_logging("error", sys.stderr)
@@ -221,9 +221,9 @@ async def demo(
 @command("check")
 async def check(as_json: Json = False) -> int:
     """Preflight: configuration, Redis and its durability, credentials and firm, each shop's secrets."""
-    from bridge.check import findings
+    from bridge.runtime.check import findings
+    from bridge.runtime.wiring import open_services
     from bridge.telemetry.telemetry import configure_logging
-    from bridge.wiring import open_services
 
     configure_logging("error", sys.stderr)
     settings = _settings()
@@ -243,8 +243,8 @@ async def check(as_json: Json = False) -> int:
 @command("restored")
 async def restored() -> int:
     """Say that an old copy of Redis' data was put back: older orders are looked up before creation."""
+    from bridge.runtime.wiring import open_services
     from bridge.telemetry.telemetry import configure_logging
-    from bridge.wiring import open_services
 
     configure_logging("error", sys.stderr)
     settings = _settings()
@@ -263,9 +263,9 @@ async def restored() -> int:
 async def calibrate(as_json: Json = False) -> int:
     """Find out how Facturation.pro rounds totals, with one draft that is deleted again; keep the answer."""
     from bridge.orders import legal_date
+    from bridge.runtime.wiring import open_services
     from bridge.sync.calibration import calibrate as find_rule
     from bridge.telemetry.telemetry import configure_logging
-    from bridge.wiring import open_services
 
     configure_logging("error", sys.stderr)
     settings = _settings()

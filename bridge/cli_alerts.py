@@ -30,9 +30,9 @@ def alerts(context: typer.Context, as_json: Json = False) -> None:
 
 async def _list(*, as_json: bool) -> int:
     from bridge.alerts.outbox import current
+    from bridge.runtime.wiring import connect
     from bridge.store.store import Store
     from bridge.telemetry.telemetry import configure_logging
-    from bridge.wiring import connect
 
     configure_logging("error", sys.stderr)
     settings = settings_here()

@@ -45,7 +45,7 @@ async def tail(
     as_json: Json = False,
 ) -> int:
     """What happens, as it happens, until Ctrl-C; what happened since a time; or between two times."""
-    from bridge.server import stop_on_signals
+    from bridge.runtime.server import stop_on_signals
 
     start, end = window(since, until, datetime.now().astimezone())
     async with stop_on_signals() as stop, _desk() as desk:

@@ -21,12 +21,12 @@ import httpx
 from pydantic import SecretStr
 
 from bridge.demo_sales import Sale, sales
-from bridge.roles import serve_web, serve_worker
+from bridge.runtime.roles import serve_web, serve_worker
+from bridge.runtime.server import listen
+from bridge.runtime.wiring import Services, open_services
 from bridge.sandbox import Sandbox, SandboxConfig, create_sandbox, serve_sandbox
-from bridge.server import listen
 from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
 from bridge.valkey.embedded import EmbeddedValkey
-from bridge.wiring import Services, open_services
 
 PATIENCE = 20.0
 """Seconds the demo waits for its invoices before it says that something is wrong."""

@@ -96,9 +96,9 @@ async def open_desk() -> AsyncIterator[Desk]:
     """The desk of the configured bridge, or of the private one."""
     from bridge.desk import Desk
     from bridge.facturation.quota import Quota
+    from bridge.runtime.wiring import connect
     from bridge.store.store import Store
     from bridge.telemetry.telemetry import configure_logging
-    from bridge.wiring import connect
 
     configure_logging("error", sys.stderr)
     settings = settings_here()

@@ -17,10 +17,10 @@ from redis.asyncio import Redis
 
 from bridge.demo_sales import sales
 from bridge.desk import Desk
+from bridge.runtime.wiring import Services, open_services
 from bridge.sandbox import Sandbox, SandboxConfig, create_sandbox, serve_sandbox
 from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
 from bridge.sources import REGISTRY
-from bridge.wiring import Services, open_services
 
 CUSTOMER = {"id": 7001, "email": "camille.martin@example.com", "first_name": "Camille"}
 

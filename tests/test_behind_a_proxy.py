@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from bridge.web import create_app
+from bridge.receive import create_app
 from tests.journeys.here import bridge_here
 
 yaml = pytest.importorskip("yaml")

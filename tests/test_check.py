@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bridge.check import Finding, findings
+from bridge.runtime.check import Finding, findings
+from bridge.runtime.wiring import open_services
 from bridge.sandbox import Fault, FaultKind
-from bridge.wiring import open_services
 from tests.journeys.here import bridge_here, served, settings_for
 from tests.journeys.orders import shopify_order
 

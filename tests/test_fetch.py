@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bridge.server import listen, serve
+from bridge.runtime.server import listen, serve
 from tests.journeys.here import bridge_here
 from tests.sources.test_fixtures import FIXTURES
 

@@ -41,12 +41,12 @@ from bridge.alerts.runbook import REFUSED
 from bridge.alerts.signatures import Refusals
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
+from bridge.receive import Door, Webhooks, create_app
 from bridge.settings.loading import AlertSettings
 from bridge.sources import REGISTRY
 from bridge.sources.base import Identity
 from bridge.store.store import Store
 from bridge.store.values import Lease, Outcome
-from bridge.web import Door, Webhooks, create_app
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 KEY = bytes(range(32))

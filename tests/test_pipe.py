@@ -16,11 +16,11 @@ from redis.asyncio import Redis
 from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
 from bridge.errors import StoreUnavailable
+from bridge.runtime.wiring import connect
 from bridge.store.store import Store
 from bridge.valkey.connection import PATIENCE, Pipe
 from bridge.valkey.embedded import EmbeddedValkey
 from bridge.valkey.pools import open_pool
-from bridge.wiring import connect
 
 
 async def test_each_gets_its_own_answer(redis: Redis) -> None:

@@ -19,9 +19,9 @@ from redis.asyncio.connection import SSLConnection
 from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 from redis.exceptions import ConnectionError
 
+from bridge.runtime.wiring import connect
 from bridge.valkey.connection import Pipe
 from bridge.valkey.pools import NOTICING, follows_sentinels, open_pool
-from bridge.wiring import connect
 
 
 def certificate(folder: Path, *names: str) -> Path:

@@ -13,7 +13,7 @@ from arq.jobs import Job
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from bridge.errors import LeaseLost, StoreUnavailable
-from bridge.queue import deserialize, serialize
+from bridge.runtime.jobs import deserialize, serialize
 from bridge.sources.base import Identity
 from bridge.store import store as store_module
 from bridge.store.store import PREFIX, Store

@@ -14,9 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from bridge import server, web
-from bridge.roles import serve_web
-from bridge.server import listen
+from bridge import receive as web
+from bridge.runtime import server
+from bridge.runtime.roles import serve_web
+from bridge.runtime.server import listen
 from bridge.store.values import Lease
 from bridge.valkey.embedded import EmbeddedValkey
 from tests.journeys.here import SECRETS, SHOPS, Here, bridge_here

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridge import worker as worker_module
 from bridge.errors import QuotaReached
 from bridge.facturation.quota import Lane
-from bridge.roles import serve_worker
+from bridge.runtime import worker as worker_module
+from bridge.runtime.roles import serve_worker
 from bridge.sandbox import FaultKind
 from bridge.tasks import end
 from bridge.valkey.embedded import EmbeddedValkey

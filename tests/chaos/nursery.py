@@ -41,7 +41,13 @@ def main() -> None:
 
 def _preload() -> None:
     """What a bridge process imports, without any of its threads."""
-    for module in ("bridge.cli", "bridge.roles", "bridge.server", "bridge.wiring", "tests.chaos.sandbox"):
+    for module in (
+        "bridge.cli",
+        "bridge.runtime.roles",
+        "bridge.runtime.server",
+        "bridge.runtime.wiring",
+        "tests.chaos.sandbox",
+    ):
         importlib.import_module(module)
 
 

@@ -13,9 +13,9 @@ import httpx
 from pydantic import SecretStr
 
 from bridge.desk import Desk
-from bridge.roles import serve_web, serve_worker
-from bridge.server import listen
-from bridge.wiring import open_services
+from bridge.runtime.roles import serve_web, serve_worker
+from bridge.runtime.server import listen
+from bridge.runtime.wiring import open_services
 from tests.journeys.here import SHOPS, Here, served, settings_for
 from tests.journeys.orders import item, shopify_order
 from tests.journeys.waiting import until

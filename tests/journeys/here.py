@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from bridge.receive import create_app
+from bridge.runtime.wiring import Services, open_services
 from bridge.sandbox import (
     Fault,
     FaultKind,
@@ -25,8 +27,6 @@ from bridge.sandbox import (
 )
 from bridge.sandbox.records import Invoice
 from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
-from bridge.web import create_app
-from bridge.wiring import Services, open_services
 from tests.journeys.orders import as_body
 from tests.sources.signers import SIGNERS
 

@@ -19,9 +19,9 @@ import pytest
 
 from bridge.facturation.records import CustomerRecord
 from bridge.orders import Address, Customer, Event
+from bridge.runtime.wiring import open_services
 from bridge.sandbox import Fault, FaultKind, SandboxConfig
 from bridge.settings.loading import load_settings
-from bridge.wiring import open_services
 from tests.journeys.here import SHOPS, served
 from tests.journeys.orders import as_body, shopify_order
 from tests.journeys.processes import answering, bridge, running

@@ -12,10 +12,10 @@ from starlette.routing import Route
 from bridge.api.operations import api_routes
 from bridge.console import Sessions, console_routes
 from bridge.desk import Desk
-from bridge.server import serve
-from bridge.web import create_app
-from bridge.wiring import Services, SystemClock
-from bridge.worker import run_worker
+from bridge.receive import create_app
+from bridge.runtime.server import serve
+from bridge.runtime.wiring import Services, SystemClock
+from bridge.runtime.worker import run_worker
 
 
 async def serve_web(services: Services, sock: socket.socket, stop: asyncio.Event) -> None:

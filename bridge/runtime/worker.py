@@ -17,7 +17,7 @@ from arq.connections import ArqRedis
 from arq.worker import Worker, func
 
 from bridge.errors import StoreUnavailable
-from bridge.queue import JOB, deserialize, serialize
+from bridge.runtime.jobs import JOB, deserialize, serialize
 from bridge.store.store import Store
 from bridge.sync.loop import Syncer
 from bridge.tasks import end
@@ -35,7 +35,7 @@ SWEEP_SECONDS = 1.0
 STOP_SECONDS = 8.0
 """What is in hand at SIGTERM may go on for so long; then it is let go."""
 
-log = structlog.get_logger("bridge.worker")
+log = structlog.get_logger("bridge.runtime.worker")
 
 
 async def run_worker(

@@ -30,7 +30,7 @@ RETRY_AFTER = "30"
 PATH = "/webhooks/"
 INTERNAL_ERROR = {"error": "internal error"}
 
-log = structlog.get_logger("bridge.web")
+log = structlog.get_logger("bridge.receive")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ from bridge.alerts.signatures import Refusals
 from bridge.errors import ConfigurationError, StoreUnavailable
 from bridge.facturation.client import ApiCall, FacturationClient, open_client
 from bridge.facturation.quota import Quota
-from bridge.queue import deserialize, serialize
+from bridge.receive import Door, Webhooks
+from bridge.runtime.jobs import deserialize, serialize
 from bridge.settings.loading import Settings
 from bridge.sources import REGISTRY
 from bridge.store.store import Store
@@ -38,7 +39,6 @@ from bridge.tasks import end
 from bridge.telemetry.health import Health
 from bridge.telemetry.telemetry import Metrics, capture
 from bridge.valkey.pools import follows_sentinels, open_pool
-from bridge.web import Door, Webhooks
 
 POOL = 32
 """Connections of one process to Redis: more would only queue inside it."""

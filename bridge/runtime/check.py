@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from bridge.errors import ApiRefused, BridgeError, NotSent, RetryLater, StoreUnavailable
 from bridge.facturation.client import open_client
 from bridge.facturation.quota import Lane, Permit, Quota
+from bridge.runtime.wiring import Services
 from bridge.settings.loading import Settings
 from bridge.telemetry.health import ledger_problem
 from bridge.valkey.diagnosis import trouble
-from bridge.wiring import Services
 
 OLDEST_REDIS = (6, 2)
 SHORTEST_TOKEN = 32
