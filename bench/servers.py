@@ -184,7 +184,7 @@ def baseline(name: str, redis_url: str) -> None:
 
 def bridge(role: str, environ: dict[str, str]) -> None:
     """The bridge itself, as its command line starts it; it logs to nowhere but at its usual level."""
-    from bridge.cli import main
+    from bridge.cli.main import main
 
     os.environ |= environ
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process

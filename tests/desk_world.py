@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from bridge.demo_sales import sales
+from bridge.demo.sales import sales
 from bridge.desk import Desk
 from bridge.runtime.wiring import Services, open_services
 from bridge.sandbox import Sandbox, SandboxConfig, create_sandbox, serve_sandbox

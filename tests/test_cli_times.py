@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from bridge.cli_times import window
+from bridge.cli.times import window
 from bridge.errors import ConfigurationError
 
 PARIS_IN_WINTER = timezone(timedelta(hours=1))

@@ -12,7 +12,7 @@ import typer.main
 from typer.core import TyperGroup
 
 from bridge.alerts.runbook import ALERTS
-from bridge.cli import app
+from bridge.cli.main import app
 from docs.generate import PAGE, RUNBOOK, page, with_alerts
 
 ROOT = Path(__file__).parent.parent

@@ -704,7 +704,7 @@ async def command(tmp_path: Path, redis_url: str, alerts: str, *words: str) -> t
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        "from bridge.cli import main; main()",
+        "from bridge.cli.main import main; main()",
         "alerts",
         *words,
         env={"BRIDGE_CONFIG": str(configuration), "PATH": "/usr/bin:/bin", "COLUMNS": "200"},

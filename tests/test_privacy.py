@@ -13,7 +13,7 @@ import pytest
 import zstandard
 from redis.asyncio import Redis
 
-from bridge.demo_sales import sales
+from bridge.demo.sales import sales
 from bridge.desk import Kept, NotDone, State
 from bridge.sources.privacy import Wanted
 from tests.desk_world import CUSTOMER, World, key_of, open_world

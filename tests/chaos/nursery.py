@@ -42,7 +42,7 @@ def main() -> None:
 def _preload() -> None:
     """What a bridge process imports, without any of its threads."""
     for module in (
-        "bridge.cli",
+        "bridge.cli.main",
         "bridge.runtime.roles",
         "bridge.runtime.server",
         "bridge.runtime.wiring",
@@ -92,7 +92,7 @@ def _serve(argv: list[str]) -> int:
 
         sandbox(int(argv[1]))
         return 0
-    from bridge.cli import main as bridge
+    from bridge.cli.main import main as bridge
 
     bridge()
     return 0

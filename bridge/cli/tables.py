@@ -12,7 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from bridge.terminal import out
+from bridge.cli.terminal import out
 
 if TYPE_CHECKING:
     from bridge.alerts.rules import Alert

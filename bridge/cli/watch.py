@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.cli_options import Json, Since, Until
-from bridge.cli_tables import show_stats, told
-from bridge.cli_times import window
-from bridge.terminal import command, err, out
-from bridge.terminal import open_desk as _desk
-from bridge.terminal import print_json as _print_json
+from bridge.cli.options import Json, Since, Until
+from bridge.cli.tables import show_stats, told
+from bridge.cli.terminal import command, err, out
+from bridge.cli.terminal import open_desk as _desk
+from bridge.cli.terminal import print_json as _print_json
+from bridge.cli.times import window
 
 if TYPE_CHECKING:
     from bridge.desk import Desk, Happening

@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from bridge.demo_sales import Sale, sales
+from bridge.demo.sales import Sale, sales
 from bridge.runtime.roles import serve_web, serve_worker
 from bridge.runtime.server import listen
 from bridge.runtime.wiring import Services, open_services

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bridge.cli_options import Cursor, Json, Limit, Shop, Since, Until, Who
-from bridge.cli_tables import show_orders, show_story
-from bridge.cli_times import window
+from bridge.cli.options import Cursor, Json, Limit, Shop, Since, Until, Who
+from bridge.cli.tables import show_orders, show_story
+from bridge.cli.terminal import FAILED, command, err, out
+from bridge.cli.terminal import me as _me
+from bridge.cli.terminal import open_desk as _desk
+from bridge.cli.terminal import print_json as _print_json
+from bridge.cli.times import window
 from bridge.errors import ConfigurationError
-from bridge.terminal import FAILED, command, err, out
-from bridge.terminal import me as _me
-from bridge.terminal import open_desk as _desk
-from bridge.terminal import print_json as _print_json
 
 if TYPE_CHECKING:
     from bridge.desk import Desk

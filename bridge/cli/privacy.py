@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bridge.cli_options import Json, Who
-from bridge.terminal import FAILED, command, err, me, open_desk, out, print_json
+from bridge.cli.options import Json, Who
+from bridge.cli.terminal import FAILED, command, err, me, open_desk, out, print_json
 
 if TYPE_CHECKING:
     from bridge.desk import Erased, KeptAbout, RawEvent, RequestRow

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from bridge.cli.terminal import settings_here
 from bridge.errors import ConfigurationError
-from bridge.terminal import settings_here
 
 
 def _shops() -> list[str]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bridge.cli_options import Json
-from bridge.terminal import FAILED, command, out, redis_url_of, run, settings_here
+from bridge.cli.options import Json
+from bridge.cli.terminal import FAILED, command, out, redis_url_of, run, settings_here
 
 if TYPE_CHECKING:
     from bridge.alerts.rules import Alert

@@ -13,20 +13,20 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from bridge.cli_alerts import alerts_app
-from bridge.cli_demo import show_demo
-from bridge.cli_events import events_app, replay_app
-from bridge.cli_options import Json
-from bridge.cli_orders import orders_app
-from bridge.cli_preview import preview_app
-from bridge.cli_privacy import privacy_app
-from bridge.cli_watch import watch_app
+from bridge.cli.alerts import alerts_app
+from bridge.cli.demo import show_demo
+from bridge.cli.events import events_app, replay_app
+from bridge.cli.options import Json
+from bridge.cli.orders import orders_app
+from bridge.cli.preview import preview_app
+from bridge.cli.privacy import privacy_app
+from bridge.cli.terminal import FAILED, MISUSED, err, out
+from bridge.cli.terminal import command as terminal_command
+from bridge.cli.terminal import redis_url_of as _redis_url
+from bridge.cli.terminal import settings_here as _settings
+from bridge.cli.watch import watch_app
 from bridge.errors import BridgeError, ConfigurationError, StoreUnavailable
 from bridge.settings.loading import Settings
-from bridge.terminal import FAILED, MISUSED, err, out
-from bridge.terminal import command as terminal_command
-from bridge.terminal import redis_url_of as _redis_url
-from bridge.terminal import settings_here as _settings
 
 app = typer.Typer(
     name="bridge",
@@ -193,7 +193,7 @@ async def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave it running, and say where.")] = False,
 ) -> int:
     """The whole system here, on a private Valkey and a sandbox, with an order of each platform."""
-    from bridge.demo import Demonstration, demonstrate
+    from bridge.demo.demo import Demonstration, demonstrate
     from bridge.runtime.server import stop_on_signals
     from bridge.telemetry.telemetry import configure_logging
 

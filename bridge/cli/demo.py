@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from bridge.terminal import out
+from bridge.cli.terminal import out
 
 if TYPE_CHECKING:
-    from bridge.demo import Demonstration
+    from bridge.demo.demo import Demonstration
 
 
 def show_demo(result: Demonstration, *, keep: bool) -> None:

@@ -12,9 +12,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from bridge.cli_options import Json
+from bridge.cli.options import Json
+from bridge.cli.terminal import FAILED, command, err, out, settings_here
 from bridge.errors import ConfigurationError
-from bridge.terminal import FAILED, command, err, out, settings_here
 
 preview_app = typer.Typer()
 
