@@ -30,7 +30,7 @@ Hook = Callable[[str], None]
 _hook: Hook | None = None
 
 
-def passing(*name: str) -> None:
+def failpoint(*name: str) -> None:
     """This process passes the place of this name, given in parts."""
     if _hook is not None:
         _hook(".".join(name))

@@ -20,7 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from bridge.alerts.signatures import Refusals
 from bridge.errors import BadSignature, BodyTooLarge, Rejected, StoreUnavailable
-from bridge.failpoints import passing
+from bridge.failpoints import failpoint
 from bridge.sources.base import Source
 from bridge.store.store import Store
 
@@ -76,10 +76,10 @@ class Webhooks:
             (b"content-length", b"%d" % len(body)),
             *extra,
         ]
-        passing("receive", "acknowledge", "before")
+        failpoint("receive", "acknowledge", "before")
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-        passing("receive", "acknowledge", "after")
+        failpoint("receive", "acknowledge", "after")
         door = self._door_of(scope)
         outcome = answer.get("status") or str(status)
         self._observe(

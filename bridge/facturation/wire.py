@@ -28,7 +28,7 @@ from bridge.facturation.answers import PAUSE_WITHOUT_RETRY_AFTER, decipher, forb
 from bridge.facturation.fields import Fields
 from bridge.facturation.quota import Lane, Quota
 from bridge.facturation.records import account_record
-from bridge.failpoints import passing
+from bridge.failpoints import failpoint
 
 log = structlog.get_logger(__name__)
 
@@ -151,9 +151,9 @@ class Wire:
             content=None if fields is None else json.dumps(fields, ensure_ascii=False).encode(),
             headers=headers,
         )
-        passing("api", call, "before")
+        failpoint("api", call, "before")
         permit = await self._quota.take(self._lane)
-        passing("api", call, "permitted")
+        failpoint("api", call, "permitted")
         started = time.monotonic()
         try:
             response = await self._exchange(request, call, before_send)
@@ -162,13 +162,13 @@ class Wire:
             if exc.__cause__:
                 await self._quota.note_failure(exc.reason)
             raise
-        passing("api", call, "answered")
+        failpoint("api", call, "answered")
         limit, remaining = _rate_limit(response)
         await self._report(method, path, str(response.status_code), started, limit, remaining)
         if limit is not None and remaining is not None:
             await self._quota.learn(permit, limit, remaining)
         answer = await self._judge(call, response)
-        passing("api", call, "after")
+        failpoint("api", call, "after")
         return answer
 
     async def _judge(self, call: str, response: httpx.Response) -> Answer:
@@ -210,14 +210,14 @@ class Wire:
             nonlocal left
             if before_send is not None:
                 before_send()
-            passing("api", call, "first_byte")
+            failpoint("api", call, "first_byte")
             left = True
 
         async def trace(event: str, _info: dict[str, Any]) -> None:
             if event == FIRST_BYTE:
                 leave()
             elif event == LAST_BYTE:
-                passing("api", call, "sent")
+                failpoint("api", call, "sent")
 
         if self._traced:
             request.extensions["trace"] = trace

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bridge.errors import LeaseLost, StoreUnavailable
-from bridge.failpoints import passing
+from bridge.failpoints import failpoint
 from bridge.sources.base import Identity
 from bridge.store.values import Begun, Lease, Outcome, View, Vitals, moment, view_of
 from bridge.valkey.connection import Pipe
@@ -62,12 +62,12 @@ class Store:
         }
 
     async def _run(self, name: str, *args: Any, keys: Sequence[str] = ()) -> Any:
-        passing("store", name, "before")
+        failpoint("store", name, "before")
         try:
             answer = await self._pipe.evaluate(self._scripts[name], keys, args)
         except (RedisError, OSError) as exc:
             raise StoreUnavailable(f"{name}: {type(exc).__name__}: {exc}") from exc
-        passing("store", name, "after")
+        failpoint("store", name, "after")
         return answer
 
     async def open(self) -> Durability:

@@ -26,7 +26,7 @@ from bridge.billing.steps import CreateInvoice, Rest
 from bridge.billing.totals import ALL, Rounding
 from bridge.errors import AccessRefused, BridgeError, LeaseLost, NeedsPerson, RetryLater, StoreUnavailable
 from bridge.facturation.quota import Lane
-from bridge.failpoints import passing
+from bridge.failpoints import failpoint
 from bridge.orders import Event, Folded, Ignored, Incomplete, Unfinished
 from bridge.sources.base import FETCHED, Source
 from bridge.store.store import LEASE
@@ -264,7 +264,7 @@ class Syncer:
         events = view.events
         asked: set[str] = set()
         while True:
-            passing("sync", "fold")
+            failpoint("sync", "fold")
             folded = shop.source.fold(shop.name, lease.order_key, events)
             if not isinstance(folded, Incomplete):
                 return folded
@@ -293,7 +293,7 @@ class Syncer:
             if isinstance(step, Rest):
                 return Outcome(step.outcome), step.reason
             log.debug("act", step=type(step).__name__)
-            passing("sync", "act", type(step).__name__)
+            failpoint("sync", "act", type(step).__name__)
             made |= await actor.act(step, run)
             if isinstance(step, CreateInvoice):
                 keep["invoiced_now"] = "1"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge import failpoints as crashpoints
+from bridge import failpoints
 from bridge.errors import ConfigurationError
 from tests.chaos.walk import Role, walk_all
 
@@ -17,7 +17,7 @@ from tests.chaos.walk import Role, walk_all
 @pytest.fixture(autouse=True)
 def disarmed() -> Iterator[None]:
     yield
-    crashpoints._hook = None
+    failpoints._hook = None
 
 
 @pytest.mark.timeout(300)
@@ -49,13 +49,13 @@ async def test_wherever_a_process_dies_everything_is_there_exactly_once() -> Non
 
 PASSAGES = """
 import os, structlog
-from bridge import failpoints as crashpoints
-assert crashpoints.armed(os.environ).get("BRIDGE_CRASH_AT") is None
+from bridge import failpoints
+assert failpoints.armed(os.environ).get("BRIDGE_CRASH_AT") is None
 for n in range(3):
     for order in ("mine", "other"):
         with structlog.contextvars.bound_contextvars(order=order):
             print(n, order, flush=True)
-            crashpoints.passing("store", "done", "after")
+            failpoints.failpoint("store", "done", "after")
 """
 
 
@@ -84,18 +84,18 @@ def test_the_switch_kills_at_the_passage_it_names(asked: str, last: str) -> None
 
 def test_passages_are_written_down_on_request(tmp_path: Path) -> None:
     log = tmp_path / "passages"
-    assert crashpoints.armed({"BRIDGE_CRASH_LOG": str(log), "PATH": "x"}) == {"PATH": "x"}
-    crashpoints.passing("api", "GET /invoices.json", "sent")
+    assert failpoints.armed({"BRIDGE_CRASH_LOG": str(log), "PATH": "x"}) == {"PATH": "x"}
+    failpoints.failpoint("api", "GET /invoices.json", "sent")
     assert log.read_text() == "api.GET /invoices.json.sent\n"
 
 
 def test_nothing_is_armed_unless_it_is_asked_for() -> None:
-    assert crashpoints.armed({"PATH": "x"}) == {"PATH": "x"}
-    crashpoints.passing("store", "done", "after")
-    assert crashpoints._hook is None
+    assert failpoints.armed({"PATH": "x"}) == {"PATH": "x"}
+    failpoints.failpoint("store", "done", "after")
+    assert failpoints._hook is None
 
 
 @pytest.mark.parametrize("asked", [":2", "store.done.after:soon", "@order"])
 def test_a_switch_that_makes_no_sense_stops_the_start(asked: str) -> None:
     with pytest.raises(ConfigurationError, match="BRIDGE_CRASH_AT"):
-        crashpoints.armed({"BRIDGE_CRASH_AT": asked})
+        failpoints.armed({"BRIDGE_CRASH_AT": asked})
