@@ -175,7 +175,7 @@ async def test_news_is_answered_before_what_the_sweep_brings_back(store: Store, 
     assert order[0] == KEY
     # However much the sweep has rung for, news finds room; that is never taken by the sweep.
     seconds, _ = await redis.time()
-    await redis.zadd("arq:queue", {f"bell{n}": seconds * 1000 - 600_000 for n in range(500)})
+    await redis.zadd("arq:queue", {f"wake-up{n}": seconds * 1000 - 600_000 for n in range(500)})
     await redis.zadd(f"{PREFIX}due", {"old0": 1})
     assert await store.sweep("w1") == 0
     await record(store, event("e2"))
@@ -192,7 +192,7 @@ async def test_a_free_hand_answers_the_most_wanted_bell_and_leaves_arq_its_own(
     await record(store, event("e2", f"{KEY}2"))
     started = (await redis.zrange("arq:queue", 0, 0))[0].decode()
     await redis.set(f"arq:in-progress:{started}", "1")  # as arq does when it starts a job
-    assert [await store.answer() for _ in range(3)] == [f"{KEY}2", "old", ""]
+    assert [await store.claim_next() for _ in range(3)] == [f"{KEY}2", "old", ""]
     assert await redis.zrange("arq:queue", 0, -1) == [started.encode()]
 
 
@@ -201,13 +201,13 @@ async def test_a_bell_that_was_answered_in_vain_rings_again(
 ) -> None:
     monkeypatch.setattr(store_module, "REHINT", timedelta(milliseconds=50))
     await record(store, event())
-    assert await store.answer() == KEY  # and its worker dies
+    assert await store.claim_next() == KEY  # and its worker dies
 
     async def rung() -> bool:
         return await store.sweep("w1") == 1
 
     await until(rung)
-    assert await store.answer() == KEY
+    assert await store.claim_next() == KEY
 
 
 async def test_what_killed_workers_had_started_hides_no_bell(store: Store, redis: Any) -> None:
@@ -216,8 +216,8 @@ async def test_what_killed_workers_had_started_hides_no_bell(store: Store, redis
     await redis.zadd("arq:queue", dict.fromkeys(orphans, seconds * 1000 - 650_000))
     await redis.mset({f"arq:in-progress:{name}": "1" for name in orphans})
     await record(store, event())
-    assert await store.answer() == KEY
-    assert await store.answer() == ""
+    assert await store.claim_next() == KEY
+    assert await store.claim_next() == ""
     assert await redis.zcard("arq:queue") == 320
 
 
@@ -225,7 +225,7 @@ async def test_what_is_no_bell_of_ours_is_left_to_arq(store: Store, redis: Any) 
     await redis.zadd("arq:queue", {"somebody-elses": 1})
     await redis.set("arq:job:somebody-elses", b"\x80\x04 a pickle")
     await record(store, event())
-    assert [await store.answer(), await store.answer()] == [KEY, ""]
+    assert [await store.claim_next(), await store.claim_next()] == [KEY, ""]
     assert await redis.zrange("arq:queue", 0, -1) == [b"somebody-elses"]
     assert await redis.ttl("arq:job:somebody-elses") == -1
 
@@ -235,8 +235,8 @@ async def test_a_bell_whose_job_has_expired_is_passed_over(store: Store, redis: 
     (gone,) = await redis.zrange("arq:queue", 0, -1)
     await redis.delete(f"arq:job:{gone.decode()}")
     await record(store, event("e2", f"{KEY}2"))
-    assert await store.answer() == f"{KEY}2"
-    assert await store.answer() == ""
+    assert await store.claim_next() == f"{KEY}2"
+    assert await store.claim_next() == ""
 
 
 # --- links and adoption

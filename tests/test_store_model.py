@@ -23,7 +23,7 @@ from redis.asyncio import Redis
 
 from bridge.errors import LeaseLost
 from bridge.sources.base import Identity
-from bridge.store.store import BELLS, LEASE, PREFIX, Store
+from bridge.store.store import LEASE, PREFIX, WAKE_UPS, Store
 from bridge.store.values import Lease, Outcome, View
 from tests.sim.data import BELLS_OF_NEWS, LEASE_MS, Data, StoredOrder
 
@@ -149,10 +149,10 @@ class Both(RuleBasedStateMachine):
         self.move(after)
         assert self.run(self.store.sweep(worker)) == self.data.sweep(self.now, worker)
 
-    @rule(bells=st.sampled_from([BELLS - 1, BELLS, BELLS_OF_NEWS]))
-    def arq_is_behind(self, bells: int) -> None:
-        """So many bells ring already, as the next event comes and as someone sweeps. Then all are lost."""
-        queued = {f"s:another:{n}": self.now - 600_000 for n in range(bells)}
+    @rule(wake_ups=st.sampled_from([WAKE_UPS - 1, WAKE_UPS, BELLS_OF_NEWS]))
+    def arq_is_behind(self, wake_ups: int) -> None:
+        """So many wake-ups ring already, as the next event comes and as someone sweeps. Then all are lost."""
+        queued = {f"s:another:{n}": self.now - 600_000 for n in range(wake_ups)}
         self.run(self.redis.delete("arq:queue"))
         self.run(self.redis.zadd("arq:queue", queued))
         self.data.queue = dict(queued)
@@ -605,10 +605,10 @@ def test_bells_are_rung_the_same(both: Both) -> None:
         both.both_hold_the_same()
 
 
-@pytest.mark.parametrize("bells", [BELLS - 1, BELLS, BELLS_OF_NEWS - 1, BELLS_OF_NEWS])
-def test_a_long_queue_is_the_same(both: Both, bells: int) -> None:
+@pytest.mark.parametrize("wake_ups", [WAKE_UPS - 1, WAKE_UPS, BELLS_OF_NEWS - 1, BELLS_OF_NEWS])
+def test_a_long_queue_is_the_same(both: Both, wake_ups: int) -> None:
     both.move(6_000)
-    both.arq_is_behind(bells)
+    both.arq_is_behind(wake_ups)
 
 
 def test_what_is_found_out_is_the_same(both: Both) -> None:

@@ -1,6 +1,6 @@
 """What web and worker share of arq: the job's name and JSON in place of pickle.
 
-arq only runs and wakes; the truth is in `store.py`. The job itself is written by `lua/common.lua` (`ring`).
+arq only runs and wakes; the truth is in `store.py`. The job itself is written by `lua/common.lua` (`notify`).
 https://arq-docs.helpmanual.io/#custom-job-serializers
 """
 

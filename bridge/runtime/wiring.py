@@ -90,7 +90,7 @@ class Services:
             timeout=5,
             socket_connect_timeout=1,
             # No socket_timeout: redis-py would put a timer and a task around each of arq's many calls. A
-            # Redis that stands still only delays the bell; one whose host is gone is the kernel's to notice.
+            # Redis that stands still only delays a wake-up; one whose host is gone is the kernel's to notice.
             retry=retry,
             retry_on_error=[ConnectionError, TimeoutError, BusyLoadingError, OSError],
         )

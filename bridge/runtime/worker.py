@@ -26,7 +26,7 @@ MAX_JOBS = 10
 """What the quota of 2 requests a second needs even when each takes 5 s. More would only cost: httpx and arq
 look at all that is in hand whenever something starts or ends."""
 POLL_SECONDS = 0.05
-"""27 ms from the bell to the start at the median, for 1.4 % of a core."""
+"""27 ms from the wake-up to the start at the median, for 1.4 % of a core."""
 JOB_TIMEOUT = 600
 """Longer than any run over an order: what ends a run is our own time-outs."""
 DRAIN_SECONDS = 60
@@ -90,7 +90,7 @@ def _build(syncer: Syncer, store: Store, pool: ArqRedis, stop: asyncio.Event) ->
 
 async def _next(store: Store) -> str:
     try:
-        return await store.answer()
+        return await store.claim_next()
     except StoreUnavailable as exc:
         log.warning("store unavailable", step="take", error=str(exc))
         return ""

@@ -28,12 +28,12 @@ PREFIX: Final = "bridge:"
 LEASE: Final = timedelta(seconds=5)
 """Of one order. Renewed by its holder; when the holder dies, others wait no longer than this."""
 REHINT: Final = timedelta(seconds=5)
-"""After so long without an answer the bell is rung again."""
+"""After so long without an answer the wake-up is sent again."""
 ARCHIVE_AGE: Final = timedelta(hours=6)
 """The list of archived customers is asked for anew after so long."""
 FULL: Final = 0.9
 """Past this share of maxmemory no event is taken: the rest belongs to those who finish what is stored."""
-BELLS: Final = 500
+WAKE_UPS: Final = 500
 """So many jobs wait in arq at the most; the rest wait in `due`, first come first served."""
 
 
@@ -55,7 +55,7 @@ class Store:
             name: load_script(redis, f"store/{name}")
             for name in (
                 *("open", "distrust", "record", "take", "extend", "release", "fetched"),
-                *("sweep", "answer", "vitals"),
+                *("sweep", "claim_next", "vitals"),
                 *("ledger", "begin", "rearm", "clear", "done", "forget", "judge"),
                 *("archived", "keep_archived", "keep_rounding"),
             )
@@ -230,11 +230,11 @@ class Store:
 
     async def sweep(self, worker: str) -> int:
         """Rings for what is due; returns for how many orders. Says that `worker` lives."""
-        return int(await self._run("sweep", BELLS, _ms(REHINT), worker))
+        return int(await self._run("sweep", WAKE_UPS, _ms(REHINT), worker))
 
-    async def answer(self) -> str:
-        """Takes the next bell, past arq: the order that it rings for, or ""."""
-        return (await self._run("answer") or b"").decode()
+    async def claim_next(self) -> str:
+        """Takes the next wake-up, past arq: the order that it rings for, or ""."""
+        return (await self._run("claim_next") or b"").decode()
 
     async def vitals(self) -> Vitals:
         """What health and metrics look at."""

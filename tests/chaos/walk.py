@@ -29,8 +29,8 @@ AT_ONCE = 32
 BACKGROUND = ("store.open.", "store.sweep.", "store.extend.", "store.vitals.")
 """Places that are passed again and again: the first passage stands for all."""
 
-BELLS = ("store.take.", "store.answer.")
-"""Every bell that rings passes there: no part of what happened to the order."""
+WAKE_UPS = ("store.take.", "store.answer.")
+"""Every wake-up that rings passes there: no part of what happened to the order."""
 
 
 class Role(StrEnum):
@@ -192,7 +192,7 @@ def _places_in(journey: Journey, role: Role, passed: Sequence[str]) -> Iterator[
         if background and passages[name]:
             continue
         passages[name] += 1
-        if not background and not name.startswith(BELLS):
+        if not background and not name.startswith(WAKE_UPS):
             history.append(name)
         yield Place(journey=journey, role=role, name=name, passage=passages[name], history=tuple(history))
 

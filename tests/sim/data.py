@@ -15,7 +15,7 @@ from typing import Any, Literal
 from bridge.errors import LeaseLost
 from bridge.orders import Event
 from bridge.sources.base import FETCHED, Identity
-from bridge.store.store import ARCHIVE_AGE, BELLS, LEASE, REHINT
+from bridge.store.store import ARCHIVE_AGE, LEASE, REHINT, WAKE_UPS
 from bridge.store.values import Begun, Lease, Outcome, View
 
 LEASE_MS = int(LEASE.total_seconds() * 1000)
@@ -25,7 +25,7 @@ YOUNG_MS = 300_000
 BELL_AGE_MS = 600_000
 BELL_LIFE_MS = 60_000
 AHEAD_MS = 30_000
-BELLS_OF_NEWS = 2 * BELLS
+BELLS_OF_NEWS = 2 * WAKE_UPS
 
 RecordAnswer = tuple[Literal["accepted", "duplicate", "ignored"], str]
 
@@ -101,9 +101,9 @@ class Data:
     # ------------------------------------------------------------------------------------------ common.lua
 
     def _ring(self, key: str, now: int, ahead: int = 0) -> None:
-        bell = f"s:{key}:{now}"
-        self.queue[bell] = now - BELL_AGE_MS - ahead
-        self.rings.append((bell, key))
+        wake_up = f"s:{key}:{now}"
+        self.queue[wake_up] = now - BELL_AGE_MS - ahead
+        self.rings.append((wake_up, key))
 
     def _holder(self, key: str, now: int) -> str:
         """Whose lease of the order runs, or ""."""
@@ -379,7 +379,7 @@ class Data:
         """keep_archived.lua"""
         self.archived = (dict(index), now + ARCHIVE_AGE_MS)
 
-    def sweep(self, now: int, worker: str, limit: int = BELLS) -> int:
+    def sweep(self, now: int, worker: str, limit: int = WAKE_UPS) -> int:
         """sweep.lua"""
         self.workers[worker] = now
         _drop(self.workers, now - 60_000)

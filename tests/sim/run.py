@@ -323,22 +323,22 @@ class History:
             pause = max(pause, (min(self.server.data.due.values()) - self.server.now_ms) / 1000)
         self.world.at(pause, self._sweep, process, kills)
 
-    def _rung(self, bell: str, key: str) -> None:
-        """arq, as a channel that loses bells and rings twice."""
+    def _rung(self, wake_up: str, key: str) -> None:
+        """arq, as a channel that loses wake-ups and rings twice."""
         fate = self.chance.random() if self.faults else 1.0
         if fate > 0.1:
-            self.world.at(self.chance.uniform(0.005, 0.06), self._answer_bell, bell, key, True)
+            self.world.at(self.chance.uniform(0.005, 0.06), self._answer_bell, wake_up, key, True)
         if fate < 0.2:
-            self.world.at(self.chance.uniform(0, 6), self._answer_bell, bell, key, False)
+            self.world.at(self.chance.uniform(0, 6), self._answer_bell, wake_up, key, False)
 
-    def _answer_bell(self, bell: str, key: str, first: bool) -> None:
-        if first and bell not in self.server.data.queue:
+    def _answer_bell(self, wake_up: str, key: str, first: bool) -> None:
+        if first and wake_up not in self.server.data.queue:
             return
         awake = [p for p in self.workers if p.alive and p.frozen_until <= self.world.now]
         if not awake or not self.server.up:
-            self.world.at(0.5, self._answer_bell, bell, key, first)
+            self.world.at(0.5, self._answer_bell, wake_up, key, first)
             return
-        self.server.data.queue.pop(bell, None)
+        self.server.data.queue.pop(wake_up, None)
         worker = self.chance.choice(awake)
         worker.spawn(self.syncers[worker.name].sync_order(key))
 

@@ -62,8 +62,8 @@ class Server:
             return script(data, self.now_ms)
         finally:
             if data.rings:
-                for bell, key in data.rings:
-                    self._rung(bell, key)
+                for wake_up, key in data.rings:
+                    self._rung(wake_up, key)
                 data.rings.clear()
 
     def _request(self, script: Callable[[Data, int], Any], task: Task, turn: int) -> None:

@@ -48,7 +48,7 @@ local function wake(key, now, rehint, delay)
     redis.call('ZADD', DUE, now + (delay or 0), key)
   else
     redis.call('ZADD', DUE, now + rehint, key)
-    ring(key, now)
+    notify(key, now)
   end
 end
 

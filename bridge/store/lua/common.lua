@@ -42,11 +42,11 @@ local function count(now, field, by)
   if redis.call('HINCRBY', hour, field, by) == by then redis.call('PEXPIRE', hour, 691200000) end
 end
 
--- The bell: an arq job that a worker finds at its next poll. Everything under arq:* may be lost; the sweep
--- rings again, under a new id: the id of a killed worker's job stays blocked for arq's own time. The score
+-- The wake-up: an arq job that a worker finds at its next poll. Everything under arq:* may be lost; the sweep
+-- notifies again, under a new id: the id of a killed worker's job stays blocked for arq's own time. The score
 -- lies ten minutes back so that a worker whose clock is late sees it too, and is never 0, which arq would
--- never start. ahead: ms; arq answers this bell before those that were rung without, for as long.
-local function ring(key, now, ahead)
+-- never start. ahead: ms; arq answers this wake-up before those that were rung without, for as long.
+local function notify(key, now, ahead)
   local id = 's:' .. key .. ':' .. string.format('%.0f', now)
   local job = cjson.encode({f = 'sync_order', a = {key}, et = now})
   redis.call('SET', 'arq:job:' .. id, '{"t":null,"k":{},' .. string.sub(job, 2), 'PX', 600000)

@@ -1,4 +1,4 @@
--- record: dedupe + bytes + version + due + bell, one round trip, one fsync.
+-- record: dedupe + bytes + version + due + wake-up, one round trip, one fsync.
 -- KEYS: event key
 -- ARGV: event id, shop, platform, topic, headers, body, order key or '', why ignored or '', why alarming or '',
 --       retention ms, rehint ms, link...
@@ -81,11 +81,11 @@ if known[1] then
   unfile(order)
 end
 redis.call('ZADD', WAITING, 'NX', now, order)
--- What the shop has just sent goes before whatever the sweep brings back, of which there may be thousands: its bell
+-- What the shop has just sent goes before whatever the sweep brings back, of which there may be thousands: its wake-up
 -- is 30 s ahead, and finds room where the sweep (500) leaves off. Past that, first come first served.
 if redis.call('ZCARD', 'arq:queue') < 1000 then
   redis.call('ZADD', DUE, now + rehint, order)
-  ring(order, now, 30000)
+  notify(order, now, 30000)
 else
   redis.call('ZADD', DUE, now, order)
 end

@@ -1,4 +1,4 @@
--- sweep: ring again for what is due, clear bells nobody answers (arq's orphans hide the rest of its queue), and
+-- sweep: notify again for what is due, clear wake-ups nobody answers (arq's orphans hide the rest of its queue), and
 -- say that this worker lives. ARGV: how many at most, rehint ms, worker's name
 local now, limit, rehint = now_ms(), tonumber(ARGV[1]), tonumber(ARGV[2])
 redis.call('ZADD', WORKERS, now, ARGV[3])
@@ -9,6 +9,6 @@ if room <= 0 then return 0 end
 local due = redis.call('ZRANGEBYSCORE', DUE, '-inf', now, 'LIMIT', 0, room)
 for _, key in ipairs(due) do
   redis.call('ZADD', DUE, now + rehint, key)
-  ring(key, now)
+  notify(key, now)
 end
 return #due

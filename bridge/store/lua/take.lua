@@ -5,7 +5,7 @@ if redis.call('EXISTS', order_of(key)) == 0 then
   redis.call('ZREM', DUE, key)
   return false
 end
--- Nothing to do: the bell rang twice, or a person is asked.
+-- Nothing to do: the wake-up rang twice, or a person is asked.
 if not redis.call('ZSCORE', DUE, key) then return false end
 if not redis.call('SET', lease_of(key), ARGV[2], 'NX', 'PX', lease) then return false end
 redis.call('ZADD', DUE, now_ms() + lease + 200, key)

@@ -1,5 +1,5 @@
--- answer: the order of the next bell, for one who has a hand free; nothing when there is none. What arq has started,
--- and what is no bell of ours, is left to it; what killed workers had started hides nothing. The job itself lives a
+-- claim_next: the order of the next wake-up, for one who has a hand free; nothing when there is none. What arq has started,
+-- and what is no wake-up of ours, is left to it; what killed workers had started hides nothing. The job itself lives a
 -- little longer: arq may be about to start it, and finds nothing to do then.
 local now, from = now_ms(), 0
 repeat
