@@ -225,9 +225,9 @@ async def test_figures(desk: Desk) -> None:
     assert "1 done" in shown
     assert "1 event, 1 invoice, " in shown
     assert "alerts   none" in shown
-    await desk.world.services.herald.book.note_refused("atelier", 12)
+    await desk.world.services.notifier.book.note_refused("atelier", 12)
     await desk.world.redis.delete("bridge:alerts:judge")
-    await desk.world.services.herald.step()
+    await desk.world.services.notifier.step()
     shown = await desk("stats")
     assert "alerts   signatures atelier: bridge alerts says what to do" in shown
     assert "atelier: deliveries in a row without a valid signature: 12, the last" in shown

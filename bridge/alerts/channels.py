@@ -50,7 +50,7 @@ class Channel(Protocol):
 
     @property
     def name(self) -> str:
-        """As errands call it."""
+        """As deliveries call it."""
         ...
 
     async def send(self, message: Message) -> None:

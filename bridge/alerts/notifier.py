@@ -1,4 +1,4 @@
-"""The herald: judges the situation every half minute and tells what begins and what ends.
+"""The notifier: judges the situation every half minute and tells what begins and what ends.
 
 Every web and worker process has one; Redis makes one of them the judge of each half minute and hands each
 message to one of them. So an alert is said once, and a dead worker is told by the web processes.
@@ -19,7 +19,7 @@ from typing import Final
 import structlog
 
 from bridge.alerts.channels import Channel, Undelivered
-from bridge.alerts.outbox import AlertBook, Errand, Kind, Message
+from bridge.alerts.outbox import AlertOutbox, Delivery, Kind, Message
 from bridge.alerts.rules import Alert, judge
 from bridge.alerts.signatures import Refusals
 from bridge.errors import StoreUnavailable
@@ -38,10 +38,10 @@ log = structlog.get_logger("bridge.alerts.notifier")
 
 
 @dataclass(slots=True)
-class Herald:
+class Notifier:
     """See the module. `shops`: the configured ones. `silence`: whether silent shops are told."""
 
-    book: AlertBook
+    book: AlertOutbox
     quota: Quota
     refusals: Refusals
     channels: Sequence[Channel]
@@ -95,12 +95,12 @@ class Herald:
         token = uuid.uuid4().hex
         if await self.book.become_judge(token, self.every):
             await self._judge(token)
-        await asyncio.gather(*(self._tell(errand) for errand in await self.book.errands()))
+        await asyncio.gather(*(self._tell(delivery) for delivery in await self.book.deliveries()))
 
     async def _judge(self, token: str) -> None:
         situation = await self.book.look(self.quota, self.shops, silence=self.silence)
         alerts = judge(situation)
-        changes = await self.book.proclaim(token, alerts, [channel.name for channel in self.channels])
+        changes = await self.book.publish(token, alerts, [channel.name for channel in self.channels])
         raised, resolved = changes or ((), ())
         for alert in alerts:
             if alert.key in raised:
@@ -108,25 +108,27 @@ class Herald:
         for key in resolved:
             log.info("alert resolved", step="judge", alert=key)
 
-    async def _tell(self, errand: Errand) -> None:
-        channel = next((each for each in self.channels if each.name == errand.channel), None)
+    async def _tell(self, delivery: Delivery) -> None:
+        channel = next((each for each in self.channels if each.name == delivery.channel), None)
         if channel is None:
-            await self.book.finish(errand)
+            await self.book.finish(delivery)
             return
         try:
-            await channel.send(errand.message)
+            await channel.send(delivery.message)
         except Undelivered as exc:
-            if exc.final or errand.tried >= len(RETRY_AFTER):
+            if exc.final or delivery.tried >= len(RETRY_AFTER):
                 # An error of the log goes to Sentry, where there is one.
-                log.error("alert undelivered, given up", step="tell", errand=errand.id, reason=str(exc))
-                await self.book.finish(errand)
+                log.error("alert undelivered, given up", step="tell", delivery=delivery.id, reason=str(exc))
+                await self.book.finish(delivery)
             else:
-                after = RETRY_AFTER[errand.tried]
-                log.warning("alert undelivered", step="tell", errand=errand.id, reason=str(exc), after=after)
-                await self.book.postpone(errand, after)
+                after = RETRY_AFTER[delivery.tried]
+                log.warning(
+                    "alert undelivered", step="tell", delivery=delivery.id, reason=str(exc), after=after
+                )
+                await self.book.postpone(delivery, after)
         else:
-            log.info("alert told", step="tell", errand=errand.id)
-            await self.book.finish(errand)
+            log.info("alert told", step="tell", delivery=delivery.id)
+            await self.book.finish(delivery)
 
 
 class Absence:
@@ -176,6 +178,6 @@ class Absence:
         try:
             await channel.send(message)
         except Undelivered as exc:
-            log.warning("alert undelivered", step="tell", errand=message.id, reason=str(exc))
+            log.warning("alert undelivered", step="tell", delivery=message.id, reason=str(exc))
             if tried + 1 < self.TRIES and not exc.final:
                 self._unsaid[channel.name, kind] = (message, tried + 1)

@@ -32,7 +32,7 @@ MISSING: Final = timedelta(seconds=20)
 """Less than between two judgements: what is missing in two of them is over."""
 IN_HAND: Final = timedelta(minutes=2)
 """Longer than any delivery takes; then another process may try."""
-SCRIPTS: Final = ("pulse", "refused", "asking", "proclaim", "errands", "postpone")
+SCRIPTS: Final = ("pulse", "refused", "asking", "publish", "deliveries", "postpone")
 
 Kind = Literal["raised", "resolved", "test"]
 
@@ -48,7 +48,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Errand:
+class Delivery:
     """One message for one channel. `tried`: how often in vain."""
 
     id: str
@@ -57,7 +57,7 @@ class Errand:
     message: Message
 
 
-class AlertBook:
+class AlertOutbox:
     """See the module. Everything raises StoreUnavailable."""
 
     def __init__(self, store: Store) -> None:
@@ -73,7 +73,7 @@ class AlertBook:
                 )
             )
         except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"herald judge: {type(exc).__name__}: {exc}") from exc
+            raise StoreUnavailable(f"notifier judge: {type(exc).__name__}: {exc}") from exc
 
     async def note_refused(self, shop: str, count: int) -> None:
         """So many deliveries more without a valid signature."""
@@ -110,7 +110,7 @@ class AlertBook:
                 break
         return tuple(found.values())
 
-    async def proclaim(
+    async def publish(
         self, token: str, alerts: Iterable[Alert], channels: Sequence[str]
     ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
         """These alerts hold now, no others. Returns the keys of those raised and resolved by that; None when
@@ -119,24 +119,24 @@ class AlertBook:
         for alert in alerts:
             said += [alert.key, uuid.uuid4().hex, int(alert.since.timestamp() * 1000), _kept(alert)]
         missing = int(MISSING.total_seconds() * 1000)
-        answer = await self._scripts.run("proclaim", token, missing, ",".join(channels), *said)
+        answer = await self._scripts.run("publish", token, missing, ",".join(channels), *said)
         if answer is None:
             return None
         raised, resolved = answer
         return tuple(key.decode() for key in raised), tuple(key.decode() for key in resolved)
 
-    async def errands(self) -> tuple[Errand, ...]:
+    async def deliveries(self) -> tuple[Delivery, ...]:
         """What is to be said now; each goes to one process only."""
-        answer = await self._scripts.run("errands", int(IN_HAND.total_seconds() * 1000))
-        return tuple(errand for errand in map(_errand, answer) if errand)
+        answer = await self._scripts.run("deliveries", int(IN_HAND.total_seconds() * 1000))
+        return tuple(delivery for delivery in map(_errand, answer) if delivery)
 
-    async def finish(self, errand: Errand) -> None:
+    async def finish(self, delivery: Delivery) -> None:
         """It was said, or is given up."""
-        await self._scripts.run("postpone", errand.id, "")
+        await self._scripts.run("postpone", delivery.id, "")
 
-    async def postpone(self, errand: Errand, after: timedelta) -> None:
+    async def postpone(self, delivery: Delivery, after: timedelta) -> None:
         """It could not be said; it is tried again."""
-        await self._scripts.run("postpone", errand.id, int(after.total_seconds() * 1000))
+        await self._scripts.run("postpone", delivery.id, int(after.total_seconds() * 1000))
 
 
 async def current(store: Store) -> tuple[Alert, ...]:
@@ -192,7 +192,7 @@ def _alert(since: str | bytes, said: str | bytes) -> Alert | None:
     return Alert(**{**kept, "since": _time(since), "orders": tuple(kept["orders"])})
 
 
-def _errand(answer: list[Any]) -> Errand | None:
+def _errand(answer: list[Any]) -> Delivery | None:
     errand_id, tried, at, since, said = answer
     alert = _alert(since, said)
     if alert is None:
@@ -200,4 +200,4 @@ def _errand(answer: list[Any]) -> Errand | None:
     message_id, channel = errand_id.decode().split(":")
     kind: Kind = "raised" if message_id.endswith("_raised") else "resolved"
     message = Message(id=message_id, kind=kind, at=_time(at), alert=alert)
-    return Errand(id=errand_id.decode(), channel=channel, tried=tried, message=message)
+    return Delivery(id=errand_id.decode(), channel=channel, tried=tried, message=message)

@@ -1,6 +1,6 @@
 """What somebody must be told, judged from what is seen. Pure.
 
-An alert is one cause, not one order: `key` tells causes apart, `herald.py` says each once when it is raised
+An alert is one cause, not one order: `key` tells causes apart, `notifier.py` says each once when it is raised
 and once when it is resolved. `runbook.ALERTS` says of each what it means. No text here
 holds anything personal: reasons come without names and numbers (`causes.py`), orders by their keys.
 """

@@ -22,7 +22,7 @@ async def serve_web(services: Services, sock: socket.socket, stop: asyncio.Event
     """Receives webhooks, answers health, and shows operators the console and the API, until `stop`."""
     routes = [*services.health.routes(), *operators_routes(services)]
     proxies = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")  # uvicorn's name for it, and its default
-    async with services.herald.at_work():
+    async with services.notifier.at_work():
         await serve(create_app(services.webhooks, routes=routes, proxies=proxies), sock, stop)
 
 
@@ -40,7 +40,7 @@ def operators_routes(services: Services) -> list[Route]:
 
 async def serve_worker(services: Services, stop: asyncio.Event) -> None:
     """Brings orders in line until `stop`."""
-    async with services.herald.at_work():
+    async with services.notifier.at_work():
         await run_worker(services.syncer, services.store, services.connect_arq, stop)
 
 

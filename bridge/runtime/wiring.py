@@ -21,8 +21,8 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
 
 from bridge.alerts.channels import channels_of
-from bridge.alerts.notifier import Herald
-from bridge.alerts.outbox import AlertBook
+from bridge.alerts.notifier import Notifier
+from bridge.alerts.outbox import AlertOutbox
 from bridge.alerts.signatures import Refusals
 from bridge.errors import ConfigurationError, StoreUnavailable
 from bridge.facturation.client import ApiCall, FacturationClient, open_client
@@ -77,7 +77,7 @@ class Services:
     health: Health
     webhooks: Webhooks
     syncer: Syncer
-    herald: Herald
+    notifier: Notifier
 
     def connect_arq(self) -> ArqRedis:
         """A fresh pool for arq, which closes the one it is given."""
@@ -175,8 +175,8 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
             unexpected=lambda exc, key: capture(exc, order_key=key),
         )
         refusals = Refusals()
-        herald = Herald(
-            AlertBook(store),
+        notifier = Notifier(
+            AlertOutbox(store),
             quota,
             refusals,
             channels_of(settings.alerts, http, clock.now, sentry=settings.sentry_dsn is not None),
@@ -193,7 +193,7 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
             refusals=refusals,
         )
         health = Health(store, quota, metrics, clock.now)
-        yield Services(settings, redis_url, store, quota, client, metrics, health, webhooks, syncer, herald)
+        yield Services(settings, redis_url, store, quota, client, metrics, health, webhooks, syncer, notifier)
 
 
 async def _keep_acquainted(store: Store) -> None:

@@ -55,16 +55,16 @@ class House:
         return key
 
     async def refuse(self, shop: str, times: int) -> None:
-        """So many deliveries of a stranger, written down by the herald."""
+        """So many deliveries of a stranger, written down by the notifier."""
         for _ in range(times):
             answer = await self.here.send({"id": 1}, shop=shop, secret="a-stranger-s-secret")
             assert answer.status_code == 401
-        await self.here.services.herald.step()
+        await self.here.services.notifier.step()
 
     async def judge(self) -> tuple[str, ...]:
-        """The herald judges now, not in half a minute; returns the keys of the alerts that stand."""
+        """The notifier judges now, not in half a minute; returns the keys of the alerts that stand."""
         await self.here.redis.delete("bridge:alerts:judge")
-        await self.here.services.herald.step()
+        await self.here.services.notifier.step()
         return tuple(alert.key for alert in await self.desk.alerts())
 
     async def log_in(self, who: str = "Ada") -> None:

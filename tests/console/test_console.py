@@ -213,13 +213,13 @@ async def test_the_overview_shows_what_was_raised_with_the_way_to_its_cure(open_
 
 
 async def test_every_alert_can_be_shown(open_house: House) -> None:
-    book, since = open_house.here.services.herald.book, datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+    book, since = open_house.here.services.notifier.book, datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
     alerts = [
         Alert(name=name, key=name, since=since, text=f"<{name}> `bridge check`", shop="atelier")
         for name in ALERTS
     ]
     await open_house.here.redis.set("bridge:alerts:judge", "a test")
-    await book.proclaim("a test", alerts, [])
+    await book.publish("a test", alerts, [])
     await open_house.log_in()
     for lang, silence in (("en", "A shop fell silent"), ("fr", "Une boutique s’est tue")):
         for path in ("/console", "/console/alerts", "/console/shops"):

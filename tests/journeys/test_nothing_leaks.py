@@ -284,9 +284,9 @@ async def alerts_of(env: Mapping[str, str], folder: Path) -> str:
     """What is told to people beside Sentry, as this process would tell it; and the configuration in words."""
     settings = load_settings(env, folder)
     async with open_services(settings, env["BRIDGE_REDIS_URL"]) as ours:
-        herald = replace(ours.herald, every=timedelta(milliseconds=1))
+        notifier = replace(ours.notifier, every=timedelta(milliseconds=1))
         for _ in range(6):
-            await herald.step()
+            await notifier.step()
         return f"{ours!r} {settings!r} {settings}"
 
 

@@ -34,8 +34,8 @@ from bridge.alerts.channels import (
     WebhookChannel,
     channels_of,
 )
-from bridge.alerts.notifier import RETRY_AFTER, Herald
-from bridge.alerts.outbox import AlertBook, Kind, Message, current
+from bridge.alerts.notifier import RETRY_AFTER, Notifier
+from bridge.alerts.outbox import AlertOutbox, Kind, Message, current
 from bridge.alerts.rules import Alert
 from bridge.alerts.runbook import REFUSED
 from bridge.alerts.signatures import Refusals
@@ -347,9 +347,9 @@ async def store(redis: Redis) -> Store:
     return store
 
 
-def herald_of(store: Store, *channels: Channel, shops: tuple[str, ...] = ("boutique",)) -> Herald:
+def herald_of(store: Store, *channels: Channel, shops: tuple[str, ...] = ("boutique",)) -> Notifier:
     quota = Quota(store.redis, firm_id=1)
-    return Herald(AlertBook(store), quota, Refusals(), channels, shops, now)
+    return Notifier(AlertOutbox(store), quota, Refusals(), channels, shops, now)
 
 
 async def ask_for_a_person(store: Store, number: int, reason: str) -> str:
@@ -369,9 +369,9 @@ async def settle(store: Store, key: str) -> None:
     await store.redis.zrem("bridge:attention", key)
 
 
-async def judge_anew(herald: Herald, store: Store) -> None:
+async def judge_anew(notifier: Notifier, store: Store) -> None:
     await store.redis.delete("bridge:alerts:judge")
-    await herald.step()
+    await notifier.step()
 
 
 async def expire_absences(store: Store) -> None:
@@ -386,10 +386,10 @@ async def expire_absences(store: Store) -> None:
 
 async def test_a_cause_is_told_once_and_its_end_once(store: Store) -> None:
     ear = Ear()
-    herald = herald_of(store, ear)
+    notifier = herald_of(store, ear)
     keys = [await ask_for_a_person(store, n, f"order #{n}: it has no lines: make it by hand") for n in (1, 2)]
-    await judge_anew(herald, store)
-    await judge_anew(herald, store)
+    await judge_anew(notifier, store)
+    await judge_anew(notifier, store)
     assert ear.kinds() == [("attention", "raised")]
     (alert,) = await current(store)
     assert alert == ear.heard[0].alert
@@ -397,7 +397,7 @@ async def test_a_cause_is_told_once_and_its_end_once(store: Store) -> None:
     assert set(alert.orders) == set(keys)
 
     await ask_for_a_person(store, 3, "order #3: it has no lines: make it by hand")
-    await judge_anew(herald, store)
+    await judge_anew(notifier, store)
     assert ear.kinds() == [("attention", "raised")]
     (grown,) = await current(store)
     assert (grown.count, grown.since, grown.key) == (3, alert.since, alert.key)
@@ -405,28 +405,28 @@ async def test_a_cause_is_told_once_and_its_end_once(store: Store) -> None:
     for key in (*keys, "shopify:boutique:order:3"):
         await settle(store, key)
     for _ in range(2):
-        await judge_anew(herald, store)
+        await judge_anew(notifier, store)
     assert ear.kinds() == [("attention", "raised")], "missing for a moment may be chance"
     await expire_absences(store)
-    await judge_anew(herald, store)
+    await judge_anew(notifier, store)
     assert ear.kinds() == [("attention", "raised"), ("attention", "resolved")]
     assert ear.heard[1].alert.key == alert.key
     assert await current(store) == ()
-    await judge_anew(herald, store)
+    await judge_anew(notifier, store)
     assert len(ear.heard) == 2
 
 
 async def test_what_was_missing_only_once_is_not_over(store: Store) -> None:
     ear = Ear()
-    herald = herald_of(store, ear)
+    notifier = herald_of(store, ear)
     key = await ask_for_a_person(store, 1, "it has no lines")
-    await judge_anew(herald, store)
+    await judge_anew(notifier, store)
     await settle(store, key)
-    await judge_anew(herald, store)
+    await judge_anew(notifier, store)
     await store.redis.zadd("bridge:attention", {key: 1})
-    await judge_anew(herald, store)
+    await judge_anew(notifier, store)
     await expire_absences(store)
-    await judge_anew(herald, store)
+    await judge_anew(notifier, store)
     assert ear.kinds() == [("attention", "raised")]
 
 
@@ -440,7 +440,7 @@ async def test_many_judges_at_the_same_time_say_it_once(store: Store) -> None:
     async def all_at_once() -> None:
         for _ in range(5):  # each turn another one becomes the judge
             await store.redis.delete("bridge:alerts:judge")
-            await asyncio.gather(*(herald.step() for herald in heralds))
+            await asyncio.gather(*(notifier.step() for notifier in heralds))
 
     await all_at_once()
     assert ear.kinds() == [("attention", "raised")] * 3
@@ -454,43 +454,43 @@ async def test_many_judges_at_the_same_time_say_it_once(store: Store) -> None:
 
 
 async def test_one_judge_in_each_half_minute(store: Store) -> None:
-    book = AlertBook(store)
+    book = AlertOutbox(store)
     turns = [await book.become_judge(str(n), timedelta(seconds=30)) for n in range(5)]
     assert turns == [True, False, False, False, False]
-    assert await book.proclaim("1", [ALERT], ["ear"]) is None, "a judge whose term is over says nothing"
+    assert await book.publish("1", [ALERT], ["ear"]) is None, "a judge whose term is over says nothing"
     assert await current(store) == ()
-    assert await book.proclaim("0", [ALERT], ["ear"]) == ((ALERT.key,), ())
+    assert await book.publish("0", [ALERT], ["ear"]) == ((ALERT.key,), ())
     assert await current(store) == (ALERT,)
 
 
 async def test_what_a_dead_process_did_not_say_is_said_by_another(store: Store, redis: Redis) -> None:
-    book, ear = AlertBook(store), Ear()
+    book, ear = AlertOutbox(store), Ear()
     await book.become_judge("dead", timedelta(seconds=30))
-    await book.proclaim("dead", [ALERT], ["ear"])
-    (errand,) = await book.errands()  # and here it dies
+    await book.publish("dead", [ALERT], ["ear"])
+    (delivery,) = await book.deliveries()  # and here it dies
     await herald_of(store, ear).step()
     assert ear.heard == []
     await make_due(redis)
     await herald_of(store, ear).step()
-    assert [message.id for message in ear.heard] == [errand.message.id]
+    assert [message.id for message in ear.heard] == [delivery.message.id]
     assert ear.heard[0].alert == ALERT
 
 
 async def make_due(redis: Any) -> None:
-    """As though the time of every errand had come."""
+    """As though the time of every delivery had come."""
     for key, value in (await redis.hgetall("bridge:alerts:errands")).items():
         await redis.hset("bridge:alerts:errands", key, b"0 " + value.split(b" ", 1)[1])
 
 
 async def test_what_is_not_delivered_is_tried_again_and_given_up_at_last(store: Store, redis: Redis) -> None:
     stubborn, deaf = Ear(deaf=2, name="stubborn"), Ear(deaf=99, name="deaf")
-    herald = herald_of(store, stubborn, deaf)
+    notifier = herald_of(store, stubborn, deaf)
     await ask_for_a_person(store, 1, "it has no lines")
-    await judge_anew(herald, store)
+    await judge_anew(notifier, store)
     for _ in range(20):
         assert not stubborn.heard or len(stubborn.heard) == 1
         await make_due(redis)
-        await herald.step()
+        await notifier.step()
     assert stubborn.kinds() == [("attention", "raised")]
     assert 99 - deaf.deaf == len(RETRY_AFTER) + 1
     assert await redis.hlen("bridge:alerts:errands") == 0  # type: ignore[misc]
@@ -498,10 +498,10 @@ async def test_what_is_not_delivered_is_tried_again_and_given_up_at_last(store: 
 
 async def test_a_failure_waits_before_it_is_tried_again(store: Store) -> None:
     ear = Ear(deaf=1)
-    herald = herald_of(store, ear)
+    notifier = herald_of(store, ear)
     await ask_for_a_person(store, 1, "it has no lines")
     for _ in range(3):
-        await judge_anew(herald, store)
+        await judge_anew(notifier, store)
     assert ear.deaf == 0
     assert ear.heard == []
 
@@ -511,7 +511,7 @@ async def test_a_failure_waits_before_it_is_tried_again(store: Store) -> None:
 
 async def test_the_webs_doors_count_wrong_signatures_until_a_good_event(store: Store, redis: Redis) -> None:
     ear = Ear()
-    herald = herald_of(store, ear)
+    notifier = herald_of(store, ear)
     shop = Door("boutique", REGISTRY["shopify"], ("the-right-secret",))
     webhooks = Webhooks(
         {"boutique": shop},
@@ -519,7 +519,7 @@ async def test_the_webs_doors_count_wrong_signatures_until_a_good_event(store: S
         max_body_bytes=1000,
         now=now,
         observe=lambda *_: None,
-        refusals=herald.refusals,
+        refusals=notifier.refusals,
     )
     app = create_app(webhooks)
     transport = httpx.ASGITransport(app=app)
@@ -536,21 +536,21 @@ async def test_the_webs_doors_count_wrong_signatures_until_a_good_event(store: S
 
     for _ in range(REFUSED - 1):
         assert await deliver("wrong") == 401
-    await judge_anew(herald, store)
+    await judge_anew(notifier, store)
     assert ear.heard == []
     assert await deliver("wrong") == 401
-    await judge_anew(herald, store)
+    await judge_anew(notifier, store)
     assert ear.kinds() == [("signatures", "raised")]
     (alert,) = await current(store)
     assert (alert.shop, alert.count) == ("boutique", REFUSED)
 
     assert await deliver("the-right-secret") == 200
-    await judge_anew(herald, store)
+    await judge_anew(notifier, store)
     await expire_absences(store)
-    await judge_anew(herald, store)
+    await judge_anew(notifier, store)
     assert ear.kinds()[-1] == ("signatures", "resolved")
     assert await deliver("wrong") == 401
-    await herald.step()
+    await notifier.step()
     assert await redis.hget("bridge:shop:boutique", "bad_signatures") == b"1"  # type: ignore[misc]
 
 
@@ -584,7 +584,7 @@ async def test_the_hours_of_a_shop_are_kept_for_weeks(store: Store, redis: Any) 
         await redis.hset(f"bridge:stats:{hour - ago}", "events:boutique", count)
     await redis.hset("bridge:shop:boutique", "last_event", seconds * 1000)
     await redis.hset("bridge:rhythm:boutique", mapping={str(hour - 700): 5, str(hour - 1009): 5})
-    book, quota = AlertBook(store), Quota(redis, firm_id=1)
+    book, quota = AlertOutbox(store), Quota(redis, firm_id=1)
     wanted = {hour - 1: 4, hour - 3: 2, hour - 190: 1, hour - 700: 5}
     for _ in range(2):
         (pulse,) = (await book.look(quota, ("boutique",), silence=True)).pulses
@@ -593,7 +593,7 @@ async def test_the_hours_of_a_shop_are_kept_for_weeks(store: Store, redis: Any) 
 
 
 async def test_an_order_that_waits_for_its_shop_is_not_stuck(store: Store, redis: Redis) -> None:
-    quota, book = Quota(redis, firm_id=1), AlertBook(store)
+    quota, book = Quota(redis, firm_id=1), AlertOutbox(store)
 
     async def leave(number: int, reason: str, after: float) -> str:
         key = f"shopify:boutique:order:{number}"
@@ -662,17 +662,17 @@ async def test_at_work_it_tells_by_itself_and_survives_anything(store: Store) ->
 
 async def test_without_redis_each_process_tells_from_memory(store: Store) -> None:
     ear = Ear(deaf=1)
-    herald = replace(herald_of(store, ear), tick=0.01, redis_away=timedelta(milliseconds=50))
-    errands, gone = herald.book.errands, True
+    notifier = replace(herald_of(store, ear), tick=0.01, redis_away=timedelta(milliseconds=50))
+    deliveries, gone = notifier.book.deliveries, True
 
     async def away() -> Any:
         if gone:
             raise StoreUnavailable("away")
-        return await errands()
+        return await deliveries()
 
-    herald.book.errands = away  # type: ignore[method-assign]
+    notifier.book.deliveries = away  # type: ignore[method-assign]
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(herald.at_work())
+        await stack.enter_async_context(notifier.at_work())
         await until(lambda: bool(ear.heard))
         gone = False
         await until(lambda: len(ear.heard) == 2)
