@@ -119,7 +119,7 @@ async def _record(here: Ground, buyers: Sequence[int], *, first: int) -> None:
     redis = connect(here.url)
     store, orders, source = Store(redis, retention=timedelta(days=90)), Orders(), REGISTRY["shopify"]
     await store.open()
-    await store.judge(f"shopify:{SHOP}:", clean=True)
+    await store.set_shop_verdict(f"shopify:{SHOP}:", clean=True)
     await store.keep_archived_customers({})
 
     async def one(n: int, buyer: int) -> None:

@@ -70,6 +70,6 @@ async def life(url: str) -> AsyncIterator[Life]:
     redis = connect(url)
     store = Store(redis, retention=timedelta(days=90))
     await store.open()
-    await store.judge(f"shopify:{SHOP}:", clean=True)
+    await store.set_shop_verdict(f"shopify:{SHOP}:", clean=True)
     yield Life(store)
     await redis.aclose(close_connection_pool=True)

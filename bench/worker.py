@@ -67,7 +67,7 @@ async def _fill(ground: Ground) -> None:
     redis = connect(ground.url)
     store, orders, source = Store(redis, retention=timedelta(days=90)), Orders(), REGISTRY["shopify"]
     await store.open()
-    await store.judge(f"shopify:{SHOP}:", clean=True)
+    await store.set_shop_verdict(f"shopify:{SHOP}:", clean=True)
     await store.keep_archived_customers({})
     for n in range(WARM + ORDERS):
         body = orders.body(n, 0)

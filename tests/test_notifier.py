@@ -455,7 +455,7 @@ async def test_many_judges_at_the_same_time_say_it_once(store: Store) -> None:
 
 async def test_one_judge_in_each_half_minute(store: Store) -> None:
     book = AlertOutbox(store)
-    turns = [await book.become_judge(str(n), timedelta(seconds=30)) for n in range(5)]
+    turns = [await book.acquire_leadership(str(n), timedelta(seconds=30)) for n in range(5)]
     assert turns == [True, False, False, False, False]
     assert await book.publish("1", [ALERT], ["ear"]) is None, "a judge whose term is over says nothing"
     assert await current(store) == ()
@@ -465,7 +465,7 @@ async def test_one_judge_in_each_half_minute(store: Store) -> None:
 
 async def test_what_a_dead_process_did_not_say_is_said_by_another(store: Store, redis: Redis) -> None:
     book, ear = AlertOutbox(store), Ear()
-    await book.become_judge("dead", timedelta(seconds=30))
+    await book.acquire_leadership("dead", timedelta(seconds=30))
     await book.publish("dead", [ALERT], ["ear"])
     (delivery,) = await book.deliveries()  # and here it dies
     await herald_of(store, ear).step()

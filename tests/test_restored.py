@@ -23,7 +23,7 @@ async def store(redis: Any) -> Store:
     await store.open()
     month_ago = int((datetime.now(UTC) - timedelta(days=30)).timestamp() * 1000)
     await redis.hset("bridge:meta", mapping={"floor": month_ago, "born": month_ago})
-    await store.judge(SCOPE, clean=True)
+    await store.set_shop_verdict(SCOPE, clean=True)
     return store
 
 

@@ -501,16 +501,16 @@ async def test_another_order_at_the_same_document_is_waited_for(
 async def test_a_young_ledger_looks_old_orders_up_and_asks_once(store: Store, held: Lease) -> None:
     begun = await store.begin(held, KEY, "a1", LONG_AGO, SCOPE)
     assert (begun.act, begun.attempt, begun.unsure) == ("lookup", "?", True)
-    await store.judge(SCOPE, clean=False)
+    await store.set_shop_verdict(SCOPE, clean=False)
     begun = await store.begin(held, KEY, "a1", LONG_AGO, SCOPE)
     assert (begun.act, begun.unsure) == ("lookup", False)
-    await store.judge(SCOPE, clean=True)  # the first finding stands
+    await store.set_shop_verdict(SCOPE, clean=True)  # the first finding stands
     assert (await store.begin(held, KEY, "a1", LONG_AGO, SCOPE)).act == "lookup"
 
 
 async def test_a_shop_that_never_was_bridged_has_nothing_forgotten(store: Store, held: Lease) -> None:
     assert (await store.begin(held, KEY, "a1", LONG_AGO, SCOPE)).unsure
-    await store.judge(SCOPE, clean=True)
+    await store.set_shop_verdict(SCOPE, clean=True)
     assert (await store.begin(held, KEY, "a1", LONG_AGO, SCOPE)).act == "post"
     # An attempt that was really made is still looked up.
     assert (await store.begin(held, KEY, "a2", LONG_AGO, SCOPE)).act == "lookup"
@@ -519,7 +519,7 @@ async def test_a_shop_that_never_was_bridged_has_nothing_forgotten(store: Store,
 
 
 async def test_a_wiped_ledger_is_new_again(store: Store, redis: Any, held: Lease) -> None:
-    await store.judge(SCOPE, clean=True)
+    await store.set_shop_verdict(SCOPE, clean=True)
     await store.done([KEY], {"id": 7})
     await redis.flushall()
     await record(store, event())

@@ -349,7 +349,7 @@ class Both(RuleBasedStateMachine):
     @rule(scope=scopes, clean=st.booleans())
     def a_shop_is_judged(self, scope: str, clean: bool) -> None:
         for verdict in (clean, not clean):
-            self.run(self.store.judge(scope, clean=verdict))
+            self.run(self.store.set_shop_verdict(scope, clean=verdict))
             self.data.judge(self.now, scope, verdict, self.is_durable)
 
     @rule(index=st.dictionaries(st.sampled_from(["buyer:1", "buyer:2"]), st.integers(1, 9)))

@@ -20,7 +20,7 @@ import structlog
 
 from bridge.alerts.channels import Channel, Undelivered
 from bridge.alerts.outbox import AlertOutbox, Delivery, Kind, Message
-from bridge.alerts.rules import Alert, judge
+from bridge.alerts.rules import Alert, evaluate
 from bridge.alerts.signatures import Refusals
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
@@ -77,11 +77,11 @@ class Notifier:
                 await self.step()
                 await self._away.ended(self.now())
             except StoreUnavailable as exc:
-                log.warning("store unavailable", step="judge", error=str(exc))
+                log.warning("store unavailable", step="evaluate", error=str(exc))
                 await self._away.noticed(self.now())
             except Exception:
                 # Whoever watches must not die of what it sees.
-                log.exception("unexpected", step="judge")
+                log.exception("unexpected", step="evaluate")
             await asyncio.sleep(self.tick)
 
     async def step(self) -> None:
@@ -93,20 +93,20 @@ class Notifier:
                 self.refusals.put_back(shop, count)
                 raise
         token = uuid.uuid4().hex
-        if await self.book.become_judge(token, self.every):
+        if await self.book.acquire_leadership(token, self.every):
             await self._judge(token)
         await asyncio.gather(*(self._tell(delivery) for delivery in await self.book.deliveries()))
 
     async def _judge(self, token: str) -> None:
         situation = await self.book.look(self.quota, self.shops, silence=self.silence)
-        alerts = judge(situation)
+        alerts = evaluate(situation)
         changes = await self.book.publish(token, alerts, [channel.name for channel in self.channels])
         raised, resolved = changes or ((), ())
         for alert in alerts:
             if alert.key in raised:
-                log.warning("alert raised", step="judge", alert=alert.key, reason=alert.text)
+                log.warning("alert raised", step="evaluate", alert=alert.key, reason=alert.text)
         for key in resolved:
-            log.info("alert resolved", step="judge", alert=key)
+            log.info("alert resolved", step="evaluate", alert=key)
 
     async def _tell(self, delivery: Delivery) -> None:
         channel = next((each for each in self.channels if each.name == delivery.channel), None)

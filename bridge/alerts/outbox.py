@@ -64,7 +64,7 @@ class AlertOutbox:
         self._store = store
         self._scripts = Scripts(store.redis, "alerts", SCRIPTS)
 
-    async def become_judge(self, token: str, term: timedelta) -> bool:
+    async def acquire_leadership(self, token: str, term: timedelta) -> bool:
         """True for one process in each `term`: it judges, the others need not."""
         try:
             return bool(

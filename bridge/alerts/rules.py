@@ -129,7 +129,7 @@ class Situation:
         return self.vitals.now
 
 
-def judge(seen: Situation) -> tuple[Alert, ...]:
+def evaluate(seen: Situation) -> tuple[Alert, ...]:
     """Every alert that holds now."""
     return tuple(alert for rule in RULES for alert in rule(seen))
 

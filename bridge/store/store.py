@@ -56,7 +56,7 @@ class Store:
             for name in (
                 *("open", "distrust", "record", "take", "extend", "release", "fetched"),
                 *("sweep", "claim_next", "vitals"),
-                *("ledger", "begin", "rearm", "clear", "done", "forget", "judge"),
+                *("ledger", "begin", "rearm", "clear", "done", "forget", "set_shop_verdict"),
                 *("archived", "keep_archived", "keep_rounding"),
             )
         }
@@ -209,7 +209,7 @@ class Store:
         the buyer is looked up before a new customer is created. Needs no lease: it is a fact."""
         await self._run("forget", customer_id, attempt, *keys)
 
-    async def judge(self, scope: str, *, clean: bool) -> None:
+    async def set_shop_verdict(self, scope: str, *, clean: bool) -> None:
         """Keeps what was found out about a shop: `clean` when Facturation.pro holds nothing of ours for it,
         so that the ledger, though new, has forgotten nothing."""
         await self._run("judge", scope, "clean" if clean else "known", await self._is_durable())

@@ -92,7 +92,7 @@ async def house(redis_url: str, *, token: str = TOKEN, work: bool = True) -> Asy
         async with open_services(settings, redis_url) as services:
             await services.store.open()
             for shop, platform in SHOPS.items():
-                await services.store.judge(f"{platform}:{shop}:", clean=True)
+                await services.store.set_shop_verdict(f"{platform}:{shop}:", clean=True)
             await services.store.keep_archived_customers({})
             sock, stop = listen("127.0.0.1", 0), asyncio.Event()
             url = f"http://127.0.0.1:{sock.getsockname()[1]}"

@@ -155,7 +155,7 @@ async def bridge_here(
             if acquainted:
                 await services.store.open()
                 for shop, platform in SHOPS.items():
-                    await services.store.judge(f"{platform}:{shop}:", clean=True)
+                    await services.store.set_shop_verdict(f"{platform}:{shop}:", clean=True)
                 await services.store.keep_archived_customers({})
             app = create_app(services.webhooks, routes=services.health.routes())
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)

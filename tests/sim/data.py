@@ -364,7 +364,7 @@ class Data:
                 self.entries[key] = Entry("intent", now, attempt)
 
     def judge(self, now: int, scope: str, clean: bool, durable: bool) -> None:
-        """judge.lua"""
+        """set_shop_verdict.lua"""
         floor = self.floor_at(durable, now)
         if not self._verdict(scope, floor):
             self.verdicts[scope] = (floor, "clean" if clean else "known")

@@ -174,7 +174,7 @@ class StoreModel:
     async def forget(self, keys: Sequence[str], customer_id: int, attempt: str) -> None:
         await self._server.call(lambda d, now: d.forget(now, keys, customer_id, attempt))
 
-    async def judge(self, scope: str, *, clean: bool) -> None:
+    async def set_shop_verdict(self, scope: str, *, clean: bool) -> None:
         durable = self._server.durable
         await self._server.call(lambda d, now: d.judge(now, scope, clean, durable))
 

@@ -1,4 +1,4 @@
--- judge: what was found out about a shop at the present floor; the first finding stands.
+-- set_shop_verdict: what was found out about a shop at the present floor; the first finding stands.
 -- ARGV: scope, 'clean' | 'known', durable
 local floor = floor_ms(ARGV[3], now_ms())
 if not verdict_on(ARGV[1], floor) then
