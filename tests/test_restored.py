@@ -40,7 +40,7 @@ async def begin(store: Store, number: int, placed: datetime) -> str:
 async def test_what_an_old_copy_may_lack_is_looked_up(store: Store) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
     assert await begin(store, 1, yesterday) == "post"
-    before, now = await store.distrust()
+    before, now = await store.mark_restored()
     assert datetime.now(UTC) - before > timedelta(days=29)
     assert abs(datetime.now(UTC) - now) < timedelta(seconds=30)
     assert await begin(store, 2, yesterday) == "lookup"
@@ -49,8 +49,8 @@ async def test_what_an_old_copy_may_lack_is_looked_up(store: Store) -> None:
 
 
 async def test_it_may_be_said_twice_and_survives_a_restart(store: Store, redis: Any) -> None:
-    _, first = await store.distrust()
-    again, second = await store.distrust()
+    _, first = await store.mark_restored()
+    again, second = await store.mark_restored()
     assert (again, second) == (first, max(first, second))
     await redis.hset("bridge:meta", "run", "of the process before")
     await store.open()
@@ -60,7 +60,7 @@ async def test_it_may_be_said_twice_and_survives_a_restart(store: Store, redis: 
 
 async def test_an_empty_redis_may_be_told_as_well(redis: Any) -> None:
     store = Store(redis, retention=timedelta(days=90))
-    before, now = await store.distrust()
+    before, now = await store.mark_restored()
     assert timedelta(0) <= now - before < timedelta(seconds=30)
     assert await begin(store, 1, now - timedelta(days=1)) == "lookup"
 

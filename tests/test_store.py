@@ -350,7 +350,7 @@ async def test_a_dead_workers_order_comes_back(store: Store, redis: Any) -> None
     with pytest.raises(LeaseLost):
         await store.begin(lease, KEY, "a1", NOW, SCOPE)
     with pytest.raises(LeaseLost):
-        await store.rearm(lease, KEY, "a1", "a2")
+        await store.replace_attempt(lease, KEY, "a1", "a2")
 
 
 async def test_what_is_not_due_is_not_taken(store: Store, redis: Any) -> None:
@@ -480,8 +480,8 @@ async def test_only_the_settled_attempt_is_replaced(store: Store, held: Lease) -
     placed = datetime.now(UTC) + LATER
     await store.begin(held, KEY, "a1", placed, SCOPE)
     with pytest.raises(LeaseLost):
-        await store.rearm(held, KEY, "a0", "a2")
-    await store.rearm(held, KEY, "a1", "a2")
+        await store.replace_attempt(held, KEY, "a0", "a2")
+    await store.replace_attempt(held, KEY, "a1", "a2")
     assert (await store.begin(held, KEY, "a3", placed, SCOPE)).attempt == "a2"
 
 

@@ -323,9 +323,9 @@ class Both(RuleBasedStateMachine):
 
     def attempt_is_replaced(self, lease: Lease, document: str, current: str) -> None:
         self.attempts += 1
-        told = self.outcome(self.store.rearm(lease, document, current, f"attempt-{self.attempts}"))
+        told = self.outcome(self.store.replace_attempt(lease, document, current, f"attempt-{self.attempts}"))
         try:
-            self.data.rearm(self.now, lease, document, current, f"attempt-{self.attempts}")
+            self.data.replace_attempt(self.now, lease, document, current, f"attempt-{self.attempts}")
             assert told is None
         except LeaseLost:
             assert told is LeaseLost

@@ -250,7 +250,7 @@ async def restored() -> int:
     settings = _settings()
     async with _redis_url(settings) as url, open_services(settings, url) as services:
         workers = (await services.store.vitals()).workers
-        before, now = await services.store.distrust()
+        before, now = await services.store.mark_restored()
     out.print(f"What was begun before {now:%Y-%m-%d %H:%M:%S} UTC may have been forgotten: from now on it")
     out.print("is looked up in Facturation.pro before anything is created.")
     out.print(f"So far that went for what was begun before {before:%Y-%m-%d %H:%M:%S} UTC.")

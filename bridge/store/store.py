@@ -54,9 +54,9 @@ class Store:
         self._scripts = {
             name: load_script(redis, f"store/{name}")
             for name in (
-                *("open", "distrust", "record", "take", "extend", "release", "fetched"),
+                *("open", "mark_restored", "record", "take", "extend", "release", "fetched"),
                 *("sweep", "claim_next", "vitals"),
-                *("ledger", "begin", "rearm", "clear", "done", "forget", "set_shop_verdict"),
+                *("ledger", "begin", "replace_attempt", "clear", "done", "forget", "set_shop_verdict"),
                 *("archived", "keep_archived", "keep_rounding"),
             )
         }
@@ -77,10 +77,10 @@ class Store:
         await self._run("open", int(durability.durable))
         return durability
 
-    async def distrust(self) -> tuple[datetime, datetime]:
+    async def mark_restored(self) -> tuple[datetime, datetime]:
         """Redis holds an old copy of its data: from now on every attempt before this moment counts as perhaps
         forgotten, and is looked up. Returns up to when that was so before, and up to when it is so now."""
-        before, now = await self._run("distrust", await self._is_durable())
+        before, now = await self._run("mark_restored", await self._is_durable())
         return datetime.fromtimestamp(before / 1000, UTC), datetime.fromtimestamp(now / 1000, UTC)
 
     async def look_at_memory(self) -> None:
@@ -191,9 +191,9 @@ class Store:
             case _:
                 raise LeaseLost(lease.order_key)
 
-    async def rearm(self, lease: Lease, key: str, current: str, attempt: str) -> None:
+    async def replace_attempt(self, lease: Lease, key: str, current: str, attempt: str) -> None:
         """Puts a new attempt in the place of one that is settled. Raises LeaseLost when a rival did so."""
-        if not await self._run("rearm", key, lease.order_key, lease.token, current, attempt):
+        if not await self._run("replace_attempt", key, lease.order_key, lease.token, current, attempt):
             raise LeaseLost(lease.order_key)
 
     async def clear(self, key: str, attempt: str) -> None:

@@ -36,7 +36,17 @@ async def test_wherever_a_process_dies_everything_is_there_exactly_once() -> Non
         (Role.WEB, "receive.acknowledge.after"),
         *(
             (Role.WORKER, f"store.{script}.{side}")
-            for script in ("take", "ledger", "begin", "rearm", "clear", "done", "release", "extend", "sweep")
+            for script in (
+                "take",
+                "ledger",
+                "begin",
+                "replace_attempt",
+                "clear",
+                "done",
+                "release",
+                "extend",
+                "sweep",
+            )
             for side in ("before", "after")
         ),
         *(

@@ -91,7 +91,7 @@ class Data:
     queue: dict[str, int] = field(default_factory=dict)
     known_run: str = ""
     born: int = 0
-    floor: int = 0
+    trusted_since: int = 0
     verdicts: dict[str, tuple[int, str]] = field(default_factory=dict)
     archived: tuple[dict[str, int], int] | None = None
     rounding: str = ""
@@ -119,17 +119,17 @@ class Data:
 
     def floor_at(self, durable: bool, now: int) -> int:
         if self.known_run == self.run:
-            return self.floor
+            return self.trusted_since
         if not self.known_run:
             self.born = now
         if not self.known_run or not durable:
-            self.floor = now
+            self.trusted_since = now
         self.known_run = self.run
-        return self.floor
+        return self.trusted_since
 
-    def _verdict(self, scope: str, floor: int) -> str:
+    def _verdict(self, scope: str, trusted_since: int) -> str:
         at, verdict = self.verdicts.get(scope, (-1, ""))
-        return verdict if at == floor else ""
+        return verdict if at == trusted_since else ""
 
     def _view(self, key: str, takes: int) -> View:
         order = self.orders.get(key) or StoredOrder()
@@ -317,18 +317,18 @@ class Data:
         state = entry.state if entry else ""
         if entry and state == "done":
             return Begun(act="done", record=json.loads(entry.record))
-        floor = self.floor_at(durable, now)
-        verdict = self._verdict(scope, floor)
+        trusted_since = self.floor_at(durable, now)
+        verdict = self._verdict(scope, trusted_since)
         if verdict == "clean":
-            floor = 0
+            trusted_since = 0
             if entry and entry.attempt == "?":
                 state = ""
         if entry and state == "intent" and entry.owner != order and self._holder(entry.owner, now):
             return Begun(act="busy")
-        forgotten = not state and placed_ms < floor + YOUNG_MS
-        if forgotten or (entry and state and entry.at < floor):
+        forgotten = not state and placed_ms < trusted_since + YOUNG_MS
+        if forgotten or (entry and state and entry.at < trusted_since):
             state = "intent"
-            entry = self.entries[key] = Entry(state, floor, entry.attempt if entry else "?", order)
+            entry = self.entries[key] = Entry(state, trusted_since, entry.attempt if entry else "?", order)
             entry.attempt = entry.attempt or "?"
         if entry and state == "intent":
             unsure = entry.attempt == "?" and not verdict
@@ -337,8 +337,8 @@ class Data:
         self.entries[key] = Entry("intent", now, attempt, order)
         return Begun(act="post", attempt=attempt)
 
-    def rearm(self, now: int, lease: Lease, key: str, current: str, attempt: str) -> None:
-        """rearm.lua"""
+    def replace_attempt(self, now: int, lease: Lease, key: str, current: str, attempt: str) -> None:
+        """replace_attempt.lua"""
         entry = self.entries.get(key)
         held = self._holder(lease.order_key, now) == lease.token
         if not held or entry is None or entry.state != "intent" or entry.attempt != current:
@@ -365,9 +365,9 @@ class Data:
 
     def judge(self, now: int, scope: str, clean: bool, durable: bool) -> None:
         """set_shop_verdict.lua"""
-        floor = self.floor_at(durable, now)
-        if not self._verdict(scope, floor):
-            self.verdicts[scope] = (floor, "clean" if clean else "known")
+        trusted_since = self.floor_at(durable, now)
+        if not self._verdict(scope, trusted_since):
+            self.verdicts[scope] = (trusted_since, "clean" if clean else "known")
 
     def archived_customer(self, now: int, fence: str) -> int | None:
         """archived.lua"""

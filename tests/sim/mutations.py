@@ -50,9 +50,9 @@ class FloorForMissingOnly(Data):
         self, now: int, lease: Lease, key: str, attempt: str, placed_ms: int, scope: str, durable: bool
     ) -> Begun:
         entry = self.entries.get(key)
-        floor = self.floor_at(durable, now)
-        if entry and entry.state != "done" and entry.attempt != "?" and entry.at < floor:
-            at, entry.at = entry.at, floor
+        trusted_since = self.floor_at(durable, now)
+        if entry and entry.state != "done" and entry.attempt != "?" and entry.at < trusted_since:
+            at, entry.at = entry.at, trusted_since
             begun = Data.begin(self, now, lease, key, attempt, placed_ms, scope, durable)
             after = self.entries[key]
             if begun.act == "lookup":
@@ -65,7 +65,7 @@ class FloorForMissingOnly(Data):
 class AlwaysClean(Data):
     """No ledger has ever forgotten anything."""
 
-    def _verdict(self, scope: str, floor: int) -> str:
+    def _verdict(self, scope: str, trusted_since: int) -> str:
         return "clean"
 
 
@@ -97,8 +97,8 @@ class NoCustomerFence(StoreModel):
     async def begin(self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str) -> Begun:
         return await super().begin(lease, _own(lease, key), attempt, placed_at, scope)
 
-    async def rearm(self, lease: Lease, key: str, current: str, attempt: str) -> None:
-        await super().rearm(lease, _own(lease, key), current, attempt)
+    async def replace_attempt(self, lease: Lease, key: str, current: str, attempt: str) -> None:
+        await super().replace_attempt(lease, _own(lease, key), current, attempt)
 
 
 def _own(lease: Lease, key: str) -> str:
@@ -121,11 +121,11 @@ class NeverBusy(Data):
 class AnyAttempt(Data):
     """A settled attempt is replaced, whoever replaced it already."""
 
-    def rearm(self, now: int, lease: Lease, key: str, current: str, attempt: str) -> None:
+    def replace_attempt(self, now: int, lease: Lease, key: str, current: str, attempt: str) -> None:
         entry = self.entries.get(key)
         if entry is None or entry.state != "intent":
             raise LeaseLost(lease.order_key)
-        Data.rearm(self, now, lease, key, entry.attempt, attempt)
+        Data.replace_attempt(self, now, lease, key, entry.attempt, attempt)
 
 
 class NeverForgets(Data):

@@ -162,8 +162,8 @@ class StoreModel:
             lambda d, now: d.begin(now, lease, key, attempt, placed, scope, durable)
         )
 
-    async def rearm(self, lease: Lease, key: str, current: str, attempt: str) -> None:
-        await self._server.call(lambda d, now: d.rearm(now, lease, key, current, attempt))
+    async def replace_attempt(self, lease: Lease, key: str, current: str, attempt: str) -> None:
+        await self._server.call(lambda d, now: d.replace_attempt(now, lease, key, current, attempt))
 
     async def clear(self, key: str, attempt: str) -> None:
         await self._server.call(lambda d, _: d.clear(key, attempt))

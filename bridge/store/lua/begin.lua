@@ -8,16 +8,16 @@ local now = now_ms()
 local entry = redis.call('HMGET', ledger, 'state', 'at', 'attempt', 'owner', 'record')
 local state, at, owner = entry[1], tonumber(entry[2]), entry[4]
 if state == 'done' then return {'done', entry[5]} end
-local floor = floor_ms(ARGV[7], now)
-local verdict = verdict_on(ARGV[6], floor)
+local trusted_since = trusted_since_ms(ARGV[7], now)
+local verdict = verdict_on(ARGV[6], trusted_since)
 if verdict == 'clean' then
-  floor = 0
+  trusted_since = 0
   if entry[3] == '?' then state = false end
 end
 if state == 'intent' and owner ~= order and redis.call('EXISTS', lease_of(owner)) == 1 then return {'busy'} end
--- An older attempt, or one that this ledger has forgotten, may exist: its time counts from the floor.
-if (not state and tonumber(ARGV[5]) < floor + 300000) or (state and at < floor) then
-  state, at = 'intent', floor
+-- An older attempt, or one that this ledger has forgotten, may exist: its time counts from the trusted_since.
+if (not state and tonumber(ARGV[5]) < trusted_since + 300000) or (state and at < trusted_since) then
+  state, at = 'intent', trusted_since
   redis.call('HSET', ledger, 'state', state, 'at', at, 'attempt', entry[3] or '?', 'owner', order)
   entry[3] = entry[3] or '?'
 end

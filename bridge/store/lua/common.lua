@@ -53,10 +53,10 @@ local function notify(key, now, ahead)
   redis.call('ZADD', 'arq:queue', now - 600000 - (ahead or 0), id)
 end
 
--- The ledger's floor: attempts made before it may have been forgotten. It is born with the ledger, and moves
+-- The ledger's trusted_since: attempts made before it may have been forgotten. It is born with the ledger, and moves
 -- when a Redis that may have lost its tail was restarted or put in place of another. durable: '1' when writes
 -- are flushed before they are acknowledged (a script cannot see that itself).
-local function floor_ms(durable, now)
+local function trusted_since_ms(durable, now)
   local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or '?'
   local known = redis.call('HGET', META, 'run')
   if known == run then return tonumber(redis.call('HGET', META, 'floor')) end
@@ -68,10 +68,10 @@ local function floor_ms(durable, now)
   return tonumber(redis.call('HGET', META, 'floor'))
 end
 
--- What was found out about a shop at this floor: 'clean' when Facturation.pro held nothing of ours, so that
+-- What was found out about a shop at this trusted_since: 'clean' when Facturation.pro held nothing of ours, so that
 -- nothing can have been forgotten; 'known' when it did; nil when nobody asked yet.
-local function verdict_on(scope, floor)
-  return string.match(redis.call('HGET', META, 'verdict:' .. scope) or '', string.format('^%.0f (%%a+)', floor))
+local function verdict_on(scope, trusted_since)
+  return string.match(redis.call('HGET', META, 'verdict:' .. scope) or '', string.format('^%.0f (%%a+)', trusted_since))
 end
 
 -- The order with its events, for one who holds its lease.

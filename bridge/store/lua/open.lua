@@ -1,2 +1,2 @@
--- open: the ledger's birth and floor. ARGV: durable
-return floor_ms(ARGV[1], now_ms())
+-- open: the ledger's birth and trusted_since. ARGV: durable
+return trusted_since_ms(ARGV[1], now_ms())

@@ -1,6 +1,6 @@
 -- vitals: what health and metrics look at. → now, waiting orders, since when the oldest, how many are overdue,
 -- orders asking for attention, last beat of a worker, workers alive, ledger's birth, the shops for which
--- Facturation.pro held documents of ours before the ledger's floor, and how many orders are open, ignored, known
+-- Facturation.pro held documents of ours before the ledger's trusted_since, and how many orders are open, ignored, known
 local now = now_ms()
 local known, meta = {}, redis.call('HGETALL', META)
 for i = 1, #meta, 2 do

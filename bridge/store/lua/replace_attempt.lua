@@ -1,4 +1,4 @@
--- rearm: a new, named attempt in place of one that is settled. ARGV: document key, order key, token, current
+-- replace_attempt: a new, named attempt in place of one that is settled. ARGV: document key, order key, token, current
 -- attempt, new attempt
 local ledger = ledger_of(ARGV[1])
 if redis.call('GET', lease_of(ARGV[2])) ~= ARGV[3] then return 0 end

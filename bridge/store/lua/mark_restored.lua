@@ -1,0 +1,6 @@
+-- mark_restored: Redis holds an old copy of its data: attempts before now may have been forgotten. ARGV: durable
+-- → the trusted_since as it was, the trusted_since as it is
+local now = now_ms()
+local before = trusted_since_ms(ARGV[1], now)
+redis.call('HSET', META, 'floor', now, 'born', now)
+return {before, now}
