@@ -20,7 +20,7 @@ from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSL
 from redis.exceptions import ConnectionError
 
 from bridge.runtime.wiring import connect
-from bridge.valkey.connection import Pipe
+from bridge.valkey.connection import SharedConnection
 from bridge.valkey.pools import NOTICING, follows_sentinels, open_pool
 
 
@@ -80,7 +80,7 @@ async def test_a_pipe_goes_through_tls(redis_url: str, tmp_path: Path) -> None:
     ca = certificate(tmp_path, "DNS:localhost")
     async with behind_tls(redis_url, tmp_path) as port:
         redis = connect(f"rediss://localhost:{port}?ssl_ca_certs={ca}")
-        pipe, large = Pipe(redis.connection_pool), b"x" * 200_000
+        pipe, large = SharedConnection(redis.connection_pool), b"x" * 200_000
         assert list(await asyncio.gather(pipe.run("ECHO", large), pipe.run("PING"))) == [large, b"PONG"]
         await redis.aclose(close_connection_pool=True)
 

@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from typing_extensions import TypedDict  # pydantic takes typing's own only from Python 3.12 on
 
 from bridge.errors import QuotaReached, StoreUnavailable
-from bridge.valkey.connection import Pipe
+from bridge.valkey.connection import SharedConnection
 
 log = structlog.get_logger(__name__)
 
@@ -98,7 +98,7 @@ class Quota:
         self._keys = [f"{prefix}:{name}" for name in ("log", "day", "learnt", "pause", "health")]
         self._limits = (per_5_minutes, per_day)
         self._script = redis.register_script((files("bridge.facturation") / "quota.lua").read_text())
-        self._pipe = Pipe(redis.connection_pool)
+        self._connection = SharedConnection(redis.connection_pool)
         self._sleep = sleep
         self._success_noted = float("-inf")
 
@@ -161,7 +161,7 @@ class Quota:
 
     async def _run(self, command: str, *args: str | float) -> Any:
         try:
-            return await self._pipe.evaluate(self._script, self._keys, [command, *self._limits, *args])
+            return await self._connection.evaluate(self._script, self._keys, [command, *self._limits, *args])
         except (RedisError, OSError) as exc:
             raise StoreUnavailable(f"quota {command}: {type(exc).__name__}: {exc}") from exc
 

@@ -20,7 +20,7 @@ from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.failpoints import failpoint
 from bridge.sources.base import Identity
 from bridge.store.values import Begun, Lease, Outcome, View, Vitals, moment, view_of
-from bridge.valkey.connection import Pipe
+from bridge.valkey.connection import SharedConnection
 from bridge.valkey.durability import Durability, look_at_durability, memory_used
 from bridge.valkey.scripts import load_script
 
@@ -46,7 +46,7 @@ class Store:
 
     def __init__(self, redis: Redis, *, retention: timedelta) -> None:
         self.redis = redis
-        self._pipe = Pipe(redis.connection_pool)
+        self._connection = SharedConnection(redis.connection_pool)
         self._durable: bool | None = None
         self.memory_used = 0.0
         self._retention_ms = _ms(retention)
@@ -64,7 +64,7 @@ class Store:
     async def _run(self, name: str, *args: Any, keys: Sequence[str] = ()) -> Any:
         failpoint("store", name, "before")
         try:
-            answer = await self._pipe.evaluate(self._scripts[name], keys, args)
+            answer = await self._connection.evaluate(self._scripts[name], keys, args)
         except (RedisError, OSError) as exc:
             raise StoreUnavailable(f"{name}: {type(exc).__name__}: {exc}") from exc
         failpoint("store", name, "after")

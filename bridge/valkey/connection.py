@@ -45,7 +45,7 @@ _ERRORS: Final[dict[str, type[Exception]]] = {
 }
 
 
-class Pipe:
+class SharedConnection:
     """Runs commands over one connection that it takes out of `pool`, and another when that is lost."""
 
     def __init__(self, pool: ConnectionPool) -> None:

@@ -18,19 +18,19 @@ from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 from bridge.errors import StoreUnavailable
 from bridge.runtime.wiring import connect
 from bridge.store.store import Store
-from bridge.valkey.connection import PATIENCE, Pipe
+from bridge.valkey.connection import PATIENCE, SharedConnection
 from bridge.valkey.embedded import EmbeddedValkey
 from bridge.valkey.pools import open_pool
 
 
 async def test_each_gets_its_own_answer(redis: Redis) -> None:
-    pipe = Pipe(redis.connection_pool)
+    pipe = SharedConnection(redis.connection_pool)
     answers = await asyncio.gather(*(pipe.run("ECHO", f"word {n}") for n in range(500)))
     assert answers == [b"word %d" % n for n in range(500)]
 
 
 async def test_who_comes_together_travels_together(redis: Redis) -> None:
-    pipe = Pipe(redis.connection_pool)
+    pipe = SharedConnection(redis.connection_pool)
     await pipe.run("PING")
     connections = int((await redis.info("stats"))["total_connections_received"])
     await asyncio.gather(*(pipe.run("SET", f"k{n}", b"\0\xff", "NX") for n in range(200)))
@@ -40,7 +40,7 @@ async def test_who_comes_together_travels_together(redis: Redis) -> None:
 
 
 async def test_a_refused_command_fails_alone(redis: Redis) -> None:
-    pipe = Pipe(redis.connection_pool)
+    pipe = SharedConnection(redis.connection_pool)
     await redis.set("text", "abc")
     commands = [("GET", "text"), ("INCR", "text"), ("GET", "text")]
     answers: list[Any] = await asyncio.gather(*(pipe.run(*one) for one in commands), return_exceptions=True)
@@ -49,7 +49,7 @@ async def test_a_refused_command_fails_alone(redis: Redis) -> None:
 
 
 async def test_who_gives_up_leaves_the_others_their_answers(redis: Redis) -> None:
-    pipe = Pipe(redis.connection_pool)
+    pipe = SharedConnection(redis.connection_pool)
     tasks = [asyncio.create_task(pipe.run("ECHO", n)) for n in range(20)]
     await asyncio.sleep(0)
     tasks[7].cancel()
@@ -67,7 +67,7 @@ def own(tmp_path: Path) -> Any:
 
 async def test_a_redis_that_hangs_fails_everyone_in_time_and_nobody_gets_a_strangers_answer(own: Any) -> None:
     redis = connect(own.url)
-    pipe = Pipe(redis.connection_pool)
+    pipe = SharedConnection(redis.connection_pool)
     await pipe.run("PING")
     os.kill(own.pid, signal.SIGSTOP)
     try:
@@ -87,7 +87,7 @@ async def test_a_redis_that_hangs_fails_everyone_in_time_and_nobody_gets_a_stran
 
 async def test_it_finds_a_redis_that_was_started_again(own: Any) -> None:
     redis = connect(own.url)
-    pipe = Pipe(redis.connection_pool)
+    pipe = SharedConnection(redis.connection_pool)
     await pipe.run("SET", "kept", "1")
     os.kill(own.pid, signal.SIGKILL)
     kept = None
@@ -103,7 +103,7 @@ async def test_it_finds_a_redis_that_was_started_again(own: Any) -> None:
 
 async def test_a_replica_is_left_for_whoever_is_primary_now(own: Any) -> None:
     redis = connect(own.url)
-    pipe = Pipe(redis.connection_pool)
+    pipe = SharedConnection(redis.connection_pool)
     await pipe.run("REPLICAOF", "127.0.0.1", "1")
     with pytest.raises(ReadOnlyError):
         await pipe.run("SET", "key", "1")
@@ -116,7 +116,7 @@ async def test_a_replica_is_left_for_whoever_is_primary_now(own: Any) -> None:
 
 async def test_a_lost_connection_is_replaced_and_gives_its_place_back(redis_url: str) -> None:
     pool = open_pool(redis_url, max_connections=2, timeout=1)
-    pipe, redis = Pipe(pool), Redis(connection_pool=pool)
+    pipe, redis = SharedConnection(pool), Redis(connection_pool=pool)
     for _ in range(5):
         await redis.client_kill_filter(_type="normal", skipme=True)
         async with asyncio.timeout(5):
@@ -125,14 +125,14 @@ async def test_a_lost_connection_is_replaced_and_gives_its_place_back(redis_url:
     await redis.aclose(close_connection_pool=True)
 
 
-async def answers(pipe: Pipe) -> bool:
+async def answers(pipe: SharedConnection) -> bool:
     with contextlib.suppress(RedisError, OSError):
         return bool(await pipe.run("PING") == b"PONG")
     return False
 
 
 async def test_who_gives_up_while_it_connects_leaves_the_others_theirs(redis: Redis) -> None:
-    pipe = Pipe(redis.connection_pool)
+    pipe = SharedConnection(redis.connection_pool)
     tasks = [asyncio.create_task(pipe.run("ECHO", n)) for n in range(3)]
     await asyncio.sleep(0)
     tasks[0].cancel()
@@ -142,7 +142,7 @@ async def test_who_gives_up_while_it_connects_leaves_the_others_theirs(redis: Re
 
 
 async def test_an_answer_of_many_pieces_and_many_answers_in_one(redis: Redis) -> None:
-    pipe = Pipe(redis.connection_pool)
+    pipe = SharedConnection(redis.connection_pool)
     large = bytes(range(256)) * 20_000
     said = await asyncio.gather(*(pipe.run("ECHO", text) for text in (b"a", large, b"b", large)))
     assert said == [b"a", large, b"b", large]
