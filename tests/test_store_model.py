@@ -356,9 +356,9 @@ class Both(RuleBasedStateMachine):
     def archived_customers_are_listed(self, index: dict[str, int]) -> None:
         self.run(self.store.keep_archived_customers(index))
         self.data.keep_archived_customers(self.now, index)
-        for fence in ("buyer:1", "buyer:2"):
-            told = self.run(self.store.archived_customer(fence))
-            assert told == self.data.archived_customer(self.now, fence)
+        for buyer_lock in ("buyer:1", "buyer:2"):
+            told = self.run(self.store.archived_customer(buyer_lock))
+            assert told == self.data.archived_customer(self.now, buyer_lock)
 
     @rule(rounding=st.sampled_from(["line2_vat_rate", "line3_vat_once"]))
     def the_rounding_is_found_out(self, rounding: str) -> None:

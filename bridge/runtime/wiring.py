@@ -32,7 +32,7 @@ from bridge.runtime.jobs import deserialize, serialize
 from bridge.settings.loading import Settings
 from bridge.sources import REGISTRY
 from bridge.store.store import Store
-from bridge.sync.executor import Actor
+from bridge.sync.executor import Executor
 from bridge.sync.fetch import fetcher
 from bridge.sync.loop import Report, Shop, Syncer, in_background, note_call
 from bridge.tasks import end
@@ -167,7 +167,7 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
 
         syncer = Syncer(
             store,
-            lambda lane: Actor(store, client.using(lane=lane), clock, settle=firm.settle_seconds),
+            lambda lane: Executor(store, client.using(lane=lane), clock, settle=firm.settle_seconds),
             shops_of(settings, http),
             clock,
             background=in_background,

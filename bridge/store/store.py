@@ -218,13 +218,13 @@ class Store:
         """Keeps the rounding rule that calibration found; orders see it from their next run on."""
         await self._run("keep_rounding", rule)
 
-    async def archived_customer(self, fence: str) -> int | None:
-        """The archived customer of this fence, 0 when there is none, None when the list is too old."""
-        found = await self._run("archived", fence)
+    async def archived_customer(self, buyer_lock: str) -> int | None:
+        """The archived customer of this buyer_lock, 0 when there is none, None when the list is too old."""
+        found = await self._run("archived", buyer_lock)
         return None if found is None else int(found)
 
     async def keep_archived_customers(self, index: Mapping[str, int]) -> None:
-        """Keeps the list of archived customers, by fence, for some hours."""
+        """Keeps the list of archived customers, by buyer_lock, for some hours."""
         pairs = [str(part) for item in index.items() for part in item]
         await self._run("keep_archived", _ms(ARCHIVE_AGE), *pairs)
 

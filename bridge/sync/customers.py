@@ -71,7 +71,7 @@ class Customers:
         found = Made(id=0, found=True, entity=entity_of(draft))
         if same:
             return replace(found, id=same[0], why=("client trouvé par son e-mail exact", *draft.why))
-        archived = await self._archived(fence_of(draft))
+        archived = await self._archived(buyer_lock_of(draft))
         if not archived:
             return None
         try:
@@ -83,10 +83,10 @@ class Customers:
         why = ("client archivé trouvé par son e-mail, rétabli", *draft.why)
         return replace(found, id=archived, why=why)
 
-    async def _archived(self, fence: str) -> int:
-        """The archived customer behind this fence, or 0. Asked of a list kept for hours: a look-up in the
+    async def _archived(self, buyer_lock: str) -> int:
+        """The archived customer behind this buyer_lock, or 0. Asked of a list kept for hours: a look-up in the
         archive for each new buyer would cost a call an order."""
-        index = await self._attempts.store.archived_customer(fence)
+        index = await self._attempts.store.archived_customer(buyer_lock)
         if index is not None:
             return index
         index_of = {
@@ -95,7 +95,7 @@ class Customers:
             for email in record.emails
         }
         await self._attempts.store.keep_archived_customers(index_of)
-        return index_of.get(fence, 0)
+        return index_of.get(buyer_lock, 0)
 
     async def update(self, step: UpdateCustomer, run: Run) -> dict[str, Made]:
         """A customer of ours under the name and address that a newer order says."""
@@ -133,10 +133,10 @@ class Customers:
 
 def _keys(draft: CustomerDraft, rules: Rules) -> list[str]:
     """The ledger keys that know the buyer, first the one that guards the creation."""
-    return [fence_of(draft), draft.key] if matched_by_email(draft, rules) else [draft.key]
+    return [buyer_lock_of(draft), draft.key] if matched_by_email(draft, rules) else [draft.key]
 
 
-def fence_of(draft: CustomerDraft) -> str:
+def buyer_lock_of(draft: CustomerDraft) -> str:
     """The ledger key that all orders of one buyer share, so that two first orders make one customer."""
     return _fence("" if draft.individual else str(customer_fields(draft)["company_name"]), draft.email)
 

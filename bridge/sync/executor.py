@@ -28,7 +28,7 @@ MIDNIGHT = timedelta(minutes=1)
 """So far may two machines' clocks differ on which day it is."""
 
 
-class Actor:
+class Executor:
     """Carries steps out. `settle`: seconds after which an attempt that cannot be found never happened."""
 
     def __init__(self, store: Ledger, api: Api, clock: Clock, *, settle: float) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from bridge.billing.drafts import Documents
 from bridge.orders import Order
-from bridge.sync.customers import fence_of
+from bridge.sync.customers import buyer_lock_of
 
 
 def term(text: str) -> str:
@@ -41,12 +41,12 @@ def terms_of(order: Order, numbers: Iterable[str]) -> str:
 def remembered(order: Order, documents: Documents) -> str:
     """The documents the order should have, as JSON: [kind, ledger key, total or ""]...
 
-    A customer who is known by an e-mail address is remembered by the fence, which is a digest.
+    A customer who is known by an e-mail address is remembered by the buyer_lock, which is a digest.
     """
     found = []
     customer, invoice = documents.customer, documents.invoice
     if customer:
-        found.append(["customer", fence_of(customer) if "@" in customer.key else customer.key, ""])
+        found.append(["customer", buyer_lock_of(customer) if "@" in customer.key else customer.key, ""])
     found.append(["invoice", order.key, str(invoice.total) if invoice else ""])
     found += [["credit_note", note.key, str(note.total)] for note in documents.credit_notes]
     return json.dumps(found, separators=(",", ":"))

@@ -32,7 +32,7 @@ from bridge.sources.base import FETCHED, Source
 from bridge.store.store import LEASE
 from bridge.store.values import Lease, Outcome, View
 from bridge.sync.exactly_once import Clock, Ledger, Run
-from bridge.sync.executor import Actor
+from bridge.sync.executor import Executor
 from bridge.sync.index import remembered, terms_of
 
 GIVE_UP = timedelta(hours=72)
@@ -116,13 +116,13 @@ class Background(Protocol):
 
 
 class Syncer:
-    """See the module. `actor`: one for each lane of the quota. `report` hears how each run ended;
+    """See the module. `executor`: one for each lane of the quota. `report` hears how each run ended;
     `unexpected` hears of bugs."""
 
     def __init__(
         self,
         store: SyncStore,
-        actor: Callable[[Lane], Actor],
+        executor: Callable[[Lane], Executor],
         shops: Mapping[str, Shop],
         clock: Clock,
         *,
@@ -131,7 +131,7 @@ class Syncer:
         unexpected: Callable[[Exception, str], None] = lambda *_: None,
     ) -> None:
         self._store = store
-        self._actor = actor
+        self._executor = executor
         self._shops = shops
         self._clock = clock
         self._background = background
@@ -246,12 +246,12 @@ class Syncer:
         }
         # An order that failed before leaves the last of the quota to those that were not tried yet.
         lane = Lane.RETRY if view.attempts else Lane.LIVE
-        actor = self._actor(Lane(view.lane) if view.lane else lane)
+        executor = self._executor(Lane(view.lane) if view.lane else lane)
         rules = shop.rules
         if view.issue_credit_notes:
             rules = replace(rules, partial_refunds=PartialRefunds.FINAL)
         run = Run(lease, folded, rules)
-        return await self._bring_in_line(run, actor, rules_in_force(view.rounding), keep)
+        return await self._bring_in_line(run, executor, rules_in_force(view.rounding), keep)
 
     def _shop_of(self, order_key: str) -> Shop:
         name = order_key.split(":")[1]
@@ -278,7 +278,7 @@ class Syncer:
             events = (*known, answer)
 
     async def _bring_in_line(
-        self, run: Run, actor: Actor, rounding: frozenset[Rounding], keep: dict[str, str]
+        self, run: Run, executor: Executor, rounding: frozenset[Rounding], keep: dict[str, str]
     ) -> tuple[Outcome, str]:
         documents = documents_for(run.order, run.rules, rounding)
         keep |= {"documents": remembered(run.order, documents)}
@@ -294,7 +294,7 @@ class Syncer:
                 return Outcome(step.outcome), step.reason
             log.debug("act", step=type(step).__name__)
             failpoint("sync", "act", type(step).__name__)
-            made |= await actor.act(step, run)
+            made |= await executor.act(step, run)
             if isinstance(step, CreateInvoice):
                 keep["invoiced_now"] = "1"
         raise NeedsPerson(f"order {run.order.number} finds no end after {STEPS} steps: report this as a bug")

@@ -369,11 +369,11 @@ class Data:
         if not self._verdict(scope, trusted_since):
             self.verdicts[scope] = (trusted_since, "clean" if clean else "known")
 
-    def archived_customer(self, now: int, fence: str) -> int | None:
+    def archived_customer(self, now: int, buyer_lock: str) -> int | None:
         """archived.lua"""
         if self.archived is None or self.archived[1] <= now:
             return None
-        return self.archived[0].get(fence, 0)
+        return self.archived[0].get(buyer_lock, 0)
 
     def keep_archived_customers(self, now: int, index: Mapping[str, int]) -> None:
         """keep_archived.lua"""

@@ -201,7 +201,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         parts=Parts(data=NoLedgerAge), mode=Mode.TAIL, shows=NOTES, within=150
     ),
     "every shop clean": Mutation(parts=Parts(data=AlwaysClean), mode=Mode.TOTAL, shows=INVOICES, within=30),
-    "no customer fence": Mutation(parts=Parts(store=NoCustomerFence), shows=CUSTOMERS, within=30),
+    "no customer buyer_lock": Mutation(parts=Parts(store=NoCustomerFence), shows=CUSTOMERS, within=30),
     "no waiting for a neighbour": Mutation(parts=Parts(data=NeverBusy), shows=CUSTOMERS, within=50),
     "any attempt is replaced": Mutation(parts=Parts(data=AnyAttempt), shows=CUSTOMERS, within=250),
     "a deleted customer is remembered": Mutation(

@@ -23,7 +23,7 @@ from bridge.billing.totals import Rounding
 from bridge.errors import StoreUnavailable
 from bridge.orders import Order
 from bridge.sync import loop as sync
-from bridge.sync.executor import Actor
+from bridge.sync.executor import Executor
 from bridge.sync.loop import Shop, Syncer
 from tests.sim.api_model import Client, Facturation, sleep
 from tests.sim.checks import of_facturation, of_the_store_at_rest, of_the_unfinished
@@ -157,7 +157,7 @@ class History:
     def _already_there(self) -> None:
         """What the firm had before. Where the ledger may be lost, each shop was bridged before: of a shop
         whose ledger is lost before its very first document came to exist, nothing shows that something is
-        forgotten (the "clean" verdict of `Actor._judge`). That hole is known, and not looked for here."""
+        forgotten (the "clean" verdict of `Executor._judge`). That hole is known, and not looked for here."""
         if self.mode is not Mode.ALWAYS or self.chance.random() < 0.5:
             for shop in (BOUTIQUE, GALERIE, ATELIER):
                 fields = {
@@ -278,7 +278,7 @@ class History:
     def _start_worker(self, process: Process) -> None:
         store = self.parts.store(self.server)
         clock = SimClock(self.world, process)
-        actor = Actor(
+        executor = Executor(
             store, self.parts.client(self.facturation, self.server), clock, settle=self.parts.settle
         )
 
@@ -293,7 +293,7 @@ class History:
 
         self.syncers[process.name] = Syncer(
             store,
-            lambda _lane: actor,
+            lambda _lane: executor,
             self.shops,
             clock,
             background=background,

@@ -178,8 +178,8 @@ class StoreModel:
         durable = self._server.durable
         await self._server.call(lambda d, now: d.judge(now, scope, clean, durable))
 
-    async def archived_customer(self, fence: str) -> int | None:
-        return await self._server.call(lambda d, now: d.archived_customer(now, fence))
+    async def archived_customer(self, buyer_lock: str) -> int | None:
+        return await self._server.call(lambda d, now: d.archived_customer(now, buyer_lock))
 
     async def keep_archived_customers(self, index: Mapping[str, int]) -> None:
         await self._server.call(lambda d, now: d.keep_archived_customers(now, index))
