@@ -14,11 +14,11 @@ from bridge.facturation.quota import Quota
 from bridge.sandbox import SandboxConfig, SandboxRounding, SandboxTransport, create_sandbox
 from bridge.sources.base import Identity
 from bridge.store.store import Store
-from bridge.store.values import Lease, View
+from bridge.store.values import HeldOrder, Lease
 from bridge.sync.calibration import calibrate
 
 
-async def _view_of_an_order(store: Store) -> View:
+async def _view_of_an_order(store: Store) -> HeldOrder:
     """What a worker sees with its next order."""
     identity = Identity(event_id="e", topic="orders/paid", order_key="shopify:boutique:order:1")
     await store.record("boutique", "shopify", identity, {}, b"{}")

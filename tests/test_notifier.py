@@ -1,4 +1,4 @@
-"""Told once and at last: judging on a real Valkey, delivery to servers of our own."""
+"""RefundEvidence once and at last: judging on a real Valkey, delivery to servers of our own."""
 
 from __future__ import annotations
 

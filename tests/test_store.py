@@ -17,7 +17,7 @@ from bridge.runtime.jobs import deserialize, serialize
 from bridge.sources.base import Identity
 from bridge.store import store as store_module
 from bridge.store.store import PREFIX, Store
-from bridge.store.values import Lease, Outcome, View
+from bridge.store.values import HeldOrder, Lease, Outcome
 from tests.journeys.waiting import until
 
 KEY = "shopify:boutique:order:1"
@@ -44,7 +44,7 @@ async def record(
     return await store.record(shop, platform, identity, {"x-topic": "orders/paid"}, body)
 
 
-async def taken(store: Store, key: str = KEY, token: str = "a") -> tuple[Lease, View]:
+async def taken(store: Store, key: str = KEY, token: str = "a") -> tuple[Lease, HeldOrder]:
     lease = Lease(order_key=key, token=token)
     view = await store.take(lease)
     assert view is not None

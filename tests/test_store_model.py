@@ -24,7 +24,7 @@ from redis.asyncio import Redis
 from bridge.errors import LeaseLost
 from bridge.sources.base import Identity
 from bridge.store.store import LEASE, PREFIX, WAKE_UPS, Store
-from bridge.store.values import Lease, Outcome, View
+from bridge.store.values import HeldOrder, Lease, Outcome
 from tests.sim.data import BELLS_OF_NEWS, LEASE_MS, Data, StoredOrder
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class Both(RuleBasedStateMachine):
         self.now = START
         self.sent = 0
         self.attempts = 0
-        self.views: dict[str, tuple[Lease, View]] = {}
+        self.views: dict[str, tuple[Lease, HeldOrder]] = {}
         self.move(0)
 
     def teardown(self) -> None:
@@ -199,7 +199,7 @@ class Both(RuleBasedStateMachine):
         """Orders that may be taken."""
         return [key for key in sorted(self.data.due) if key not in self.data.leases]
 
-    def held(self, which: int, among: list[str] | None = None) -> tuple[Lease, View]:
+    def held(self, which: int, among: list[str] | None = None) -> tuple[Lease, HeldOrder]:
         """A lease that someone has, or had; `among` these, where it is given."""
         if among:
             return self.views[among[which]]
@@ -241,7 +241,7 @@ class Both(RuleBasedStateMachine):
         told = self.outcome(
             self.store.release(lease, view, outcome, "why", after=after, counted=counted, keep=kept)
         )
-        expected: View | type[LeaseLost] | None
+        expected: HeldOrder | type[LeaseLost] | None
         try:
             expected = self.data.release(
                 self.now, lease, view, outcome, "why", int(after * 1000), counted, kept
@@ -249,7 +249,7 @@ class Both(RuleBasedStateMachine):
         except LeaseLost:
             expected = LeaseLost
         assert told == expected
-        if isinstance(told, View):
+        if isinstance(told, HeldOrder):
             self.views[lease.order_key] = (lease, told)
 
     @rule(which=which, path=st.sampled_from(["a", "b"]))

@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class LedgerEntry:
     """A document that exists in Facturation.pro, as the ledger knows it.
 
     `total`: VAT included, as they computed it; None for a customer. `paid`: it states its payment. `mended`:
@@ -59,7 +59,7 @@ class Made:
         return record
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Made:
+    def from_record(cls, record: Mapping[str, Any]) -> LedgerEntry:
         """The inverse of `as_record`."""
         # A newer version may keep more: its workers and ours run side by side during an update.
         known = cls.__dataclass_fields__.keys()

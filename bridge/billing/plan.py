@@ -12,7 +12,7 @@ from decimal import Decimal
 from bridge.billing.customers import entity_of, facts_of, matched_by_email
 from bridge.billing.documents import documents_for
 from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, InvoiceDraft
-from bridge.billing.made import Made
+from bridge.billing.made import LedgerEntry
 from bridge.billing.rules import DocumentPolicy, PartialRefunds, Rules
 from bridge.billing.steps import (
     CreateCreditNote,
@@ -43,7 +43,7 @@ def next_step(
     rules: Rules,
     rounding: frozenset[Rounding],
     documents: Documents,
-    made: Mapping[str, Made],
+    made: Mapping[str, LedgerEntry],
 ) -> Step:
     """The one next step for this order, or the rest it has come to."""
     invoice = documents.invoice
@@ -78,7 +78,7 @@ def next_step(
     return step or _credit_note_step(order, rules, rounding, documents, existing, made)
 
 
-def _is_another(customer: Made, draft: CustomerDraft, rules: Rules) -> bool:
+def _is_another(customer: LedgerEntry, draft: CustomerDraft, rules: Rules) -> bool:
     """An account may buy for its owner, then for a company: two customers, or one gets the other's bills."""
     return matched_by_email(draft, rules) and customer.entity not in ("", entity_of(draft))
 
@@ -88,7 +88,7 @@ def _named(order: Order, reason: str) -> str:
     return reason if reason.startswith("order ") else f"order {order.number}: {reason}"
 
 
-def _revoked(order: Order, note: Made, happened: str) -> str:
+def _revoked(order: Order, note: LedgerEntry, happened: str) -> str:
     return (
         f"order {order.number}: {happened}, but credit note {note.number or note.id} was made for it: "
         + ("delete that draft" if note.draft else "invoice its amount again by hand")
@@ -96,7 +96,7 @@ def _revoked(order: Order, note: Made, happened: str) -> str:
     )
 
 
-def _without_invoice(order: Order, documents: Documents, existing: Made | None) -> Rest:
+def _without_invoice(order: Order, documents: Documents, existing: LedgerEntry | None) -> Rest:
     if documents.ignore and existing:
         return Rest(
             "attention",
@@ -109,7 +109,7 @@ def _without_invoice(order: Order, documents: Documents, existing: Made | None) 
 
 
 def _invoice_step(
-    order: Order, rules: Rules, rounding: frozenset[Rounding], invoice: InvoiceDraft, existing: Made
+    order: Order, rules: Rules, rounding: frozenset[Rounding], invoice: InvoiceDraft, existing: LedgerEntry
 ) -> Step | None:
     wanted = invoice.total if existing.accepted is None else existing.accepted
     if existing.total != wanted:
@@ -124,7 +124,7 @@ def _invoice_step(
 
 
 def _mismatch(
-    order: Order, rules: Rules, rounding: frozenset[Rounding], invoice: InvoiceDraft, existing: Made
+    order: Order, rules: Rules, rounding: frozenset[Rounding], invoice: InvoiceDraft, existing: LedgerEntry
 ) -> Step:
     """The document's total is not the order's: mend a draft once, otherwise ask."""
     if not existing.seen and (existing.draft or existing.total is None):
@@ -150,8 +150,8 @@ def _credit_note_step(
     rules: Rules,
     rounding: frozenset[Rounding],
     documents: Documents,
-    invoice: Made,
-    made: Mapping[str, Made],
+    invoice: LedgerEntry,
+    made: Mapping[str, LedgerEntry],
 ) -> Step:
     for note in documents.credit_notes:
         existing = made.get(note.key)
@@ -178,7 +178,7 @@ def _credit_note_step(
     return Rest("done", f"order {order.number}: {number}{credited}")
 
 
-def _credit_on_a_draft(order: Order, note: CreditNoteDraft, invoice: Made) -> Step:
+def _credit_on_a_draft(order: Order, note: CreditNoteDraft, invoice: LedgerEntry) -> Step:
     if not invoice.seen:
         return ReadBack(order.key, invoice)
     if not invoice.draft:
@@ -200,7 +200,7 @@ def _made_credit_note_step(
     rules: Rules,
     rounding: frozenset[Rounding],
     note: CreditNoteDraft,
-    existing: Made,
+    existing: LedgerEntry,
 ) -> Step | None:
     if existing.twins:
         return Rest(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, InvoiceDraft
-from bridge.billing.made import Made
+from bridge.billing.made import LedgerEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class UpdateCustomer:
     """The buyer is known under another address or name than this newer order says."""
 
     draft: CustomerDraft
-    made: Made
+    made: LedgerEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class CreateCreditNote:
     """A partial credit note must exist."""
 
     draft: CreditNoteDraft
-    invoice: Made
+    invoice: LedgerEntry
     as_draft: bool
 
 
@@ -48,7 +48,7 @@ class ReverseInvoice:
     """The whole invoice is to be reversed by Facturation.pro's own refund."""
 
     draft: CreditNoteDraft
-    invoice: Made
+    invoice: LedgerEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Mend:
     """A draft came to another total: its lines are replaced by `lines_of`'s."""
 
     key: str
-    made: Made
+    made: LedgerEntry
     lines_of: InvoiceDraft | CreditNoteDraft
 
 
@@ -65,7 +65,7 @@ class Finalise:
     """A draft whose total is right becomes final."""
 
     key: str
-    made: Made
+    made: LedgerEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class RecordPayment:
     """The invoice does not state its payment yet."""
 
     key: str
-    made: Made
+    made: LedgerEntry
     draft: InvoiceDraft
 
 
@@ -82,7 +82,7 @@ class ReadBack:
     """A person may have changed the document since: look before deciding."""
 
     key: str
-    made: Made
+    made: LedgerEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class SendEmail:
     """The shop wants its invoices e-mailed."""
 
     key: str
-    made: Made
+    made: LedgerEntry
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The VAT of an order: which rate, or which reason for none. Told by the order, never supposed.
+"""The VAT of an order: which rate, or which reason for none. RefundEvidence by the order, never supposed.
 
 Facts of law: CGI art. 256 ter, 259, 262 I, 262 ter I, 283-2, 293 B, 294; see `docs/`. What cannot be proven
 from the order raises NeedsPerson with the missing proof.

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.failpoints import failpoint
 from bridge.sources.base import Identity
-from bridge.store.values import Begun, Lease, Outcome, View, Vitals, moment, view_of
+from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome, Vitals, moment, view_of
 from bridge.valkey.connection import SharedConnection
 from bridge.valkey.durability import Durability, look_at_durability, memory_used
 from bridge.valkey.scripts import load_script
@@ -117,7 +117,7 @@ class Store:
         )
         return status.decode(), (order_key or b"").decode()
 
-    async def take(self, lease: Lease) -> View | None:
+    async def take(self, lease: Lease) -> HeldOrder | None:
         """The order and its lease; None when another worker has it or nothing is due."""
         taken = await self._run("take", lease.order_key, lease.token, _ms(LEASE))
         return None if taken is None else view_of(taken[1], takes=taken[0])
@@ -129,7 +129,7 @@ class Store:
     async def release(
         self,
         lease: Lease,
-        view: View,
+        view: HeldOrder,
         outcome: Outcome,
         reason: str,
         *,
@@ -137,7 +137,7 @@ class Store:
         counted: bool = False,
         calls: str = "",
         keep: Mapping[str, str] | None = None,
-    ) -> View | None:
+    ) -> HeldOrder | None:
         """Ends a run over an order. Returns its new view instead when it changed meanwhile: go round again.
 
         `after`: seconds, for WAITING. `calls`: the API calls of this run, JSON. `keep`: fields of the
@@ -170,7 +170,9 @@ class Store:
         """Keeps an answer of the platform's API with the order; it comes back among its events."""
         await self._run("fetched", order_key, path, self._compressor.compress(body))
 
-    async def begin(self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str) -> Begun:
+    async def begin(
+        self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str
+    ) -> CreationPermit:
         """Asks for leave to create the document `key`; writes the intent when it is given.
 
         `scope`: the prefix of all keys of this shop. Raises LeaseLost.
@@ -181,13 +183,15 @@ class Store:
         )
         match answer:
             case [b"done", record]:
-                return Begun(act="done", record=json.loads(record))
+                return CreationPermit(act="done", record=json.loads(record))
             case [b"busy"]:
-                return Begun(act="busy")
+                return CreationPermit(act="busy")
             case [b"post", name]:
-                return Begun(act="post", attempt=name.decode())
+                return CreationPermit(act="post", attempt=name.decode())
             case [b"lookup", age, name, unsure]:
-                return Begun(act="lookup", attempt=name.decode(), age=max(0, age) / 1000, unsure=bool(unsure))
+                return CreationPermit(
+                    act="lookup", attempt=name.decode(), age=max(0, age) / 1000, unsure=bool(unsure)
+                )
             case _:
                 raise LeaseLost(lease.order_key)
 

@@ -24,7 +24,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class HeldOrder:
     """An order as its holder sees it. `failing_since`: of the present run of failures, or None.
     `rounding`: Facturation.pro's rule, once calibrated, or "". What people said: `lane`: of the quota, or "";
     `issue_credit_notes`: final, whatever the shop's rule; `set_aside`: the state and the reason in which a
@@ -42,7 +42,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
+class CreationPermit:
     """The answer to "may this be created now?".
 
     `act`: "done" (see `record`), "busy" (another order is at it), "post" (the intent is written) or "lookup"
@@ -97,11 +97,11 @@ def moment(ms: int | bytes | str | None) -> datetime | None:
     return datetime.fromtimestamp(int(ms) / 1000, UTC) if ms and int(ms) else None
 
 
-def view_of(answer: list[Any], *, takes: int) -> View:
+def view_of(answer: list[Any], *, takes: int) -> HeldOrder:
     """What the scripts `take` and `release` tell of an order."""
     version, attempts, failing_since, rounding, events, said = answer
     lane, credit, set_aside, reason = (each.decode() for each in said)
-    return View(
+    return HeldOrder(
         version=version,
         attempts=attempts,
         takes=takes,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from bridge.billing.customers import entity_of, facts_of, matched_by_email
 from bridge.billing.drafts import CustomerDraft
-from bridge.billing.made import Made
+from bridge.billing.made import LedgerEntry
 from bridge.billing.rules import Rules
 from bridge.billing.steps import EnsureCustomer, UpdateCustomer
 from bridge.errors import ApiRefused, CustomerGone
@@ -32,7 +32,7 @@ class Customers:
     def __init__(self, attempts: Attempts) -> None:
         self._attempts = attempts
 
-    async def ensure(self, step: EnsureCustomer, run: Run) -> dict[str, Made]:
+    async def ensure(self, step: EnsureCustomer, run: Run) -> dict[str, LedgerEntry]:
         """The buyer, found or created."""
         draft = step.draft
         by_email, entity = matched_by_email(draft, run.rules), entity_of(draft)
@@ -40,14 +40,16 @@ class Customers:
         if by_email:
             known = (await self._attempts.store.ledger(keys[:1])).get(keys[0])
             if known:
-                return await self._attempts.write(keys[1:], replace(Made.from_record(known), entity=entity))
+                return await self._attempts.write(
+                    keys[1:], replace(LedgerEntry.from_record(known), entity=entity)
+                )
             made = await self._find_by_email(draft)
             if made:
                 return await self._attempts.write(keys, made)
         as_of = run.order.placed_at.astimezone(UTC).isoformat()
-        base = Made(id=0, facts=facts_of(draft), as_of=as_of, entity=entity, why=draft.why)
+        base = LedgerEntry(id=0, facts=facts_of(draft), as_of=as_of, entity=entity, why=draft.why)
 
-        async def look_up() -> Made | None:
+        async def look_up() -> LedgerEntry | None:
             records = await self._attempts.api.find_customers(api_id_of(draft.key))
             mine = sorted(
                 record.id
@@ -58,17 +60,17 @@ class Customers:
                 return replace(base, id=mine[0], twins=tuple(mine[1:]))
             return await self._find_by_email(draft) if by_email else None
 
-        async def create(before_send: BeforeSend) -> Made:
+        async def create(before_send: BeforeSend) -> LedgerEntry:
             record = await self._attempts.api.create_customer(customer_fields(draft), before_send=before_send)
             return replace(base, id=record.id)
 
         return await self._attempts.ensure(run, keys, look_up, create, since=None if by_email else EVER)
 
-    async def _find_by_email(self, draft: CustomerDraft) -> Made | None:
+    async def _find_by_email(self, draft: CustomerDraft) -> LedgerEntry | None:
         """A customer of exactly this e-mail who is the same kind of buyer: a person, or this company."""
         records = await self._attempts.api.find_customers_by_email(draft.email)
         same = sorted(record.id for record in records if _same_buyer(record, draft))
-        found = Made(id=0, found=True, entity=entity_of(draft))
+        found = LedgerEntry(id=0, found=True, entity=entity_of(draft))
         if same:
             return replace(found, id=same[0], why=("client trouvé par son e-mail exact", *draft.why))
         archived = await self._archived(buyer_lock_of(draft))
@@ -97,7 +99,7 @@ class Customers:
         await self._attempts.store.keep_archived_customers(index_of)
         return index_of.get(buyer_lock, 0)
 
-    async def update(self, step: UpdateCustomer, run: Run) -> dict[str, Made]:
+    async def update(self, step: UpdateCustomer, run: Run) -> dict[str, LedgerEntry]:
         """A customer of ours under the name and address that a newer order says."""
         draft = step.draft
         try:
@@ -146,7 +148,7 @@ def _fence(company: str, email: str) -> str:
     return f"buyer:{hashlib.sha256(who.encode()).hexdigest()[:32]}"
 
 
-def _changes(draft: CustomerDraft, made: Made) -> Fields:
+def _changes(draft: CustomerDraft, made: LedgerEntry) -> Fields:
     """What is written over a customer of ours; "" takes away what the order does not say."""
     fields = customer_fields(draft)
     del fields["api_id"], fields["api_custom"]

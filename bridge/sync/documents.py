@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from bridge.billing.made import Made
+from bridge.billing.made import LedgerEntry
 from bridge.billing.rules import DocumentPolicy
 from bridge.billing.steps import (
     CreateCreditNote,
@@ -49,11 +49,11 @@ class DocumentBook:
     def _today(self) -> date:
         return legal_date(self._attempts.clock.now())
 
-    async def create_invoice(self, step: CreateInvoice, run: Run) -> dict[str, Made]:
+    async def create_invoice(self, step: CreateInvoice, run: Run) -> dict[str, LedgerEntry]:
         """The invoice, and first its archived customer brought back where need be. Raises CustomerGone."""
         draft = step.draft
 
-        async def create(before_send: BeforeSend) -> Made:
+        async def create(before_send: BeforeSend) -> LedgerEntry:
             fields = invoice_fields(draft, step.customer_id, self._today())
             mode = "external" if draft.policy is DocumentPolicy.EXTERNAL else "final"
             mode = "draft" if step.as_draft else mode
@@ -71,12 +71,12 @@ class DocumentBook:
 
         return await self._attempts.ensure(run, [draft.key], lambda: self._find(draft.key, draft.why), create)
 
-    async def _find(self, key: str, why: tuple[str, ...]) -> Made | None:
+    async def _find(self, key: str, why: tuple[str, ...]) -> LedgerEntry | None:
         records = await self._attempts.api.find_invoices(api_id_of(key))
         mine = sorted((record for record in records if record.api_custom == key), key=lambda r: r.id)
         return replace(_made(mine[0], why), twins=tuple(r.id for r in mine[1:])) if mine else None
 
-    async def create_credit_note(self, step: CreateCreditNote, run: Run) -> dict[str, Made]:
+    async def create_credit_note(self, step: CreateCreditNote, run: Run) -> dict[str, LedgerEntry]:
         """A partial credit note. Raises NeedsPerson where the whole invoice was reversed already."""
         draft, invoice = step.draft, step.invoice
         reversal = await self._attempts.api.find_credit_note_of(invoice.id, invoice.customer_id)
@@ -87,7 +87,7 @@ class DocumentBook:
                 "that is right"
             )
 
-        async def create(before_send: BeforeSend) -> Made:
+        async def create(before_send: BeforeSend) -> LedgerEntry:
             today = self._today()
             fields = credit_note_fields(
                 draft, invoice.customer_id, invoice.number, invoice.made_on or today, today
@@ -99,15 +99,15 @@ class DocumentBook:
 
         return await self._attempts.ensure(run, [draft.key], lambda: self._find(draft.key, draft.why), create)
 
-    async def reverse(self, step: ReverseInvoice, run: Run) -> dict[str, Made]:
+    async def reverse(self, step: ReverseInvoice, run: Run) -> dict[str, LedgerEntry]:
         """The credit note of the whole invoice, whoever made it."""
         draft, invoice = step.draft, step.invoice
 
-        async def look_up() -> Made | None:
+        async def look_up() -> LedgerEntry | None:
             record = await self._attempts.api.find_credit_note_of(invoice.id, invoice.customer_id)
             return _made(record, draft.why) if record else await self._find(draft.key, draft.why)
 
-        async def create(before_send: BeforeSend) -> Made:
+        async def create(before_send: BeforeSend) -> LedgerEntry:
             record = await self._attempts.api.refund_invoice(
                 invoice.id, api_id=api_id_of(draft.key), api_custom=draft.key, before_send=before_send
             )
@@ -119,11 +119,11 @@ class DocumentBook:
             return await self._attempts.write([draft.key], found)
         return await self._attempts.ensure(run, [draft.key], look_up, create)
 
-    async def read_back(self, step: ReadBack) -> dict[str, Made]:
+    async def read_back(self, step: ReadBack) -> dict[str, LedgerEntry]:
         """A person may have changed it."""
         return await self._attempts.write([step.key], await self._read_back(step.made))
 
-    async def _read_back(self, made: Made) -> Made:
+    async def _read_back(self, made: LedgerEntry) -> LedgerEntry:
         record = await self._attempts.api.get_invoice(made.id)
         fresh = _made(record, made.why)
         return replace(
@@ -135,7 +135,7 @@ class DocumentBook:
             twins=made.twins,
         )
 
-    async def finalise(self, step: Finalise) -> dict[str, Made]:
+    async def finalise(self, step: Finalise) -> dict[str, LedgerEntry]:
         """A draft becomes final, if it still is one and still of that total."""
         made = step.made if step.made.seen else await self._read_back(step.made)
         if made.draft and made.total == step.made.total:
@@ -146,7 +146,7 @@ class DocumentBook:
                 raise NeedsPerson(f"draft {made.id} does not become final: finalise it in Facturation.pro")
         return await self._attempts.write([step.key], made)
 
-    async def mend(self, step: Mend) -> dict[str, Made]:
+    async def mend(self, step: Mend) -> dict[str, LedgerEntry]:
         """A draft gets other lines."""
         lines, nature = step.lines_of.lines, step.lines_of.nature
         fields = {"items": [line_fields(line, n, nature) for n, line in enumerate(lines, start=1)]}
@@ -160,7 +160,7 @@ class DocumentBook:
             return await self._attempts.write([step.key], made)
         return await self._attempts.write([step.key], replace(_made(record, step.lines_of.why), mended=True))
 
-    async def record_payment(self, step: RecordPayment, run: Run) -> dict[str, Made]:
+    async def record_payment(self, step: RecordPayment, run: Run) -> dict[str, LedgerEntry]:
         """The invoice states its payment. Raises NeedsPerson where Facturation.pro does not keep it."""
         if step.draft.paid is None:
             raise TypeError("a payment step without payment")
@@ -172,11 +172,11 @@ class DocumentBook:
             )
         return await self._attempts.write([step.key], replace(step.made, paid=True))
 
-    async def send_email(self, step: SendEmail) -> dict[str, Made]:
+    async def send_email(self, step: SendEmail) -> dict[str, LedgerEntry]:
         """Asked for once, and noted before: a mail too few can be sent by hand, a mail too many cannot be
         taken back."""
 
-        async def note(said: str) -> dict[str, Made]:
+        async def note(said: str) -> dict[str, LedgerEntry]:
             return await self._attempts.write(
                 [step.key], replace(step.made, emailed=True, why=(*step.made.why, said))
             )
@@ -192,8 +192,8 @@ class DocumentBook:
         return await note("e-mail envoyé par Facturation.pro")
 
 
-def _made(record: InvoiceRecord, why: tuple[str, ...]) -> Made:
-    return Made(
+def _made(record: InvoiceRecord, why: tuple[str, ...]) -> LedgerEntry:
+    return LedgerEntry(
         id=record.id,
         number=record.number,
         draft=record.draft,

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from bridge.billing.made import Made
+from bridge.billing.made import LedgerEntry
 from bridge.billing.rules import Rules
 from bridge.errors import AccessRefused, CustomerGone, NeedsPerson, NotSent, QuotaReached, Settling
 from bridge.facturation.records import CustomerRecord, InvoiceRecord
 from bridge.orders import Order
-from bridge.store.values import Begun, Lease
+from bridge.store.values import CreationPermit, Lease
 
 SEND_DEADLINE = 5.0
 """Seconds between writing the intent and the first byte: later than that, the intent's time would lie."""
@@ -49,7 +49,9 @@ class Ledger(Protocol):
     """What acting needs of the store."""
 
     async def ledger(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]: ...
-    async def begin(self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str) -> Begun: ...
+    async def begin(
+        self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str
+    ) -> CreationPermit: ...
     async def replace_attempt(self, lease: Lease, key: str, current: str, attempt: str) -> None: ...
     async def clear(self, key: str, attempt: str) -> None: ...
     async def done(self, keys: Sequence[str], record: dict[str, Any]) -> None: ...
@@ -109,7 +111,7 @@ class Attempts:
         self.clock = clock
         self._settle = settle
 
-    async def write(self, keys: Sequence[str], made: Made) -> dict[str, Made]:
+    async def write(self, keys: Sequence[str], made: LedgerEntry) -> dict[str, LedgerEntry]:
         """What exists, into the ledger, under all these keys."""
         await self.store.done(keys, made.as_record())
         return dict.fromkeys(keys, made)
@@ -118,10 +120,10 @@ class Attempts:
         self,
         run: Run,
         keys: Sequence[str],
-        look_up: Callable[[], Awaitable[Made | None]],
-        create: Callable[[BeforeSend], Awaitable[Made]],
+        look_up: Callable[[], Awaitable[LedgerEntry | None]],
+        create: Callable[[BeforeSend], Awaitable[LedgerEntry]],
         since: datetime | None = None,
-    ) -> dict[str, Made]:
+    ) -> dict[str, LedgerEntry]:
         """The protocol. `keys[0]` is the one whose ledger entry is the buyer_lock; all get the result. `since`:
         from when on there can have been an attempt, if that is not when the order was placed."""
         key, attempt, armed = keys[0], self.clock.token(), self.clock.boottime()
@@ -131,7 +133,7 @@ class Attempts:
             armed = self.clock.boottime()
             begun = await self.store.begin(run.lease, key, attempt, since, run.scope)
         if begun.act == "done":
-            return await self.write(keys, Made.from_record(begun.record or {}))
+            return await self.write(keys, LedgerEntry.from_record(begun.record or {}))
         if begun.act == "busy":
             raise Settling("another order of the same buyer is creating the customer", after=0.5)
         if begun.act == "lookup":

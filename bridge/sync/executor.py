@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from bridge.billing.made import Made
+from bridge.billing.made import LedgerEntry
 from bridge.billing.steps import (
     CreateCreditNote,
     CreateInvoice,
@@ -37,7 +37,7 @@ class Executor:
         self._customers = Customers(attempts)
         self._documents = DocumentBook(attempts, self._customers)
 
-    async def act(self, step: Step, run: Run) -> dict[str, Made]:
+    async def act(self, step: Step, run: Run) -> dict[str, LedgerEntry]:
         """Does what the step says and returns what now exists, by ledger key."""
         try:
             return await self._act(step, run)
@@ -49,7 +49,7 @@ class Executor:
             reason = f"{exc.reason} (around midnight: it is tried again with the new date)"
             raise RetryLater(reason, after=2 * MIDNIGHT.total_seconds()) from exc
 
-    async def _act(self, step: Step, run: Run) -> dict[str, Made]:
+    async def _act(self, step: Step, run: Run) -> dict[str, LedgerEntry]:
         match step:
             case EnsureCustomer():
                 return await self._customers.ensure(step, run)

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import structlog
 
 from bridge.billing.documents import documents_for
-from bridge.billing.made import Made
+from bridge.billing.made import LedgerEntry
 from bridge.billing.plan import keys_of, next_step
 from bridge.billing.rules import PartialRefunds, Rules
 from bridge.billing.steps import CreateInvoice, Rest
@@ -30,7 +30,7 @@ from bridge.failpoints import failpoint
 from bridge.orders import Event, Folded, Ignored, Incomplete, Unfinished
 from bridge.sources.base import FETCHED, Source
 from bridge.store.store import LEASE
-from bridge.store.values import Lease, Outcome, View
+from bridge.store.values import HeldOrder, Lease, Outcome
 from bridge.sync.exactly_once import Clock, Ledger, Run
 from bridge.sync.executor import Executor
 from bridge.sync.index import remembered, terms_of
@@ -90,12 +90,12 @@ class Report:
 class SyncStore(Ledger, Protocol):
     """What the loop needs of the store, beside the ledger."""
 
-    async def take(self, lease: Lease) -> View | None: ...
+    async def take(self, lease: Lease) -> HeldOrder | None: ...
     async def extend(self, lease: Lease) -> bool: ...
     async def release(
         self,
         lease: Lease,
-        view: View,
+        view: HeldOrder,
         outcome: Outcome,
         reason: str,
         *,
@@ -103,7 +103,7 @@ class SyncStore(Ledger, Protocol):
         counted: bool = False,
         calls: str = "",
         keep: Mapping[str, str] | None = None,
-    ) -> View | None: ...
+    ) -> HeldOrder | None: ...
     async def keep_fetched(self, order_key: str, path: str, body: bytes) -> None: ...
 
 
@@ -171,7 +171,7 @@ class Syncer:
             stop()
             calls.reset(token)
 
-    async def _run(self, lease: Lease, view: View) -> View | None:
+    async def _run(self, lease: Lease, view: HeldOrder) -> HeldOrder | None:
         """One run over the order; returns its new view when it changed meanwhile."""
         keep: dict[str, str] = {}
         began = self._clock.boottime()
@@ -221,7 +221,7 @@ class Syncer:
             noted = [*noted, {"at": at, "ended": outcome.value, "why": reason}]
         return json.dumps(noted, separators=(",", ":")) if noted else ""
 
-    async def _settle(self, lease: Lease, view: View, keep: dict[str, str]) -> tuple[Outcome, str]:
+    async def _settle(self, lease: Lease, view: HeldOrder, keep: dict[str, str]) -> tuple[Outcome, str]:
         """fold → plan → act until there is nothing to do."""
         if view.takes > POISON:
             raise NeedsPerson(
@@ -259,7 +259,7 @@ class Syncer:
             raise NeedsPerson(f"shop {name} is no longer configured: put it back, or ignore the order")
         return self._shops[name]
 
-    async def _fold(self, shop: Shop, lease: Lease, view: View) -> Folded:
+    async def _fold(self, shop: Shop, lease: Lease, view: HeldOrder) -> Folded:
         """The order as its events say, after fetching what the platform left out."""
         events = view.events
         asked: set[str] = set()
@@ -283,7 +283,7 @@ class Syncer:
         documents = documents_for(run.order, run.rules, rounding)
         keep |= {"documents": remembered(run.order, documents)}
         records = await self._store.ledger(keys_of(run.order, documents))
-        made = {key: Made.from_record(record) for key, record in records.items()}
+        made = {key: LedgerEntry.from_record(record) for key, record in records.items()}
         for _ in range(STEPS):
             step = next_step(run.order, run.rules, rounding, documents, made)
             invoice = made.get(run.order.key)
@@ -299,7 +299,7 @@ class Syncer:
                 keep["invoiced_now"] = "1"
         raise NeedsPerson(f"order {run.order.number} finds no end after {STEPS} steps: report this as a bug")
 
-    def _pause(self, view: View, exc: RetryLater) -> float:
+    def _pause(self, view: HeldOrder, exc: RetryLater) -> float:
         if exc.after is not None:
             return exc.after
         if isinstance(exc, AccessRefused) and not exc.counts_as_attempt:

@@ -11,7 +11,7 @@ import pytest
 
 from bridge.billing.customers import facts_of
 from bridge.billing.documents import documents_for
-from bridge.billing.made import Made
+from bridge.billing.made import LedgerEntry
 from bridge.billing.plan import keys_of, next_step
 from bridge.billing.rules import DocumentPolicy, InvoiceWhen, PartialRefunds, Rules
 from bridge.billing.steps import (
@@ -36,12 +36,12 @@ D = Decimal
 RULES = Rules()
 LINE = Line(id="1", title="Tasse", gross=D("12.00"), taxes=(Tax(amount=D("2.00"), rate=D("0.2")),))
 ORDER = order_of(LINE)
-INVOICE = Made(
+INVOICE = LedgerEntry(
     id=5, number="F1", total=D("12.00"), paid=True, made_on=date(2026, 11, 22), customer_id=3, seen=True
 )
 
 
-def step_for(order: Order, made: dict[str, Made], rules: Rules = RULES) -> Step:
+def step_for(order: Order, made: dict[str, LedgerEntry], rules: Rules = RULES) -> Step:
     return next_step(order, rules, ALL, documents_for(order, rules, ALL), made)
 
 
@@ -51,10 +51,10 @@ def customer_key(order: Order = ORDER) -> str:
     return draft.key
 
 
-def customer(order: Order = ORDER, **changed: Any) -> Made:
+def customer(order: Order = ORDER, **changed: Any) -> LedgerEntry:
     draft = documents_for(order, RULES, ALL).customer
     assert draft is not None
-    return replace(Made(id=3, facts=facts_of(draft), as_of=order.placed_at.isoformat()), **changed)
+    return replace(LedgerEntry(id=3, facts=facts_of(draft), as_of=order.placed_at.isoformat()), **changed)
 
 
 def refunded(amount: str, id_: str = "9", lines: tuple[Line, ...] = ()) -> Order:
@@ -192,7 +192,7 @@ def test_a_full_refund_reverses_the_invoice() -> None:
     order = refunded("12.00")
     step = step_for(order, {order.key: INVOICE})
     assert isinstance(step, ReverseInvoice)
-    note = Made(id=6, number="A1", total=D("-12.00"))
+    note = LedgerEntry(id=6, number="A1", total=D("-12.00"))
     assert rest(step_for(order, {order.key: INVOICE, step.draft.key: note})).outcome == "done"
 
 
@@ -207,7 +207,7 @@ def test_a_partial_refund_is_a_credit_note(policy: PartialRefunds, as_draft: boo
     step = step_for(order, {order.key: INVOICE}, rules)
     assert isinstance(step, CreateCreditNote)
     assert (step.as_draft, step.draft.total) == (as_draft, D("-6.00"))
-    note = Made(id=6, total=D("-6.00"), draft=True)
+    note = LedgerEntry(id=6, total=D("-6.00"), draft=True)
     after = step_for(order, {order.key: INVOICE, step.draft.key: note}, rules)
     assert isinstance(after, Rest if as_draft else Finalise)
 
@@ -222,7 +222,7 @@ def test_a_partial_refund_may_be_left_to_a_person() -> None:
 def test_a_credit_note_of_another_total_is_shown() -> None:
     order = refunded("6.00", lines=(PART,))
     key = "shopify:boutique:refund:9"
-    note = Made(id=6, number="A1", total=D("-5.99"))
+    note = LedgerEntry(id=6, number="A1", total=D("-5.99"))
     assert rest(step_for(order, {order.key: INVOICE, key: note})).outcome == "attention"
     accepted = replace(note, accepted=D("-5.99"))
     assert rest(step_for(order, {order.key: INVOICE, key: accepted})).outcome == "done"
@@ -262,26 +262,26 @@ def test_what_the_source_could_not_read_asks() -> None:
 @pytest.mark.parametrize(
     "made",
     [
-        Made(id=1),
+        LedgerEntry(id=1),
         INVOICE,
         replace(INVOICE, draft=True, mended=True, emailed=True, twins=(1, 2), why=("a", "b")),
-        Made(id=1, found=True, facts="f", entity="e", as_of=datetime.now().astimezone().isoformat()),
+        LedgerEntry(id=1, found=True, facts="f", entity="e", as_of=datetime.now().astimezone().isoformat()),
         replace(INVOICE, total=D("0.00"), accepted=D("-0.01")),
     ],
 )
-def test_a_record_comes_back_as_it_went(made: Made) -> None:
+def test_a_record_comes_back_as_it_went(made: LedgerEntry) -> None:
     # `seen` is of one run and is not kept.
-    assert Made.from_record(made.as_record()) == replace(made, seen=False)
+    assert LedgerEntry.from_record(made.as_record()) == replace(made, seen=False)
 
 
 def test_a_record_of_a_newer_version_can_be_read() -> None:
-    assert Made.from_record({"id": 5, "invented_later": [1]}) == Made(id=5)
+    assert LedgerEntry.from_record({"id": 5, "invented_later": [1]}) == LedgerEntry(id=5)
 
 
 # --- what must not stay unseen
 
 
-NOTE = Made(id=9, number="F2", total=D("-5.00"), seen=True)
+NOTE = LedgerEntry(id=9, number="F2", total=D("-5.00"), seen=True)
 
 
 def test_a_refund_that_failed_after_its_credit_note_asks() -> None:

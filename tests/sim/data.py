@@ -16,7 +16,7 @@ from bridge.errors import LeaseLost
 from bridge.orders import Event
 from bridge.sources.base import FETCHED, Identity
 from bridge.store.store import ARCHIVE_AGE, LEASE, REHINT, WAKE_UPS
-from bridge.store.values import Begun, Lease, Outcome, View
+from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome
 
 LEASE_MS = int(LEASE.total_seconds() * 1000)
 REHINT_MS = int(REHINT.total_seconds() * 1000)
@@ -131,7 +131,7 @@ class Data:
         at, verdict = self.verdicts.get(scope, (-1, ""))
         return verdict if at == trusted_since else ""
 
-    def _view(self, key: str, takes: int) -> View:
+    def _view(self, key: str, takes: int) -> HeldOrder:
         order = self.orders.get(key) or StoredOrder()
         events = [
             Event(
@@ -148,7 +148,7 @@ class Data:
             Event(id=path, topic=FETCHED, body=body, received_at=_moment(order.created))
             for path, body in self.fetched.get(key, {}).items()
         ]
-        return View(
+        return HeldOrder(
             version=order.version,
             attempts=order.attempts,
             takes=takes,
@@ -233,7 +233,7 @@ class Data:
             scores.pop(orphan, None)
         self._file(orphan, "", 0)
 
-    def take(self, now: int, lease: Lease) -> View | None:
+    def take(self, now: int, lease: Lease) -> HeldOrder | None:
         """take.lua"""
         key = lease.order_key
         if key not in self.orders:
@@ -260,13 +260,13 @@ class Data:
         self,
         now: int,
         lease: Lease,
-        view: View,
+        view: HeldOrder,
         outcome: Outcome,
         reason: str,
         after_ms: int,
         counted: bool,
         keep: Mapping[str, str],
-    ) -> View | None:
+    ) -> HeldOrder | None:
         """release.lua"""
         key = lease.order_key
         if self._holder(key, now) != lease.token:
@@ -308,7 +308,7 @@ class Data:
 
     def begin(
         self, now: int, lease: Lease, key: str, attempt: str, placed_ms: int, scope: str, durable: bool
-    ) -> Begun:
+    ) -> CreationPermit:
         """begin.lua"""
         order = lease.order_key
         if self._holder(order, now) != lease.token:
@@ -316,7 +316,7 @@ class Data:
         entry = self.entries.get(key)
         state = entry.state if entry else ""
         if entry and state == "done":
-            return Begun(act="done", record=json.loads(entry.record))
+            return CreationPermit(act="done", record=json.loads(entry.record))
         trusted_since = self.floor_at(durable, now)
         verdict = self._verdict(scope, trusted_since)
         if verdict == "clean":
@@ -324,7 +324,7 @@ class Data:
             if entry and entry.attempt == "?":
                 state = ""
         if entry and state == "intent" and entry.owner != order and self._holder(entry.owner, now):
-            return Begun(act="busy")
+            return CreationPermit(act="busy")
         forgotten = not state and placed_ms < trusted_since + YOUNG_MS
         if forgotten or (entry and state and entry.at < trusted_since):
             state = "intent"
@@ -333,9 +333,9 @@ class Data:
         if entry and state == "intent":
             unsure = entry.attempt == "?" and not verdict
             age = max(0, now - entry.at) / 1000
-            return Begun(act="lookup", attempt=entry.attempt, age=age, unsure=unsure)
+            return CreationPermit(act="lookup", attempt=entry.attempt, age=age, unsure=unsure)
         self.entries[key] = Entry("intent", now, attempt, order)
-        return Begun(act="post", attempt=attempt)
+        return CreationPermit(act="post", attempt=attempt)
 
     def replace_attempt(self, now: int, lease: Lease, key: str, current: str, attempt: str) -> None:
         """replace_attempt.lua"""

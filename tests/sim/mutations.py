@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from bridge.errors import LeaseLost, NotSent, OutcomeUnknown
-from bridge.store.values import Begun, Lease, Outcome, View
+from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome
 from bridge.sync.exactly_once import BeforeSend
 from bridge.sync.loop import Shop
 from tests.sim.api_model import Client, standstill
@@ -26,7 +26,7 @@ class NoIntent(Data):
 
     def begin(
         self, now: int, lease: Lease, key: str, attempt: str, placed_ms: int, scope: str, durable: bool
-    ) -> Begun:
+    ) -> CreationPermit:
         known = self.entries.get(key)
         entries, self.entries = self.entries, {key: known} if known and known.state == "done" else {}
         try:
@@ -48,7 +48,7 @@ class FloorForMissingOnly(Data):
 
     def begin(
         self, now: int, lease: Lease, key: str, attempt: str, placed_ms: int, scope: str, durable: bool
-    ) -> Begun:
+    ) -> CreationPermit:
         entry = self.entries.get(key)
         trusted_since = self.floor_at(durable, now)
         if entry and entry.state != "done" and entry.attempt != "?" and entry.at < trusted_since:
@@ -76,13 +76,13 @@ class NoVersionCheck(Data):
         self,
         now: int,
         lease: Lease,
-        view: View,
+        view: HeldOrder,
         outcome: Outcome,
         reason: str,
         after_ms: int,
         counted: bool,
         keep: Mapping[str, str],
-    ) -> View | None:
+    ) -> HeldOrder | None:
         order = self.orders.get(lease.order_key)
         seen = replace(view, version=order.version if order else 0)
         return Data.release(self, now, lease, seen, outcome, reason, after_ms, counted, keep)
@@ -94,7 +94,9 @@ class NoCustomerFence(StoreModel):
     async def ledger(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         return await super().ledger([key for key in keys if not key.startswith("buyer:")])
 
-    async def begin(self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str) -> Begun:
+    async def begin(
+        self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str
+    ) -> CreationPermit:
         return await super().begin(lease, _own(lease, key), attempt, placed_at, scope)
 
     async def replace_attempt(self, lease: Lease, key: str, current: str, attempt: str) -> None:
@@ -110,11 +112,11 @@ class NeverBusy(Data):
 
     def begin(
         self, now: int, lease: Lease, key: str, attempt: str, placed_ms: int, scope: str, durable: bool
-    ) -> Begun:
+    ) -> CreationPermit:
         begun = Data.begin(self, now, lease, key, attempt, placed_ms, scope, durable)
         if begun.act == "busy":
             self.entries[key] = Entry("intent", now, attempt, lease.order_key)
-            return Begun(act="post", attempt=attempt)
+            return CreationPermit(act="post", attempt=attempt)
         return begun
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.sources.base import Identity
-from bridge.store.values import Begun, Lease, Outcome, View
+from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome
 from tests.sim.data import Data, RecordAnswer
 from tests.sim.world import Task, Wait, World
 
@@ -126,7 +126,7 @@ class StoreModel:
     ) -> RecordAnswer:
         return await self._server.call(lambda d, now: d.record(now, shop, platform, identity, headers, body))
 
-    async def take(self, lease: Lease) -> View | None:
+    async def take(self, lease: Lease) -> HeldOrder | None:
         return await self._server.call(lambda d, now: d.take(now, lease))
 
     async def extend(self, lease: Lease) -> bool:
@@ -135,7 +135,7 @@ class StoreModel:
     async def release(
         self,
         lease: Lease,
-        view: View,
+        view: HeldOrder,
         outcome: Outcome,
         reason: str,
         *,
@@ -143,7 +143,7 @@ class StoreModel:
         counted: bool = False,
         calls: str = "",
         keep: Mapping[str, str] | None = None,
-    ) -> View | None:
+    ) -> HeldOrder | None:
         after_ms = int(after * 1000)
         return await self._server.call(
             lambda d, now: d.release(now, lease, view, outcome, reason, after_ms, counted, keep or {})
@@ -156,7 +156,9 @@ class StoreModel:
         records = await self._server.call(lambda d, _: d.ledger(keys))
         return {key: json.loads(record) for key, record in records.items()}
 
-    async def begin(self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str) -> Begun:
+    async def begin(
+        self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str
+    ) -> CreationPermit:
         placed, durable = int(placed_at.timestamp() * 1000), self._server.durable
         return await self._server.call(
             lambda d, now: d.begin(now, lease, key, attempt, placed, scope, durable)

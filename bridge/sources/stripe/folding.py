@@ -30,7 +30,7 @@ from bridge.sources.stripe.payloads import (
     Thing,
 )
 from bridge.sources.stripe.reading import PageMissing, money, read_entries, read_pages
-from bridge.sources.stripe.refunds import Told, unite_refunds
+from bridge.sources.stripe.refunds import RefundEvidence, unite_refunds
 from bridge.sources.stripe.topics import KINDS, Kind
 
 T = TypeVar("T", bound=Thing)
@@ -226,9 +226,9 @@ def _unpaid_session(snapshots: Sequence[Snapshot[StripeSession]]) -> Folded:
     )
 
 
-def _told(facts: Facts, currency: str, otherwise: datetime) -> Told:
+def _told(facts: Facts, currency: str, otherwise: datetime) -> RefundEvidence:
     notes = _latest(facts.notes)
-    return Told(
+    return RefundEvidence(
         what=facts.what,
         shop=facts.shop,
         currency=currency,

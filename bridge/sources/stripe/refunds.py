@@ -41,7 +41,7 @@ _PROGRESS = {RefundState.PENDING: 0, RefundState.DONE: 1, RefundState.FAILED: 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class RefundEvidence:
     """What the events of one order say about money given back.
 
     `charges`: every snapshot, with the time of its event. `notes`: the latest snapshot of each credit note.
@@ -63,7 +63,7 @@ class Told:
         return [note for note in self.notes if note.status != "void"]
 
 
-def unite_refunds(told: Told) -> tuple[tuple[Refund, ...], tuple[str, ...]]:
+def unite_refunds(told: RefundEvidence) -> tuple[tuple[Refund, ...], tuple[str, ...]]:
     """The refunds, by time and id, and what does not add up, in words.
 
     Raises PageMissing where Stripe's API must be asked, NeedsPerson for what cannot be read.
@@ -84,7 +84,7 @@ def unite_refunds(told: Told) -> tuple[tuple[Refund, ...], tuple[str, ...]]:
     return tuple(sorted(refunds.values(), key=lambda refund: (refund.at, refund.id))), tuple(problems)
 
 
-def _own_refunds(told: Told) -> dict[str, StripeRefund]:
+def _own_refunds(told: RefundEvidence) -> dict[str, StripeRefund]:
     """The furthest word on each refund that has been reported under its id."""
     lists = (charge.refunds.data for _, charge in told.charges if charge.refunds is not None)
     embedded = [refund for data in lists for refund in read_entries(StripeRefund, data, told.what)]
@@ -100,7 +100,7 @@ def _state(refund: StripeRefund) -> RefundState:
     return STATES.get(refund.status, RefundState.PENDING)
 
 
-def _refund(told: Told, refund: StripeRefund) -> Refund:
+def _refund(told: RefundEvidence, refund: StripeRefund) -> Refund:
     return Refund(
         id=refund.id,
         at=refund.created or told.otherwise,
@@ -110,7 +110,7 @@ def _refund(told: Told, refund: StripeRefund) -> Refund:
     )
 
 
-def _of_note(told: Told, note: StripeCreditNote, id_: str, amount: Decimal) -> Refund:
+def _of_note(told: RefundEvidence, note: StripeCreditNote, id_: str, amount: Decimal) -> Refund:
     at = note.effective_at or note.created or told.otherwise
     return Refund(id=id_, at=at, amount=amount, note=_title(note))
 
@@ -135,7 +135,7 @@ def _named(note: StripeCreditNote, refunds: Mapping[str, Refund]) -> list[tuple[
     return [(note.refund, min(amount, known.amount) if known else amount)]
 
 
-def _refunds_known_by_notes(told: Told, reported: Mapping[str, Refund]) -> dict[str, Refund]:
+def _refunds_known_by_notes(told: RefundEvidence, reported: Mapping[str, Refund]) -> dict[str, Refund]:
     """Rule 2. An old note that shares its total with the customer balance does not say how much the refund
     is: it waits for the refund's own event."""
     made: dict[str, Refund] = {}
@@ -149,7 +149,7 @@ def _refunds_known_by_notes(told: Told, reported: Mapping[str, Refund]) -> dict[
     return made
 
 
-def _lines_and_rests(told: Told, refunds: Mapping[str, Refund]) -> dict[str, Refund]:
+def _lines_and_rests(told: RefundEvidence, refunds: Mapping[str, Refund]) -> dict[str, Refund]:
     """Refunds that get their lines from a note (rule 2), and what notes take off beside (rule 3)."""
     changed: dict[str, Refund] = {}
     claims = [id_ for note in told.live for id_, _ in _named(note, refunds)]
@@ -167,7 +167,7 @@ def _lines_and_rests(told: Told, refunds: Mapping[str, Refund]) -> dict[str, Ref
     return changed
 
 
-def _voided(told: Told) -> dict[str, Refund]:
+def _voided(told: RefundEvidence) -> dict[str, Refund]:
     """Rule 3: voided notes that stood for a refund of their own."""
     return {
         note.id: replace(
@@ -178,7 +178,7 @@ def _voided(told: Told) -> dict[str, Refund]:
     }
 
 
-def _lines(told: Told, note: StripeCreditNote) -> tuple[Line, ...]:
+def _lines(told: RefundEvidence, note: StripeCreditNote) -> tuple[Line, ...]:
     """The note's lines, fetched where the event cut them short."""
     if note.lines is not None and not note.lines.cut:
         return lines_of_credit_note(note, read_entries(StripeLine, note.lines.data, told.what))
@@ -191,7 +191,7 @@ def _lines(told: Told, note: StripeCreditNote) -> tuple[Line, ...]:
 
 
 def _explain_charges(
-    told: Told, own: Mapping[str, StripeRefund]
+    told: RefundEvidence, own: Mapping[str, StripeRefund]
 ) -> tuple[dict[str, StripeRefund], list[str]]:
     """Rule 4: the refunds that had to be asked for, and what even they do not explain.
 
@@ -224,7 +224,7 @@ def _explain_charges(
     return asked, problems
 
 
-def _known(told: Told, charge: StripeCharge, own: Mapping[str, StripeRefund]) -> Decimal:
+def _known(told: RefundEvidence, charge: StripeCharge, own: Mapping[str, StripeRefund]) -> Decimal:
     """What the known refunds explain of a charge's sum, failed ones too: they were in it once."""
     reported = [
         refund.amount
