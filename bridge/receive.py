@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from bridge.alerts.signatures import Refusals
+from bridge.alerts.signatures import RejectedSignatures
 from bridge.errors import BadSignature, BodyTooLarge, Rejected, StoreUnavailable
 from bridge.failpoints import failpoint
 from bridge.sources.base import Source
@@ -34,7 +34,7 @@ log = structlog.get_logger("bridge.receive")
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class ShopEndpoint:
     """One shop's entrance. `secrets` are all accepted."""
 
     shop: str
@@ -51,20 +51,20 @@ class Webhooks:
 
     def __init__(
         self,
-        doors: Mapping[str, Door],
+        doors: Mapping[str, ShopEndpoint],
         store: Store,
         *,
         max_body_bytes: int,
         now: Callable[[], datetime],
         observe: Observe,
-        refusals: Refusals | None = None,
+        rejected: RejectedSignatures | None = None,
     ) -> None:
         self._doors = doors
         self._store = store
         self._max_body_bytes = max_body_bytes
         self._now = now
         self._observe = observe
-        self._refusals = refusals or Refusals()
+        self._refusals = rejected or RejectedSignatures()
         self._log = log.bind(step="record")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +89,7 @@ class Webhooks:
             time.perf_counter() - started,
         )
 
-    def _door_of(self, scope: Scope) -> Door | None:
+    def _door_of(self, scope: Scope) -> ShopEndpoint | None:
         name = scope["path"].removeprefix(PATH)
         return self._doors.get(name) or self._doors.get(name.removesuffix("/"))  # as some paste it
 
@@ -126,7 +126,7 @@ class Webhooks:
             log.error("unexpected", step="receive", shop=door.shop, exc_info=exc)
             return 500, INTERNAL_ERROR, []
 
-    async def _record(self, door: Door, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+    async def _record(self, door: ShopEndpoint, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
         source = door.source
         if source.is_ping(headers, body):
             return {"status": "ignored", "reason": "ping"}

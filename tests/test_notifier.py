@@ -38,10 +38,10 @@ from bridge.alerts.notifier import RETRY_AFTER, Notifier
 from bridge.alerts.outbox import AlertOutbox, Kind, Message, current
 from bridge.alerts.rules import Alert
 from bridge.alerts.runbook import REFUSED
-from bridge.alerts.signatures import Refusals
+from bridge.alerts.signatures import RejectedSignatures
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
-from bridge.receive import Door, Webhooks, create_app
+from bridge.receive import ShopEndpoint, Webhooks, create_app
 from bridge.settings.loading import AlertSettings
 from bridge.sources import REGISTRY
 from bridge.sources.base import Identity
@@ -349,7 +349,7 @@ async def store(redis: Redis) -> Store:
 
 def herald_of(store: Store, *channels: Channel, shops: tuple[str, ...] = ("boutique",)) -> Notifier:
     quota = Quota(store.redis, firm_id=1)
-    return Notifier(AlertOutbox(store), quota, Refusals(), channels, shops, now)
+    return Notifier(AlertOutbox(store), quota, RejectedSignatures(), channels, shops, now)
 
 
 async def ask_for_a_person(store: Store, number: int, reason: str) -> str:
@@ -512,14 +512,14 @@ async def test_a_failure_waits_before_it_is_tried_again(store: Store) -> None:
 async def test_the_webs_doors_count_wrong_signatures_until_a_good_event(store: Store, redis: Redis) -> None:
     ear = Ear()
     notifier = herald_of(store, ear)
-    shop = Door("boutique", REGISTRY["shopify"], ("the-right-secret",))
+    shop = ShopEndpoint("boutique", REGISTRY["shopify"], ("the-right-secret",))
     webhooks = Webhooks(
         {"boutique": shop},
         store,
         max_body_bytes=1000,
         now=now,
         observe=lambda *_: None,
-        refusals=notifier.refusals,
+        rejected=notifier.rejected,
     )
     app = create_app(webhooks)
     transport = httpx.ASGITransport(app=app)
@@ -557,7 +557,7 @@ async def test_the_webs_doors_count_wrong_signatures_until_a_good_event(store: S
 @pytest.mark.parametrize("topic", ["customers/data_request", "customers/redact", "shop/redact"])
 async def test_shopifys_compliance_topics_are_verified_kept_and_told(store: Store, topic: str) -> None:
     ear = Ear()
-    door = Door("boutique", REGISTRY["shopify"], ("the-right-secret",))
+    door = ShopEndpoint("boutique", REGISTRY["shopify"], ("the-right-secret",))
     webhooks = Webhooks({"boutique": door}, store, max_body_bytes=9999, now=now, observe=lambda *_: None)
     body = json.dumps(
         {"shop_domain": "b.myshopify.com", "customer": {"email": "jeanne@example.com"}}

@@ -21,7 +21,7 @@ import structlog
 from bridge.alerts.channels import Channel, Undelivered
 from bridge.alerts.outbox import AlertOutbox, Delivery, Kind, Message
 from bridge.alerts.rules import Alert, evaluate
-from bridge.alerts.signatures import Refusals
+from bridge.alerts.signatures import RejectedSignatures
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
 from bridge.tasks import end
@@ -43,7 +43,7 @@ class Notifier:
 
     book: AlertOutbox
     quota: Quota
-    refusals: Refusals
+    rejected: RejectedSignatures
     channels: Sequence[Channel]
     shops: Sequence[str]
     now: Callable[[], datetime]
@@ -85,12 +85,12 @@ class Notifier:
             await asyncio.sleep(self.tick)
 
     async def step(self) -> None:
-        """Hands in the refusals, judges when it is this process's turn, says what is to be said."""
-        for shop, count in self.refusals.drain().items():
+        """Hands in the rejected, judges when it is this process's turn, says what is to be said."""
+        for shop, count in self.rejected.drain().items():
             try:
                 await self.book.note_refused(shop, count)
             except StoreUnavailable:
-                self.refusals.put_back(shop, count)
+                self.rejected.put_back(shop, count)
                 raise
         token = uuid.uuid4().hex
         if await self.book.acquire_leadership(token, self.every):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 
 
-class Refusals:
+class RejectedSignatures:
     """See the module."""
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ YEAR = 365 * 86400
 LONGEST_PARAMETER = 300
 
 
-class Refused(Exception):
+class PageRefused(Exception):
     """A page that cannot be shown. `text`: the key of what is said to the operator."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -36,18 +36,18 @@ class Refused(Exception):
 class Visit:
     """One request, its session and its language."""
 
-    def __init__(self, door: Door, request: Request) -> None:
+    def __init__(self, login_pages: LoginPages, request: Request) -> None:
         cookie = request.cookies.get(COOKIE, "")
-        known = door.sessions.open(cookie) if cookie else door.bearer(request)
-        self.door = door
+        known = login_pages.sessions.open(cookie) if cookie else login_pages.bearer(request)
+        self.login_pages = login_pages
         self.request = request
         self.fresh = known is None
-        self.session: Session = known or door.sessions.begin("")
+        self.session: Session = known or login_pages.sessions.begin("")
         self._asked = request.query_params.get("lang")
         lang = choose_language(
             self._asked, request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", "")
         )
-        self.wording = Wording(lang, door.sessions.now())
+        self.wording = Wording(lang, login_pages.sessions.now())
 
     @property
     def client(self) -> str:
@@ -70,16 +70,16 @@ class Visit:
         return given if CURSOR.fullmatch(given) else ""
 
     async def form(self) -> FormData:
-        """The form that was sent. Raises Refused when it is not one of this session's own."""
+        """The form that was sent. Raises PageRefused when it is not one of this session's own."""
         length = self.request.headers.get("content-length", "")
         if not length.isdigit() or int(length) > FORM_BYTES:
-            raise Refused(413, "error.form")
+            raise PageRefused(413, "error.form")
         kind = self.request.headers.get("content-type", "").split(";")[0]
         if kind != "application/x-www-form-urlencoded":
-            raise Refused(400, "error.form")
+            raise PageRefused(400, "error.form")
         form = await self.request.form()
-        if not self.door.sessions.is_csrf(self.session, field(form, "csrf")):
-            raise Refused(403, "error.csrf")
+        if not self.login_pages.sessions.is_csrf(self.session, field(form, "csrf")):
+            raise PageRefused(403, "error.csrf")
         return form
 
     def here_in(self, lang: str) -> str:
@@ -89,12 +89,12 @@ class Visit:
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """The template as the answer."""
-        text = self.door.templates.get_template(template).render(
+        text = self.login_pages.templates.get_template(template).render(
             **words_for(self.wording),
             session=self.session,
             here_in=self.here_in,
             csrf_field=Markup('<input type="hidden" name="csrf" value="{}">').format(
-                self.door.sessions.csrf(self.session)
+                self.login_pages.sessions.csrf(self.session)
             ),
             **{"section": "", "said": None} | values,
         )
@@ -117,7 +117,7 @@ class Visit:
         """Gives the browser this session."""
         response.set_cookie(
             COOKIE,
-            self.door.sessions.seal(session),
+            self.login_pages.sessions.seal(session),
             max_age=int(LIFETIME.total_seconds()),
             path="/console",
             secure=self.secure,
@@ -126,7 +126,7 @@ class Visit:
         )
 
 
-class Door:
+class LoginPages:
     """Login, logout, and the way to every other page."""
 
     def __init__(self, sessions: Sessions, limit: LoginLimit) -> None:
@@ -148,7 +148,7 @@ class Door:
             if visit.session.who:
                 return await show(visit)
             if request.method != "GET":
-                raise Refused(403, "error.ended")
+                raise PageRefused(403, "error.ended")
             query = f"?{request.url.query}" if request.url.query else ""
             there = urlencode({"next": request.url.path + query})
             return RedirectResponse(f"/console/login?{there}", 303)

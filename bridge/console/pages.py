@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from bridge.console.ages import AGES, between, moment_in
 from bridge.console.cures import cures
-from bridge.console.login import Refused, Visit, field
+from bridge.console.login import PageRefused, Visit, field
 from bridge.console.rendering import event_path, order_path, query_path, texts
 from bridge.desk import (
     ActionRow,
@@ -120,7 +120,7 @@ class Pages:
         """One order's story; with a form, an action on it."""
         story = await self._desk.story(visit.request.path_params["key"])
         if story is None:
-            raise Refused(404, "error.404")
+            raise PageRefused(404, "error.404")
         if visit.request.method == "POST":
             return await self._act(visit, story)
         did, text = visit.asked("did"), visit.wording.text
@@ -135,11 +135,11 @@ class Pages:
         form = await visit.form()
         action = field(form, "action")
         if action not in ACTIONS:
-            raise Refused(400, "error.form")
+            raise PageRefused(400, "error.form")
         try:
             done = await ACTIONS[action](self._desk, story, visit.session.who, form)
         except UnknownOrder as exc:
-            raise Refused(404, "error.404") from exc
+            raise PageRefused(404, "error.404") from exc
         except NotDone as exc:
             return self._show(visit, story, 409, {"kind": "fail", "text": str(exc)})
         again = "" if done else "1"
@@ -196,7 +196,7 @@ class Pages:
         """One event with its payload, or with `?raw=1` the payload alone, byte for byte."""
         event = await self._desk.event(visit.request.path_params["id"])
         if event is None:
-            raise Refused(404, "error.404")
+            raise PageRefused(404, "error.404")
         if visit.asked("raw"):
             saved = {"Content-Disposition": 'attachment; filename="event.json"'}
             return Response(event.body, media_type="application/octet-stream", headers=saved)

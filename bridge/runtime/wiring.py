@@ -23,11 +23,11 @@ from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
 from bridge.alerts.channels import channels_of
 from bridge.alerts.notifier import Notifier
 from bridge.alerts.outbox import AlertOutbox
-from bridge.alerts.signatures import Refusals
+from bridge.alerts.signatures import RejectedSignatures
 from bridge.errors import ConfigurationError, StoreUnavailable
 from bridge.facturation.client import ApiCall, FacturationClient, open_client
 from bridge.facturation.quota import Quota
-from bridge.receive import Door, Webhooks
+from bridge.receive import ShopEndpoint, Webhooks
 from bridge.runtime.jobs import deserialize, serialize
 from bridge.settings.loading import Settings
 from bridge.sources import REGISTRY
@@ -103,10 +103,10 @@ def connect(redis_url: str) -> Redis:
     return Redis(connection_pool=pool)
 
 
-def doors_of(settings: Settings) -> dict[str, Door]:
+def endpoints_of(settings: Settings) -> dict[str, ShopEndpoint]:
     """Each configured shop's entrance."""
     return {
-        name: Door(name, REGISTRY[shop.platform], tuple(s.get_secret_value() for s in shop.secrets))
+        name: ShopEndpoint(name, REGISTRY[shop.platform], tuple(s.get_secret_value() for s in shop.secrets))
         for name, shop in settings.shops.items()
     }
 
@@ -174,23 +174,23 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
             report=report,
             unexpected=lambda exc, key: capture(exc, order_key=key),
         )
-        refusals = Refusals()
+        rejected = RejectedSignatures()
         notifier = Notifier(
             AlertOutbox(store),
             quota,
-            refusals,
+            rejected,
             channels_of(settings.alerts, http, clock.now, sentry=settings.sentry_dsn is not None),
             tuple(settings.shops),
             clock.now,
             silence=settings.alerts.silence,
         )
         webhooks = Webhooks(
-            doors_of(settings),
+            endpoints_of(settings),
             store,
             max_body_bytes=settings.max_body_bytes,
             now=clock.now,
             observe=metrics.received,
-            refusals=refusals,
+            rejected=rejected,
         )
         health = Health(store, quota, metrics, clock.now)
         yield Services(settings, redis_url, store, quota, client, metrics, health, webhooks, syncer, notifier)

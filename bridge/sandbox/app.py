@@ -15,7 +15,7 @@ from bridge.sandbox.columns import EMAIL_READERS, TEXT_255
 from bridge.sandbox.config import SandboxConfig
 from bridge.sandbox.door import Door, FaultInjector
 from bridge.sandbox.faults import Fault
-from bridge.sandbox.fields import FieldRefused, read_fields
+from bridge.sandbox.fields import InvalidValue, read_fields
 from bridge.sandbox.invoice_search import search_invoices
 from bridge.sandbox.refusals import InvalidFields, RecordNotFound, Refusal
 from bridge.sandbox.search import page_of, whole_parameter
@@ -147,7 +147,7 @@ class Api:
         params = request.query_params
         try:
             api_custom = TEXT_255(params["api_custom"]) if "api_custom" in params else None
-        except FieldRefused as refused:
+        except InvalidValue as refused:
             raise InvalidFields({"api_custom": [str(refused)]}) from refused
         credit_note = self._sandbox.invoice_book.refund(
             _id(request), api_id=whole_parameter(params, "api_id"), api_custom=api_custom

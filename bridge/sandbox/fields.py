@@ -16,16 +16,16 @@ NOT_A_NUMBER = "n'est pas un nombre"
 NOT_IN_LIST = "n'est pas inclus(e) dans la liste"
 
 
-class FieldRefused(ValueError):
+class InvalidValue(ValueError):
     """A value its field cannot hold; the message is the vendor-like explanation, in French."""
 
 
 def text(limit: int | None = None) -> Reader:
     def read(value: object) -> str:
         if not isinstance(value, str):
-            raise FieldRefused("n'est pas un texte")
+            raise InvalidValue("n'est pas un texte")
         if limit is not None and len(value) > limit:
-            raise FieldRefused(f"est trop long (pas plus de {limit} caractères)")
+            raise InvalidValue(f"est trop long (pas plus de {limit} caractères)")
         return value
 
     return read
@@ -38,9 +38,9 @@ def whole(*, bits: int = 32) -> Reader:
         if isinstance(value, str) and re.fullmatch(r"-?\d+", value, re.ASCII):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise FieldRefused(NOT_A_NUMBER)
+            raise InvalidValue(NOT_A_NUMBER)
         if not -bound <= value < bound:
-            raise FieldRefused("est trop grand")
+            raise InvalidValue("est trop grand")
         return value
 
     return read
@@ -53,12 +53,12 @@ def decimal(precision: int, scale: int, *, at_most: int | None = None) -> Reader
         if isinstance(value, str) and re.fullmatch(r"-?\d+(\.\d+)?", value, re.ASCII):
             value = Decimal(value)
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
-            raise FieldRefused(NOT_A_NUMBER)
+            raise InvalidValue(NOT_A_NUMBER)
         number = Decimal(value)
         if abs(number) >= 10 ** (precision - scale) or (at_most is not None and number > at_most):
-            raise FieldRefused("est trop grand")
+            raise InvalidValue("est trop grand")
         if number != round(number, scale):
-            raise FieldRefused(f"a trop de décimales ({scale} au plus)")
+            raise InvalidValue(f"a trop de décimales ({scale} au plus)")
         return number
 
     return read
@@ -69,7 +69,7 @@ def boolean(value: object) -> bool:
         return value
     if isinstance(value, int | str) and (flag := {"1": True, "0": False}.get(str(value))) is not None:
         return flag
-    raise FieldRefused("n'est pas un booléen")
+    raise InvalidValue("n'est pas un booléen")
 
 
 def day(value: object) -> date:
@@ -78,27 +78,27 @@ def day(value: object) -> date:
             return date.fromisoformat(value)
         except ValueError:
             pass
-    raise FieldRefused("n'est pas une date valide (AAAA-MM-JJ)")
+    raise InvalidValue("n'est pas une date valide (AAAA-MM-JJ)")
 
 
 def moment(value: object) -> str:
     try:
         return datetime.fromisoformat(str(value)).isoformat()
     except ValueError as error:
-        raise FieldRefused("n'est pas une date valide") from error
+        raise InvalidValue("n'est pas une date valide") from error
 
 
 def country(value: object) -> str:
     if isinstance(value, str) and re.fullmatch("[A-Z]{2}", value):
         return value
-    raise FieldRefused("n'est pas un code pays ISO de deux lettres majuscules")
+    raise InvalidValue("n'est pas un code pays ISO de deux lettres majuscules")
 
 
 def one_of(choices: AbstractSet[Any], reader: Reader) -> Reader:
     def read(value: object) -> Any:
         known = reader(value)
         if known not in choices:
-            raise FieldRefused(NOT_IN_LIST)
+            raise InvalidValue(NOT_IN_LIST)
         return known
 
     return read
@@ -110,7 +110,7 @@ def zero_only(reader: Reader) -> Reader:
     def read(value: object) -> Any:
         number = reader(value)
         if number:
-            raise FieldRefused("n'est pas simulé par le bac à sable")
+            raise InvalidValue("n'est pas simulé par le bac à sable")
         return number
 
     return read
@@ -126,9 +126,9 @@ def read_fields(
         reader = readers.get(name)
         try:
             if reader is None:
-                raise FieldRefused("n'est pas modifiable" if name in read_only else "champ inconnu")
+                raise InvalidValue("n'est pas modifiable" if name in read_only else "champ inconnu")
             values[name] = None if sent is None else reader(sent)
-        except FieldRefused as refused:
+        except InvalidValue as refused:
             errors[name] = [str(refused)]
     return values, errors
 

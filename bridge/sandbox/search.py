@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from starlette.datastructures import QueryParams
 
 from bridge.sandbox.config import SandboxConfig
-from bridge.sandbox.fields import NOT_IN_LIST, FieldRefused, whole
+from bridge.sandbox.fields import NOT_IN_LIST, InvalidValue, whole
 from bridge.sandbox.records import Kept, Shelf
 from bridge.sandbox.refusals import InvalidFields
 
@@ -31,7 +31,7 @@ def whole_parameter(params: QueryParams, name: str) -> int | None:
         return None
     try:
         return int(BIG(sent))
-    except FieldRefused as refused:
+    except InvalidValue as refused:
         raise InvalidFields({name: [str(refused)]}) from refused
 
 
