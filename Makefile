@@ -43,7 +43,7 @@ bench: .venv/dev ## speed, as ratios against baselines
 
 chaos: .venv/dev ## N orders where everything fails, kill -9 at every place there is, 30,000 simulated histories
 	$(BIN)/python -m tests.chaos.chaos $(N) $(SEED)
-	$(BIN)/python -m tests.chaos.walk
+	$(BIN)/python -m tests.chaos.crash_sweep
 	$(BIN)/python -m tests.sim --seeds 10000
 
 lock: .venv/dev ## resolve the dependencies anew

@@ -15,7 +15,7 @@ from bridge.facturation.fields import api_id_of
 from bridge.runtime.wiring import SystemClock
 from bridge.sandbox import FaultKind, Moment, SandboxConfig, SandboxRounding
 from bridge.sandbox.config import PaymentAtCreation
-from tests.journeys.here import Here, bridge_here
+from tests.journeys.in_process import Here, bridge_here
 from tests.journeys.orders import item, shopify_order, shopify_refund
 from tests.journeys.waiting import until
 

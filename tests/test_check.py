@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from bridge.runtime.check import Finding, findings
 from bridge.runtime.wiring import open_services
 from bridge.sandbox import Fault, FaultKind
-from tests.journeys.here import bridge_here, served, settings_for
+from tests.journeys.in_process import bridge_here, served, settings_for
 from tests.journeys.orders import shopify_order
 
 

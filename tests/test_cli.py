@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.here import SECRETS, served
+from tests.journeys.in_process import SECRETS, served
 from tests.journeys.orders import as_body, item, shopify_order
 from tests.journeys.processes import bridge, running, write_config
 from tests.journeys.waiting import until

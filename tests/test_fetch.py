@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bridge.runtime.server import listen, serve
-from tests.journeys.here import bridge_here
+from tests.journeys.in_process import bridge_here
 from tests.sources.test_fixtures import FIXTURES
 
 FOLDER = FIXTURES / "woocommerce"

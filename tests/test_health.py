@@ -16,7 +16,7 @@ from bridge.facturation.quota import QuotaState
 from bridge.store.values import Vitals
 from bridge.telemetry.health import Check, Status, assess, overall
 from bridge.valkey.durability import Durability, look_at_durability
-from tests.journeys.here import Here, bridge_here
+from tests.journeys.in_process import Here, bridge_here
 from tests.journeys.orders import shopify_order
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)

@@ -15,7 +15,7 @@ from bridge.sandbox import FaultKind, SandboxConfig
 from bridge.store.store import LEASE
 from bridge.store.values import Lease
 from bridge.sync import loop as sync
-from tests.journeys.here import Here, bridge_here
+from tests.journeys.in_process import Here, bridge_here
 from tests.journeys.orders import item, shopify_order, shopify_refund
 from tests.journeys.waiting import until
 

@@ -15,7 +15,7 @@ import pytest
 
 from bridge.sandbox import SandboxConfig, SandboxRounding
 from bridge.sandbox.records import Invoice
-from tests.journeys.here import Here, bridge_here
+from tests.journeys.in_process import Here, bridge_here
 from tests.platform_carts import CARTS, Charged
 
 D = Decimal

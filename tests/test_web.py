@@ -20,7 +20,7 @@ from bridge.runtime.roles import serve_web
 from bridge.runtime.server import listen
 from bridge.store.values import Lease
 from bridge.valkey.embedded import EmbeddedValkey
-from tests.journeys.here import SECRETS, SHOPS, Here, bridge_here
+from tests.journeys.in_process import SECRETS, SHOPS, Here, bridge_here
 from tests.journeys.orders import as_body, item, shopify_order
 from tests.journeys.waiting import until
 from tests.sources.signers import SIGNERS

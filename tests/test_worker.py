@@ -24,7 +24,7 @@ from bridge.runtime.roles import serve_worker
 from bridge.sandbox import FaultKind
 from bridge.tasks import end
 from bridge.valkey.embedded import EmbeddedValkey
-from tests.journeys.here import Here, bridge_here
+from tests.journeys.in_process import Here, bridge_here
 from tests.journeys.orders import shopify_order
 from tests.journeys.waiting import until
 

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 
 from tests.chaos.audit import violations
-from tests.chaos.havoc import LONGEST_LATE, RETRY_AFTER, Crew, Disturbance, Havoc
+from tests.chaos.nemesis import LONGEST_LATE, RETRY_AFTER, Crew, Disturbance, Havoc
 from tests.chaos.orders import PLATFORMS, Delivery, Sale, sale
 from tests.chaos.processes import Site, site, until
 

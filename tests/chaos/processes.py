@@ -166,7 +166,7 @@ async def nursery() -> AsyncIterator[Nursery]:
     """A nursery with a directory of its own; both are gone afterwards."""
     directory = Path(tempfile.mkdtemp(prefix="chaos-"))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.chaos.nursery"),
+        *(sys.executable, "-m", "tests.chaos.prefork"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         cwd=REPOSITORY,

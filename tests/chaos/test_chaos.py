@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos.audit import violations
 from tests.chaos.chaos import GRACE, chaos, listened
-from tests.chaos.havoc import RETRY_AFTER, Disturbance
+from tests.chaos.nemesis import RETRY_AFTER, Disturbance
 from tests.chaos.orders import sale
 
 T = datetime(2026, 11, 22, 9, tzinfo=UTC)

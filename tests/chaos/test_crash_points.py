@@ -11,7 +11,7 @@ import pytest
 
 from bridge import failpoints
 from bridge.errors import ConfigurationError
-from tests.chaos.walk import Role, walk_all
+from tests.chaos.crash_sweep import Role, walk_all
 
 
 @pytest.fixture(autouse=True)

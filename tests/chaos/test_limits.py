@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.chaos.audit import violations
+from tests.chaos.crash_sweep import Role, Track
 from tests.chaos.processes import Site, site, until
 from tests.chaos.test_recovery import PLAIN, acknowledged, done
-from tests.chaos.walk import Role, Track
 
 pytestmark = pytest.mark.timeout(180)
 

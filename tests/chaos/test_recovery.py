@@ -10,8 +10,8 @@ from signal import SIGCONT, SIGSTOP, SIGTERM
 import pytest
 
 from tests.chaos.audit import violations
+from tests.chaos.crash_sweep import Journey, Role, Track
 from tests.chaos.processes import Site, free_port, site, until
-from tests.chaos.walk import Journey, Role, Track
 
 pytestmark = pytest.mark.timeout(180)
 PLAIN = Journey(name="plain")

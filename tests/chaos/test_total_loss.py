@@ -10,7 +10,7 @@ import pytest
 
 from tests.chaos.audit import violations
 from tests.chaos.chaos import Shops
-from tests.chaos.havoc import Crew
+from tests.chaos.nemesis import Crew
 from tests.chaos.orders import PLATFORMS, Sale, sale
 from tests.chaos.processes import Site, site, until
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from tests.console.house import TOKEN, House, house
+from tests.console.console_server import TOKEN, House, house
 from tests.journeys.orders import shopify_order
 
 AS_OPERATOR = {"Authorization": f"Bearer {TOKEN}"}

@@ -17,7 +17,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 from redis.asyncio import Redis
 
-from tests.console.house import TOKEN, House, house
+from tests.console.console_server import TOKEN, House, house
 from tests.journeys.orders import item, shopify_order, shopify_refund
 
 CHROMIUM = shutil.which("chromium") or ""

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from bridge.alerts.rules import Alert
 from bridge.alerts.runbook import ALERTS
-from tests.console.house import TOKEN, House, csrf_in, house
+from tests.console.console_server import TOKEN, House, csrf_in, house
 from tests.journeys.orders import item, shopify_order, shopify_refund
 from tests.journeys.waiting import until
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.journeys.here import SECRETS, SHOPS
+from tests.journeys.in_process import SECRETS, SHOPS
 from tests.journeys.waiting import until
 
 BRIDGE = Path(sys.executable).parent / "bridge"

@@ -20,8 +20,8 @@ import httpx
 from bridge.orders import PARIS
 from bridge.sandbox import Fault, FaultKind, Moment, Sandbox
 from bridge.sandbox.records import Invoice
-from tests.console.house import TOKEN, csrf_in
-from tests.journeys.here import served
+from tests.console.console_server import TOKEN, csrf_in
+from tests.journeys.in_process import served
 from tests.journeys.orders import item, shopify_order
 from tests.journeys.processes import answering, bridge, running, write_config
 from tests.journeys.test_up import free_port, send

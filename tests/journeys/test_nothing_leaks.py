@@ -22,7 +22,7 @@ from bridge.orders import Address, Customer, Event
 from bridge.runtime.wiring import open_services
 from bridge.sandbox import Fault, FaultKind, SandboxConfig
 from bridge.settings.loading import load_settings
-from tests.journeys.here import SHOPS, served
+from tests.journeys.in_process import SHOPS, served
 from tests.journeys.orders import as_body, shopify_order
 from tests.journeys.processes import answering, bridge, running
 from tests.journeys.test_up import free_port

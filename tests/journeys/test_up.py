@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from bridge.sandbox import Fault, FaultKind, Sandbox
-from tests.journeys.here import SECRETS, served
+from tests.journeys.in_process import SECRETS, served
 from tests.journeys.orders import as_body, shopify_order
 from tests.journeys.processes import Running, answering, running, write_config
 from tests.journeys.waiting import until

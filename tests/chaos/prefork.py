@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.nursery`: starts `bridge` processes by fork, all imports done.
+"""`python -m tests.chaos.prefork`: starts `bridge` processes by fork, all imports done.
 
 A start costs 0.1 s of CPU instead of 1 s, which is what makes a hundred kills a minute affordable. One JSON
 object a line: `{"argv": […], "env": {…}, "cwd": "…", "log": "…"}` in, `{"pid": n}` out; later

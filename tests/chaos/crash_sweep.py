@@ -1,7 +1,7 @@
 """Every place where a process can die, found by journeys that write down what they pass, then walked: real
 processes, one kill -9 at exactly that place, a restart, and exactly one of everything.
 
-`python -m tests.chaos.walk` walks all of them, at every passage; the tests walk each place once.
+`python -m tests.chaos.crash_sweep` walks all of them, at every passage; the tests walk each place once.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from bridge.desk import Desk
 from bridge.runtime.roles import serve_web, serve_worker
 from bridge.runtime.server import listen
 from bridge.runtime.wiring import open_services
-from tests.journeys.here import SHOPS, Here, served, settings_for
+from tests.journeys.in_process import SHOPS, Here, served, settings_for
 from tests.journeys.orders import item, shopify_order
 from tests.journeys.waiting import until
 
