@@ -24,7 +24,7 @@ from bridge.alerts.rules import (
     Pulse,
     Situation,
     Stuck,
-    judge,
+    evaluate,
 )
 from bridge.alerts.runbook import ALERTS, REFUSED
 from bridge.alerts.silence import SHORTEST, hour_of, silence_of
@@ -68,11 +68,11 @@ CALM = Situation(vitals=VITALS, durability=DURABLE, quota=QUOTA)
 
 
 def names(seen: Situation) -> list[str]:
-    return [alert.name for alert in judge(seen)]
+    return [alert.name for alert in evaluate(seen)]
 
 
 def the_alert(seen: Situation) -> Alert:
-    (alert,) = judge(seen)
+    (alert,) = evaluate(seen)
     return alert
 
 
@@ -86,7 +86,7 @@ def quota(**changes: object) -> QuotaState:
 
 
 def test_when_all_is_well_nobody_is_told() -> None:
-    assert judge(CALM) == ()
+    assert evaluate(CALM) == ()
 
 
 def test_every_alert_is_in_the_runbook_in_full() -> None:
@@ -122,9 +122,9 @@ def test_a_thousand_orders_with_one_cause_are_one_alert() -> None:
 
 def test_two_causes_are_two_alerts_and_their_keys_are_stable() -> None:
     orders = (asking(1, "it has no lines: make it by hand"), asking(2, "the shop charged VAT: correct it"))
-    first, second = judge(replace(CALM, asking=orders))
+    first, second = evaluate(replace(CALM, asking=orders))
     assert first.key != second.key
-    assert {a.key for a in judge(replace(CALM, asking=orders[::-1]))} == {first.key, second.key}
+    assert {a.key for a in evaluate(replace(CALM, asking=orders[::-1]))} == {first.key, second.key}
     assert the_alert(replace(CALM, asking=orders[:1])).key == first.key
 
 
@@ -291,8 +291,8 @@ def test_a_silent_shop_is_an_alert_unless_it_is_not_wanted() -> None:
     later = replace(CALM, vitals=replace(VITALS, now=NOW + DAY, last_beat=NOW + DAY), pulses=(pulse,))
     alert = the_alert(later)
     assert (alert.name, alert.shop, alert.since) == ("silence", "boutique", pulse.last_event)
-    assert judge(replace(later, silence=False)) == ()
-    assert judge(replace(later, pulses=(Pulse(shop="boutique"),))) == ()
+    assert evaluate(replace(later, silence=False)) == ()
+    assert evaluate(replace(later, pulses=(Pulse(shop="boutique"),))) == ()
 
 
 # --- everything else ----------------------------------------------------------------------------------------
@@ -329,12 +329,12 @@ def test_refused_credentials_are_told_at_once_and_until_a_good_answer(status: in
         decipher("GET /x", status, {}, b"", NOW)
     refused = quota(last_failure=NOW, last_failure_reason=refusal.value.reason)
     assert the_alert(replace(CALM, quota=refused)).name == "credentials"
-    assert judge(replace(CALM, quota=QuotaState(**{**refused, "last_success": NOW + SECOND}))) == ()
+    assert evaluate(replace(CALM, quota=QuotaState(**{**refused, "last_success": NOW + SECOND}))) == ()
 
 
 def test_another_failure_of_facturation_is_no_matter_of_credentials() -> None:
     failing = quota(last_failure=NOW, last_failure_reason="Facturation.pro gave no answer to GET /x")
-    assert judge(replace(CALM, quota=failing)) == ()
+    assert evaluate(replace(CALM, quota=failing)) == ()
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,7 @@ def test_no_worker(beat: timedelta | None, born: timedelta | None, told: bool) -
 @pytest.mark.parametrize(("wait", "told"), [(LONG_WAIT, False), (LONG_WAIT + SECOND, True)])
 def test_an_order_that_does_not_get_through(wait: timedelta, told: bool) -> None:
     stuck = Stuck(key="shopify:boutique:order:7", since=NOW - wait, reason="no answer to GET /x for order 7")
-    alerts = judge(replace(CALM, stuck=stuck))
+    alerts = evaluate(replace(CALM, stuck=stuck))
     assert [alert.name for alert in alerts] == (["backlog"] if told else [])
     assert all(alert.text.endswith("no answer to GET /x for order …") for alert in alerts)
 

@@ -469,7 +469,7 @@ class Both(RuleBasedStateMachine):
             },
             "fetched": {key: sorted(answers) for key, answers in data.fetched.items()},
             "verdicts": {scope: f"{at} {said}" for scope, (at, said) in data.verdicts.items()},
-            "floor": data.floor,
+            "floor": data.trusted_since,
             "born": data.born,
         }
 

@@ -86,7 +86,7 @@ class Customers:
         return replace(found, id=archived, why=why)
 
     async def _archived(self, buyer_lock: str) -> int:
-        """The archived customer behind this buyer_lock, or 0. Asked of a list kept for hours: a look-up in the
+        """The archived customer of this buyer, or 0. Asked of a list kept for hours: a look-up in the
         archive for each new buyer would cost a call an order."""
         index = await self._attempts.store.archived_customer(buyer_lock)
         if index is not None:

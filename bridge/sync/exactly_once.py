@@ -124,7 +124,7 @@ class Attempts:
         create: Callable[[BeforeSend], Awaitable[LedgerEntry]],
         since: datetime | None = None,
     ) -> dict[str, LedgerEntry]:
-        """The protocol. `keys[0]` is the one whose ledger entry is the buyer_lock; all get the result. `since`:
+        """The protocol. `keys[0]` is the one whose ledger entry is the lock; all get the result. `since`:
         from when on there can have been an attempt, if that is not when the order was placed."""
         key, attempt, armed = keys[0], self.clock.token(), self.clock.boottime()
         since = since or run.order.placed_at
