@@ -216,7 +216,7 @@ class Store:
     async def set_shop_verdict(self, scope: str, *, clean: bool) -> None:
         """Keeps what was found out about a shop: `clean` when Facturation.pro holds nothing of ours for it,
         so that the ledger, though new, has forgotten nothing."""
-        await self._run("judge", scope, "clean" if clean else "known", await self._is_durable())
+        await self._run("set_shop_verdict", scope, "clean" if clean else "known", await self._is_durable())
 
     async def keep_rounding(self, rule: str) -> None:
         """Keeps the rounding rule that calibration found; orders see it from their next run on."""
