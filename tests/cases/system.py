@@ -18,16 +18,16 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from bridge.act import Actor
-from bridge.embedded import EmbeddedValkey
 from bridge.facturation.client import open_client
 from bridge.facturation.quota import Quota
-from bridge.facturation.sandbox import Sandbox, SandboxConfig, SandboxTransport, create_sandbox
-from bridge.settings import FacturationSettings, Settings, ShopSettings
-from bridge.store import Store
-from bridge.sync import Syncer
-from bridge.web import Webhooks, create_app
-from bridge.wiring import doors_of, shops_of
+from bridge.receive import Webhooks, create_app
+from bridge.runtime.wiring import endpoints_of, shops_of
+from bridge.sandbox import Sandbox, SandboxConfig, SandboxTransport, create_sandbox
+from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
+from bridge.store.store import Store
+from bridge.sync.executor import Executor
+from bridge.sync.loop import Syncer
+from bridge.valkey.embedded import EmbeddedValkey
 from tests.cases.found import Document, Order
 from tests.cases.shops import SHOPS, keys_of
 from tests.cases.virtual_time import MORNING, VirtualClock, VirtualRedis
@@ -87,7 +87,7 @@ class System:
 
     async def _work(self, until: datetime) -> None:
         while True:
-            while key := await self._store.answer():
+            while key := await self._store.claim_next():
                 await self._syncer.sync_order(key)
             due = await self._redis.zrange("bridge:due", 0, 0, withscores=True)
             if not due or due[0][1] > until.timestamp() * 1000:
@@ -156,7 +156,7 @@ def _settings() -> Settings:
 
 @asynccontextmanager
 async def open_system(redis_url: str) -> AsyncIterator[System]:
-    """A bridge with an empty store and an empty firm, as `bridge.wiring` joins it."""
+    """A bridge with an empty store and an empty firm, as `bridge.runtime.wiring` joins it."""
     settings, platform = _settings(), Platform()
     firm = settings.facturation
     async with AsyncExitStack() as stack:
@@ -185,13 +185,13 @@ async def open_system(redis_url: str) -> AsyncIterator[System]:
         )
         syncer = Syncer(
             store,
-            lambda lane: Actor(store, client.using(lane=lane), clock, settle=firm.settle_seconds),
+            lambda lane: Executor(store, client.using(lane=lane), clock, settle=firm.settle_seconds),
             shops_of(settings, http),
             clock,
             background=lambda _renewal, _every: lambda: None,
         )
         webhooks = Webhooks(
-            doors_of(settings),
+            endpoints_of(settings),
             store,
             max_body_bytes=settings.max_body_bytes,
             now=clock.now,
