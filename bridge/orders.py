@@ -171,7 +171,8 @@ class Customer:
     """The buyer, as the order names them.
 
     `id`: the platform's customer id, "" for a guest. `vat_number` and `siret` are what the shop wrote down,
-    unchecked. `language`: two letters, or "".
+    unchecked. `fields`: name → what stands there, of fields that the platform does not define itself (cart
+    attributes, meta data, checkout fields): billing looks there for numbers. `language`: two letters, or "".
     """
 
     id: str = ""
@@ -185,6 +186,7 @@ class Customer:
     shipping: Address | None = field(default=None, repr=False)
     vat_number: str = field(default="", repr=False)
     siret: str = field(default="", repr=False)
+    fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bridge.billing.bands import Band
+from bridge.billing.buyers import as_written
 from bridge.billing.credit_notes import cancellation, credit_notes_for, revoked
 from bridge.billing.customers import customer_for, language_of
 from bridge.billing.drafts import Documents, InvoiceDraft, PaymentNote
@@ -24,6 +25,7 @@ def documents_for(order: Order, rules: Rules, rounding: frozenset[Rounding]) -> 
 
     `rounding`: the rules that Facturation.pro may follow; a document is `agreed` when all give its total.
     """
+    order = as_written(order, rules.fields)
     return replace(_documents(order, rules, rounding), revoked=revoked(order))
 
 

@@ -56,6 +56,7 @@ class Rules:
     `mentions`: legal texts by name (see `vat.py`), overriding the French defaults.
     `oss`: the seller declares VAT of other EU countries through the One-Stop Shop.
     `gateways`: the platform's word for a payment gateway → payment method, beside the source's own table.
+    `fields`: what is asked (vat_number, siret, company, purchase_number) → the shop's own names of fields.
     `title`, `information`: French templates with {number}, {shop}, {platform}.
     `language`: two letters, or "" for the buyer's own.
     """
@@ -76,6 +77,7 @@ class Rules:
     title: str = "Commande {number}"
     information: str = ""
     send_email: bool = False
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     zero_total_orders: bool = False
 
     def regime_on(self, day: date) -> VatRegime:
