@@ -14,6 +14,7 @@
     │   ├── QuotaReached       … for everyone; no attempt is counted
     │   └── AccessRefused      … until someone mends the credentials; no attempt is counted
     │       └── RequestForbidden  … but for this request alone: the order's own failure
+    ├── PaidElsewhere          its payment pays another order: one of the two is no sale of its own
     ├── NeedsPerson            the order asks for attention, with a reason in words
     │   └── ApiRefused         … because Facturation.pro said no to this very request
     └── LeaseLost              another worker has the order: let go, do nothing
@@ -120,6 +121,14 @@ class ApiRefused(NeedsPerson):
     def __init__(self, reason: str, *, status: int) -> None:
         super().__init__(reason)
         self.status = status
+
+
+class PaidElsewhere(BridgeError):
+    """The payment of this order has paid `other` (an order's key), which has its documents."""
+
+    def __init__(self, other: str) -> None:
+        super().__init__(other)
+        self.other = other
 
 
 class LeaseLost(BridgeError):

@@ -222,7 +222,8 @@ class Order:
     `key` is the readable key of the interface (`shopify:boutique:order:1`) and the invoice's key.
     `total`: what the buyer is charged, VAT included, before any refund. `paid_at`: None while the money is
     not there. `problems`: what the source could not read without guessing; any entry asks for attention.
-    `external_ref`: the number of an invoice that the platform itself has issued for this sale.
+    `payment_ids`: the names that the payment's provider gave to it, under which another shop's order may know
+    the same money. `external_ref`: the number of an invoice that the platform itself has issued for it.
     """
 
     key: str
@@ -243,6 +244,7 @@ class Order:
     test: bool = False
     external_ref: str = ""
     purchase_number: str = ""
+    payment_ids: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
     @property

@@ -589,3 +589,37 @@ async def test_the_calls_of_the_last_runs_are_kept(store: Store, redis: Any) -> 
         await store.release(lease, view, Outcome.WAITING, "", calls=json.dumps([n]))
     kept = await redis.lrange(f"{PREFIX}calls:{KEY}", 0, -1)
     assert [json.loads(each) for each in kept] == [[n] for n in range(5, 25)]
+
+
+OTHER = "stripe:abo:checkout:cs_1"
+
+
+async def rivals(store: Store) -> tuple[Lease, Lease]:
+    """Two orders in hand, each of a shop of its own."""
+    await record(store, event())
+    await record(store, event("e2", OTHER), shop="abo")
+    return (await taken(store))[0], (await taken(store, OTHER, "b"))[0]
+
+
+async def test_one_payment_pays_one_order(store: Store) -> None:
+    mine, theirs = await rivals(store)
+    placed = datetime.now(UTC) + LATER
+    assert (await store.begin(mine, KEY, "a1", placed, SCOPE, ["pi_1", "ch_1"])).act == "post"
+    claimed = await store.begin(theirs, OTHER, "b1", placed, "stripe:abo:", ["ch_9", "ch_1"])
+    assert (claimed.act, claimed.other) == ("claimed", KEY)
+    # All or none: what the loser had besides is still free.
+    assert (await store.begin(mine, "another", "a2", placed, SCOPE, ["ch_9"])).act == "post"
+    await store.done([KEY], {"id": 7})
+    assert (await store.begin(mine, KEY, "a3", placed, SCOPE, ["pi_1", "ch_1"])).act == "done"
+
+
+async def test_an_order_set_aside_before_it_had_a_document_gives_its_payment_back(store: Store) -> None:
+    await record(store, event())
+    mine, view = await taken(store)
+    placed = datetime.now(UTC) + LATER
+    await store.begin(mine, KEY, "a1", placed, SCOPE, ["pi_1"])
+    await store.clear(KEY, "a1")
+    await store.release(mine, view, Outcome.IGNORED, "it was a copy")
+    await record(store, event("e2", OTHER), shop="abo")
+    theirs, _ = await taken(store, OTHER, "b")
+    assert (await store.begin(theirs, OTHER, "b1", placed, "stripe:abo:", ["pi_1"])).act == "post"

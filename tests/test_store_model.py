@@ -33,6 +33,8 @@ NOW_KEY = "test:now"
 SHOP = "boutique"
 SCOPES = [f"shopify:{SHOP}:", "shopify:galerie:"]
 ORDERS = [f"shopify:{SHOP}:order:{n}" for n in (1, 2, 3)]
+PAYMENTS = ("pi_1", "pi_2")
+"""Orders of the model vie for them."""
 DOCUMENTS = ["document-1", "document-2"]
 
 documents = st.sampled_from(DOCUMENTS)
@@ -313,10 +315,11 @@ class Both(RuleBasedStateMachine):
         self.attempts += 1
         attempt = f"attempt-{self.attempts}"
         placed = datetime.fromtimestamp(placed_ms / 1000, UTC)
-        told = self.outcome(self.store.begin(lease, document, attempt, placed, scope))
+        payments = PAYMENTS[: self.attempts % 3]
+        told = self.outcome(self.store.begin(lease, document, attempt, placed, scope, payments))
         try:
             assert told == self.data.begin(
-                self.now, lease, document, attempt, placed_ms, scope, self.is_durable
+                self.now, lease, document, attempt, placed_ms, scope, self.is_durable, payments
             )
         except LeaseLost:
             assert told is LeaseLost

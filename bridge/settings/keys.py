@@ -19,8 +19,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bridge.billing.mentions import Mention
 from bridge.billing.buyers import Asked
+from bridge.billing.mentions import Mention
 from bridge.billing.rules import DocumentPolicy, InvoiceWhen, PartialRefunds, Rules, TestOrders, VatRegime
 from bridge.orders import PaymentMethod, Supply
 from bridge.settings.values import (

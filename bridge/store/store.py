@@ -171,21 +171,38 @@ class Store:
         await self._run("fetched", order_key, path, self._compressor.compress(body))
 
     async def begin(
-        self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str
+        self,
+        lease: Lease,
+        key: str,
+        attempt: str,
+        placed_at: datetime,
+        scope: str,
+        payments: Sequence[str] = (),
     ) -> CreationPermit:
         """Asks for leave to create the document `key`; writes the intent when it is given.
 
-        `scope`: the prefix of all keys of this shop. Raises LeaseLost.
+        `scope`: the prefix of all keys of this shop. `payments`: ids of those that the order
+        claims for itself, all or none. Raises LeaseLost.
         """
         placed = int(placed_at.timestamp() * 1000)
         answer = await self._run(
-            "begin", key, lease.order_key, lease.token, attempt, placed, scope, await self._is_durable()
+            "begin",
+            key,
+            lease.order_key,
+            lease.token,
+            attempt,
+            placed,
+            scope,
+            await self._is_durable(),
+            *payments,
         )
         match answer:
             case [b"done", record]:
                 return CreationPermit(act="done", record=json.loads(record))
             case [b"busy"]:
                 return CreationPermit(act="busy")
+            case [b"claimed", other]:
+                return CreationPermit(act="claimed", other=other.decode())
             case [b"post", name]:
                 return CreationPermit(act="post", attempt=name.decode())
             case [b"lookup", age, name, unsure]:

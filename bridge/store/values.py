@@ -45,16 +45,18 @@ class HeldOrder:
 class CreationPermit:
     """The answer to "may this be created now?".
 
-    `act`: "done" (see `record`), "busy" (another order is at it), "post" (the intent is written) or "lookup"
-    (an attempt exists or may have been forgotten; `age` in seconds since it). `unsure`: only the ledger's
-    youth is the reason, and nobody has asked yet whether this shop was ever bridged before.
+    `act`: "done" (see `record`), "busy" (another order is at it), "claimed" (its payment pays `other`),
+    "post" (the intent is written) or "lookup" (an attempt exists or may be forgotten; `age` in seconds since
+    it). `unsure`: only the ledger's youth is the reason, and nobody has asked yet whether this shop was ever
+    bridged before.
     """
 
-    act: Literal["done", "busy", "post", "lookup"]
+    act: Literal["done", "busy", "claimed", "post", "lookup"]
     attempt: str = ""
     age: float = 0.0
     unsure: bool = False
     record: dict[str, Any] | None = None
+    other: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

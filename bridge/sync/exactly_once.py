@@ -14,7 +14,15 @@ from typing import Any, Protocol
 
 from bridge.billing.made import LedgerEntry
 from bridge.billing.rules import Rules
-from bridge.errors import AccessRefused, CustomerGone, NeedsPerson, NotSent, QuotaReached, Settling
+from bridge.errors import (
+    AccessRefused,
+    CustomerGone,
+    NeedsPerson,
+    NotSent,
+    PaidElsewhere,
+    QuotaReached,
+    Settling,
+)
 from bridge.facturation.records import CustomerRecord, InvoiceRecord
 from bridge.orders import Order
 from bridge.store.values import CreationPermit, Lease
@@ -50,7 +58,13 @@ class Ledger(Protocol):
 
     async def ledger(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]: ...
     async def begin(
-        self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str
+        self,
+        lease: Lease,
+        key: str,
+        attempt: str,
+        placed_at: datetime,
+        scope: str,
+        payments: Sequence[str] = (),
     ) -> CreationPermit: ...
     async def replace_attempt(self, lease: Lease, key: str, current: str, attempt: str) -> None: ...
     async def clear(self, key: str, attempt: str) -> None: ...
@@ -128,10 +142,14 @@ class Attempts:
         from when on there can have been an attempt, if that is not when the order was placed."""
         key, attempt, armed = keys[0], self.clock.token(), self.clock.boottime()
         since = since or run.order.placed_at
-        begun = await self.store.begin(run.lease, key, attempt, since, run.scope)
+        asked = (run.lease, key)
+        claims = run.order.payment_ids
+        begun = await self.store.begin(*asked, attempt, since, run.scope, claims)
         if begun.unsure and await self._judge(run.scope):
             armed = self.clock.boottime()
-            begun = await self.store.begin(run.lease, key, attempt, since, run.scope)
+            begun = await self.store.begin(*asked, attempt, since, run.scope, claims)
+        if begun.act == "claimed":
+            raise PaidElsewhere(begun.other)
         if begun.act == "done":
             return await self.write(keys, LedgerEntry.from_record(begun.record or {}))
         if begun.act == "busy":

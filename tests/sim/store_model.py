@@ -157,11 +157,17 @@ class StoreModel:
         return {key: json.loads(record) for key, record in records.items()}
 
     async def begin(
-        self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str
+        self,
+        lease: Lease,
+        key: str,
+        attempt: str,
+        placed_at: datetime,
+        scope: str,
+        payments: Sequence[str] = (),
     ) -> CreationPermit:
         placed, durable = int(placed_at.timestamp() * 1000), self._server.durable
         return await self._server.call(
-            lambda d, now: d.begin(now, lease, key, attempt, placed, scope, durable)
+            lambda d, now: d.begin(now, lease, key, attempt, placed, scope, durable, payments)
         )
 
     async def replace_attempt(self, lease: Lease, key: str, current: str, attempt: str) -> None:
