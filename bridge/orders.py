@@ -12,6 +12,8 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from bridge.reasons import Reason
+
 ZERO = Decimal(0)
 CENT = Decimal("0.01")
 PARIS = ZoneInfo("Europe/Paris")
@@ -245,7 +247,7 @@ class Order:
     external_ref: str = ""
     purchase_number: str = ""
     payment_ids: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
+    problems: tuple[Reason, ...] = ()
 
     @property
     def paid(self) -> bool:
@@ -262,14 +264,14 @@ class Order:
 class Ignored:
     """Nothing is to be done for these events, and this is why."""
 
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished:
     """Not enough is known yet to say what the order is; `reason` says what is awaited."""
 
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,7 +283,7 @@ class Incomplete:
     """
 
     path: str
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,7 @@ from bridge.alerts.runbook import REFUSED
 from bridge.alerts.signatures import RejectedSignatures
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
+from bridge.reasons import as_reason
 from bridge.receive import ShopEndpoint, Webhooks, create_app
 from bridge.settings.loading import AlertSettings
 from bridge.sources import REGISTRY
@@ -360,7 +361,10 @@ async def ask_for_a_person(store: Store, number: int, reason: str) -> str:
     lease = Lease(order_key=key, token=uuid.uuid4().hex)
     view = await store.take(lease)
     assert view
-    assert await store.release(lease, view, Outcome.ATTENTION, reason, keep={"number": f"#{number}"}) is None
+    assert (
+        await store.release(lease, view, Outcome.ATTENTION, as_reason(reason), keep={"number": f"#{number}"})
+        is None
+    )
     return key
 
 
@@ -602,7 +606,7 @@ async def test_an_order_that_waits_for_its_shop_is_not_stuck(store: Store, redis
         lease = Lease(order_key=key, token="t")
         view = await store.take(lease)
         assert view
-        await store.release(lease, view, Outcome.WAITING, reason, after=after, counted=True)
+        await store.release(lease, view, Outcome.WAITING, as_reason(reason), after=after, counted=True)
         return key
 
     await leave(1, "the payment has not come yet", 6 * 3600.0)

@@ -29,6 +29,7 @@ from bridge.facturation.fields import Fields
 from bridge.facturation.quota import Lane, Quota
 from bridge.facturation.records import account_record
 from bridge.failpoints import failpoint
+from bridge.texts import text_of
 
 log = structlog.get_logger(__name__)
 
@@ -160,7 +161,7 @@ class Wire:
         except RetryLater as exc:
             await self._report(method, path, type(exc.__cause__ or exc).__name__, started)
             if exc.__cause__:
-                await self._quota.note_failure(exc.reason)
+                await self._quota.note_failure(text_of(exc.reason))
             raise
         failpoint("api", call, "answered")
         limit, remaining = _rate_limit(response)
@@ -177,17 +178,17 @@ class Wire:
             data = decipher(call, response.status_code, response.headers, response.content, datetime.now(UTC))
         except QuotaReached as exc:
             await self._quota.pause(exc.after or PAUSE_WITHOUT_RETRY_AFTER)
-            await self._quota.note_failure(exc.reason)
+            await self._quota.note_failure(text_of(exc.reason))
             raise
         except AccessRefused as exc:
             if response.status_code == 403 and not call.endswith(ACCOUNT) and await self._is_let_in():
                 raise forbidden(call, response.content) from exc
             # One worker tries again after a while; a thousand waiting orders need not all be refused.
             await self._quota.pause(REFUSED_PAUSE)
-            await self._quota.note_failure(exc.reason)
+            await self._quota.note_failure(text_of(exc.reason))
             raise
         except OutcomeUnknown as exc:
-            await self._quota.note_failure(exc.reason)
+            await self._quota.note_failure(text_of(exc.reason))
             raise
         await self._quota.note_success()
         return Answer(call, data, response.headers)

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.failpoints import failpoint
+from bridge.reasons import Reason
 from bridge.sources.base import Identity
 from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome, Vitals, moment, view_of
 from bridge.valkey.connection import SharedConnection
@@ -29,6 +30,8 @@ LEASE: Final = timedelta(seconds=5)
 """Of one order. Renewed by its holder; when the holder dies, others wait no longer than this."""
 REHINT: Final = timedelta(seconds=5)
 """After so long without an answer the wake-up is sent again."""
+RESTS: Final = timedelta(hours=6)
+"""How long an order rests that waits for its shop's next word, before it is looked at all the same."""
 ARCHIVE_AGE: Final = timedelta(hours=6)
 """The list of archived customers is asked for anew after so long."""
 FULL: Final = 0.9
@@ -131,7 +134,7 @@ class Store:
         lease: Lease,
         view: HeldOrder,
         outcome: Outcome,
-        reason: str,
+        reason: Reason,
         *,
         after: float = 0.0,
         counted: bool = False,
@@ -150,7 +153,7 @@ class Store:
             lease.token,
             view.version,
             outcome.value,
-            reason,
+            reason.as_json(),
             int(after * 1000),
             int(counted),
             self._retention_ms,

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import zstandard
 
 from bridge.orders import Event
+from bridge.reasons import Reason, reason_from
 
 
 class Outcome(StrEnum):
@@ -38,7 +39,7 @@ class HeldOrder:
     events: tuple[Event, ...]
     lane: str = ""
     issue_credit_notes: bool = False
-    set_aside: tuple[Outcome, str] | None = None
+    set_aside: tuple[Outcome, Reason] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,7 @@ def view_of(answer: list[Any], *, takes: int) -> HeldOrder:
         events=tuple(_event_of(*event) for event in events),
         lane=lane,
         issue_credit_notes=credit == "final",
-        set_aside=(Outcome(set_aside), reason) if set_aside else None,
+        set_aside=(Outcome(set_aside), reason_from(reason)) if set_aside else None,
     )
 
 

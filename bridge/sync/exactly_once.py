@@ -25,6 +25,7 @@ from bridge.errors import (
 )
 from bridge.facturation.records import CustomerRecord, InvoiceRecord
 from bridge.orders import Order
+from bridge.reasons import because
 from bridge.store.values import CreationPermit, Lease
 
 SEND_DEADLINE = 5.0
@@ -153,20 +154,20 @@ class Attempts:
         if begun.act == "done":
             return await self.write(keys, LedgerEntry.from_record(begun.record or {}))
         if begun.act == "busy":
-            raise Settling("another order of the same buyer is creating the customer", after=0.5)
+            raise Settling(because("neighbour_creates_customer"), after=0.5)
         if begun.act == "lookup":
             found = await look_up()
             if found:
                 return await self.write(keys, found)
             if begun.age < self._settle:
                 wait = min(self._settle - begun.age + 1, max(5.0, begun.age))
-                raise Settling("an earlier attempt may still arrive; it is looked for again", after=wait)
+                raise Settling(because("attempt_may_arrive"), after=wait)
             armed = self.clock.boottime()
             await self.store.replace_attempt(run.lease, key, begun.attempt, attempt)
 
         def last_moment() -> None:
             if self.clock.boottime() - armed > SEND_DEADLINE:
-                raise NotSent("it took too long to get ready; nothing was sent", after=1)
+                raise NotSent(because("not_sent_in_time"), after=1)
 
         try:
             made = await create(last_moment)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from bridge.errors import LeaseLost, NotSent, OutcomeUnknown
 from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome
 from bridge.sync.exactly_once import BeforeSend
-from bridge.sync.loop import Shop
+from bridge.sync.shop import Shop
 from tests.sim.api_model import Client, standstill
 from tests.sim.data import Data, Entry
 from tests.sim.run import Mode, Parts, run_seed
