@@ -201,6 +201,32 @@ class Payment:
     amount: Decimal | None = None
 
 
+class MovementState(StrEnum):
+    """Authorised is not here: it is no money yet."""
+
+    PENDING = "pending"
+    SETTLED = "settled"
+    FAILED = "failed"
+    DISPUTED = "disputed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """Money that came in, or went back (negative).
+
+    `amount`: None where the platform names the method alone. `gateway`: the platform's own word, kept for the
+    explanation. `reference`: the payment's name at its provider.
+    """
+
+    id: str = ""
+    at: datetime | None = None
+    amount: Decimal | None = None
+    method: PaymentMethod
+    gateway: str = ""
+    reference: str = ""
+    state: MovementState = MovementState.SETTLED
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
     """Money given back.

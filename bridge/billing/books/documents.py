@@ -1,0 +1,97 @@
+"""The second book: what exists in Facturation.pro, and what of the sale it states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from bridge.billing.books.parts import Amounts, ByRate, Part, amounts, by_rate, less, parts_of, total
+from bridge.billing.books.sale import Sale
+from bridge.orders import ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How the documents of one order are called. `order`: its key, which is the first invoice's; `refund`:
+    what a refund's key begins with."""
+
+    order: str
+    refund: str
+
+    def note(self, reduction: str) -> str:
+        """The key of the credit note for what the platform told under this id."""
+        return f"{self.refund}{reduction}"
+
+    def further(self, line: str, quantity: Decimal | None) -> str:
+        """The key of a further invoice. `quantity`: the one reached, where the line is invoiced already."""
+        return f"{self.order}:{line}" + ("" if quantity is None else f":{quantity.normalize():f}")
+
+    def removal(self, line: str, quantity: Decimal | None) -> str:
+        """The key of the credit note for what left without a word. `quantity`: what is left of the line."""
+        return f"{self.further(line, quantity)}:credit"
+
+    def of_lines(self, key: str) -> bool:
+        """It states lines: an invoice, or a credit note for what left without a word."""
+        return key == self.order or key.startswith(f"{self.order}:")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """An invoice or a credit note.
+
+    `total`: as Facturation.pro computed it, negative for a credit note; None while nobody has seen it.
+    `parts`: what of the sale it states. `nets`: of each rate, as encoded. `less`: the ids of reductions that
+    were taken off before it was made. `on`: keys of the invoices that a credit note is on.
+    """
+
+    key: str
+    total: Decimal | None = None
+    parts: tuple[Part, ...] = ()
+    nets: ByRate = field(default_factory=dict)
+    less: tuple[str, ...] = ()
+    on: tuple[str, ...] = ()
+
+    @property
+    def gross(self) -> Decimal:
+        """What it comes to: as computed, else as meant."""
+        return total(self.parts) if self.total is None else self.total
+
+
+def stated(documents: Iterable[Document]) -> dict[Decimal, Decimal]:
+    """What all of them leave of the sale, by rate."""
+    return by_rate(part for document in documents for part in document.parts)
+
+
+def filled(document: Document, sale: Sale, others: Sequence[Document]) -> Document:
+    """A document of which only the total is known, with the parts that it must have stated: everything that
+    the others leave, if that is its total; else what was sold first, up to a line's end.
+
+    Otherwise everything: then its total differs from what it states, and a person is asked.
+    """
+    if document.parts or document.total is None:
+        return document
+    open_places = less(amounts(sale.parts()), amounts(part for each in others for part in each.parts))
+    for candidate in (open_places, *_beginnings(open_places, sale)):
+        if total(parts_of(candidate)) == document.total:
+            return replace(document, parts=parts_of(candidate))
+    return replace(document, parts=parts_of(open_places))
+
+
+def _beginnings(open_places: Amounts, sale: Sale) -> Iterable[Amounts]:
+    """What was sold by each moment at which something was added; then line by line."""
+    for moment in sorted({line.since for line in sale.sold if line.since}):
+        early = {line.id for line in sale.sold if line.since is None or line.since < moment}
+        yield {place: gross for place, gross in open_places.items() if place[0] in early}
+    ordered = list(open_places.items())
+    for count in range(1, len(ordered)):
+        yield dict(ordered[:count])
+
+
+def left_as_encoded(documents: Iterable[Document]) -> dict[Decimal, Decimal]:
+    """The net of each rate that the documents leave, as they are written."""
+    left: dict[Decimal, Decimal] = {}
+    for document in documents:
+        for rate, net in document.nets.items():
+            left[rate] = left.get(rate, ZERO) + net
+    return {rate: net for rate, net in left.items() if net}

@@ -1,0 +1,62 @@
+"""What is still to be made: the sale less the documents, by line and rate.
+
+Nothing is due for money alone. The sum of all documents, by rate, does not depend on how often this is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bridge.billing.books.crediting import DueNote, credit
+from bridge.billing.books.difference import Difference, DueInvoice, Otherwise
+from bridge.billing.books.documents import Document, Names, stated
+from bridge.billing.books.parts import amounts, negative, parts_of
+from bridge.billing.books.sale import Sale, Shrunk
+from bridge.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """`otherwise`: credit notes that exist and should state other rates. `problems`: what a person must
+    settle; what they concern is not among the rest."""
+
+    invoice: DueInvoice | None = None
+    notes: tuple[DueNote, ...] = ()
+    otherwise: tuple[Otherwise, ...] = ()
+    problems: tuple[Reason, ...] = ()
+
+
+def due(sale: Sale, documents: Sequence[Document], names: Names) -> Due:
+    """What is missing of the documents that this sale should have."""
+    if sale.cancelled:
+        return _withdrawn(sale.cancelled, documents, names)
+    difference = Difference(sale, documents, names)
+    invoice = difference.invoice()
+    book = list(documents)
+    if invoice:
+        book.append(Document(key=invoice.key, parts=invoice.parts, less=invoice.less))
+    notes: list[DueNote] = []
+    problems: list[Reason] = []
+    for told, key, parts in difference.credits():
+        note = credit(key, parts, told, book)
+        if isinstance(note, Reason):
+            problems.append(note)
+        else:
+            notes.append(note)
+            book.append(Document(key=key, parts=negative(parts), on=note.on))
+    if notes and not stated(book):
+        notes[-1] = replace(notes[-1], empties=True)
+    return Due(invoice=invoice, notes=tuple(notes), otherwise=difference.otherwise, problems=tuple(problems))
+
+
+def _withdrawn(cancelled: Shrunk, documents: Sequence[Document], names: Names) -> Due:
+    """All that documents state of an order that was cancelled before it was paid."""
+    key = names.note(cancelled.id)
+    parts = parts_of(amounts(part for document in documents for part in document.parts))
+    if not parts or any(document.key == key for document in documents):
+        return Due()
+    note = credit(key, parts, cancelled, documents)
+    if isinstance(note, Reason):
+        return Due(problems=(note,))
+    return Due(notes=(replace(note, empties=True),))
