@@ -24,8 +24,10 @@ from bridge.alerts.outbox import Kind, Message
 from bridge.alerts.rules import Alert
 from bridge.errors import NeedsPerson
 from bridge.orders import Customer
+from bridge.telemetry.logs import configure_logging
+from bridge.telemetry.metrics import Metrics
 from bridge.telemetry.redaction import Redactor, is_forbidden
-from bridge.telemetry.telemetry import Metrics, capture, configure_logging, configure_sentry
+from bridge.telemetry.sentry import capture, configure_sentry
 
 SECRET = "shpss_0123456789"
 WHO = "".join(("Du", "rand"))  # not in the source lines that a traceback quotes

@@ -25,7 +25,7 @@ import httpx
 
 from bridge.alerts.outbox import Kind, Message
 from bridge.settings.loading import AlertSettings
-from bridge.telemetry.telemetry import capture
+from bridge.telemetry.sentry import capture
 
 SECONDS: Final = 20.0
 """The longest a receiver may take; the specification advises 15 to 30."""

@@ -32,7 +32,7 @@ async def _list(*, as_json: bool) -> int:
     from bridge.alerts.outbox import current
     from bridge.runtime.wiring import connect
     from bridge.store.store import Store
-    from bridge.telemetry.telemetry import configure_logging
+    from bridge.telemetry.logs import configure_logging
 
     configure_logging("error", sys.stderr)
     settings = settings_here()
@@ -74,7 +74,8 @@ async def test() -> int:
     from bridge.alerts.channels import Undelivered, channels_of
     from bridge.alerts.outbox import Message
     from bridge.alerts.rules import Alert
-    from bridge.telemetry.telemetry import configure_logging, configure_sentry
+    from bridge.telemetry.logs import configure_logging
+    from bridge.telemetry.sentry import configure_sentry
 
     settings = settings_here()
     hidden = settings.secret_values()

@@ -37,7 +37,8 @@ from bridge.sync.fetch import fetcher
 from bridge.sync.loop import Report, Shop, Syncer, in_background, note_call
 from bridge.tasks import end
 from bridge.telemetry.health import Health
-from bridge.telemetry.telemetry import Metrics, capture
+from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.sentry import capture
 from bridge.valkey.pools import follows_sentinels, open_pool
 
 POOL = 32

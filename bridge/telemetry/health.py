@@ -20,7 +20,7 @@ from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import SHARES, Lane, Quota, QuotaState
 from bridge.store.store import Store
 from bridge.store.values import Vitals
-from bridge.telemetry.telemetry import Metrics
+from bridge.telemetry.metrics import Metrics
 from bridge.valkey.diagnosis import trouble
 from bridge.valkey.durability import Durability, look_at_durability
 
