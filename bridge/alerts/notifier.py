@@ -24,6 +24,7 @@ from bridge.alerts.rules import Alert, evaluate
 from bridge.alerts.signatures import RejectedSignatures
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
+from bridge.reasons import because
 from bridge.tasks import end
 
 TICK: Final = 5.0
@@ -104,7 +105,7 @@ class Notifier:
         raised, resolved = changes or ((), ())
         for alert in alerts:
             if alert.key in raised:
-                log.warning("alert raised", step="evaluate", alert=alert.key, reason=alert.text)
+                log.warning("alert raised", step="evaluate", alert=alert.key, reason=alert.text())
         for key in resolved:
             log.info("alert resolved", step="evaluate", alert=key)
 
@@ -160,8 +161,8 @@ class Absence:
 
     def _say(self, kind: Kind, now: datetime, since: datetime) -> None:
         process = f"{socket.gethostname()}:{os.getpid()}"
-        text = f"process {process} reaches Redis no more: nothing is stored or invoiced by it"
-        alert = Alert(name="redis", key=f"redis:{process}", since=since, text=text)
+        reason = because("alert_redis", process=process)
+        alert = Alert(name="redis", key=f"redis:{process}", since=since, reason=reason)
         message = Message(id=f"{uuid.uuid4().hex}_{kind}", kind=kind, at=now, alert=alert)
         for channel in self._channels:
             self._unsaid[channel.name, kind] = (message, 0)

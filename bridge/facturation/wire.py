@@ -26,9 +26,10 @@ from pydantic import SecretStr
 from bridge.errors import AccessRefused, BridgeError, NotSent, OutcomeUnknown, QuotaReached, RetryLater
 from bridge.facturation.answers import PAUSE_WITHOUT_RETRY_AFTER, decipher, forbidden
 from bridge.facturation.fields import Fields
-from bridge.facturation.quota import Lane, Quota
+from bridge.facturation.quota import Failure, Lane, Quota
 from bridge.facturation.records import account_record
 from bridge.failpoints import failpoint
+from bridge.reasons import because
 
 log = structlog.get_logger(__name__)
 
@@ -160,7 +161,7 @@ class Wire:
         except RetryLater as exc:
             await self._report(method, path, type(exc.__cause__ or exc).__name__, started)
             if exc.__cause__:
-                await self._quota.note_failure(exc.reason)
+                await self._quota.note_failure(Failure.UNREACHABLE, exc.reason)
             raise
         failpoint("api", call, "answered")
         limit, remaining = _rate_limit(response)
@@ -177,17 +178,17 @@ class Wire:
             data = decipher(call, response.status_code, response.headers, response.content, datetime.now(UTC))
         except QuotaReached as exc:
             await self._quota.pause(exc.after or PAUSE_WITHOUT_RETRY_AFTER)
-            await self._quota.note_failure(exc.reason)
+            await self._quota.note_failure(Failure.THROTTLED, exc.reason)
             raise
         except AccessRefused as exc:
             if response.status_code == 403 and not call.endswith(ACCOUNT) and await self._is_let_in():
                 raise forbidden(call, response.content) from exc
             # One worker tries again after a while; a thousand waiting orders need not all be refused.
             await self._quota.pause(REFUSED_PAUSE)
-            await self._quota.note_failure(exc.reason)
+            await self._quota.note_failure(Failure.REFUSED, exc.reason)
             raise
         except OutcomeUnknown as exc:
-            await self._quota.note_failure(exc.reason)
+            await self._quota.note_failure(Failure.UNREACHABLE, exc.reason)
             raise
         await self._quota.note_success()
         return Answer(call, data, response.headers)
@@ -235,12 +236,8 @@ class Wire:
         ) as exc:
             what = type(exc).__name__
             if left:
-                raise OutcomeUnknown(
-                    f"Facturation.pro gave no answer to {call} ({what}); it will be looked up"
-                ) from exc
-            raise NotSent(
-                f"Facturation.pro could not be reached for {call} ({what}); nothing was sent"
-            ) from exc
+                raise OutcomeUnknown(because("api_without_answer", call=call, what=what)) from exc
+            raise NotSent(because("api_not_reached", call=call, what=what)) from exc
 
     async def _report(
         self,
