@@ -142,7 +142,7 @@ class Absence:
         self._least = least
         self._since: datetime | None = None
         self._told = False
-        self._unsaid: dict[tuple[str, Kind], tuple[Message, int]] = {}
+        self._unsaid: list[tuple[Channel, Message, int]] = []
 
     async def noticed(self, now: datetime) -> None:
         """Redis did not answer."""
@@ -164,21 +164,14 @@ class Absence:
         reason = because("alert_redis", process=process)
         alert = Alert(name="redis", key=f"redis:{process}", since=since, reason=reason)
         message = Message(id=f"{uuid.uuid4().hex}_{kind}", kind=kind, at=now, alert=alert)
-        for channel in self._channels:
-            self._unsaid[channel.name, kind] = (message, 0)
+        self._unsaid += [(channel, message, self.TRIES) for channel in self._channels]
 
     async def _send(self) -> None:
-        for channel in self._channels:
-            for kind in ("raised", "resolved"):
-                await self._try(channel, kind)
-
-    async def _try(self, channel: Channel, kind: Kind) -> None:
-        message, tried = self._unsaid.pop((channel.name, kind), (None, 0))
-        if message is None:
-            return
-        try:
-            await channel.send(message)
-        except Undelivered as exc:
-            log.warning("alert undelivered", step="tell", delivery=message.id, reason=str(exc))
-            if tried + 1 < self.TRIES and not exc.final:
-                self._unsaid[channel.name, kind] = (message, tried + 1)
+        unsaid, self._unsaid = self._unsaid, []
+        for channel, message, tries in unsaid:
+            try:
+                await channel.send(message)
+            except Undelivered as exc:
+                log.warning("alert undelivered", step="tell", delivery=message.id, reason=str(exc))
+                if tries > 1 and not exc.final:
+                    self._unsaid.append((channel, message, tries - 1))

@@ -1,4 +1,4 @@
--- herald_asking: orders that ask for a person, longest first. ARGV: offset, how many
+-- Orders that ask for a person, longest first. ARGV: offset, how many
 -- → {key, since, created, reason}...
 local answer = {}
 local page = redis.call('ZRANGE', ATTENTION, ARGV[1], ARGV[1] + ARGV[2] - 1, 'WITHSCORES')
