@@ -86,7 +86,8 @@ def _services(urls: Sequence[str], lang: str) -> Iterator[AppriseChannel]:
     import apprise  # a tenth of a second, for those who have such a channel
 
     for place, url in enumerate(urls, start=1):
-        service = apprise.Apprise.instantiate(url, asset=apprise.AppriseAsset(app_id="bridge"))
+        # Any: Apprise types what each service overrides by the None of their base.
+        service: Any = apprise.Apprise.instantiate(url, asset=apprise.AppriseAsset(app_id="bridge"))
         if service is None:
             raise ConfigurationError(
                 f"alerts.urls: Apprise cannot use entry {place}; see what it wants there"

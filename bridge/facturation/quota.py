@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 from redis.asyncio import Redis
@@ -159,22 +159,15 @@ class Quota:
     async def state(self) -> QuotaState:
         """Where the quota stands. Raises StoreUnavailable."""
         said: dict[str, Any] = json.loads(await self._run("state"))
-        return QuotaState(
-            limit_five=said["limit_five"],
-            limit_day=said["limit_day"],
-            left_five=said["left_five"],
-            left_day=said["left_day"],
-            foreign_five=said["foreign_five"],
-            foreign_day=said["foreign_day"],
-            paused_until=_time(said.get("paused_until")),
-            refused=said["refused"],
-            throttled=said["throttled"],
-            last_success=_time(said.get("last_success")),
-            last_failure=_time(said.get("last_failure")),
+        times = ("paused_until", "last_success", "last_failure")
+        known = {
+            **said,
+            **{name: _time(said.get(name)) for name in times},
             # An earlier version wrote a sentence, and no kind.
-            last_failure_kind=Failure(said.get("last_failure_kind", Failure.UNREACHABLE)),
-            last_failure_reason=reason_from(said.get("last_failure_reason", "")),
-        )
+            "last_failure_kind": Failure(said.get("last_failure_kind", Failure.UNREACHABLE)),
+            "last_failure_reason": reason_from(said.get("last_failure_reason", "")),
+        }
+        return cast("QuotaState", known)
 
     async def _run(self, command: str, *args: str | float) -> Any:
         try:

@@ -159,13 +159,25 @@ class Wire:
         try:
             response = await self._exchange(request, call, before_send)
         except RetryLater as exc:
-            await self._report(method, path, type(exc.__cause__ or exc).__name__, started)
+            outcome = type(exc.__cause__ or exc).__name__
+            await self._report(
+                ApiCall(method=method, path=path, outcome=outcome, seconds=time.monotonic() - started)
+            )
             if exc.__cause__:
                 await self._quota.note_failure(Failure.UNREACHABLE, exc.reason)
             raise
         failpoint("api", call, "answered")
         limit, remaining = _rate_limit(response)
-        await self._report(method, path, str(response.status_code), started, limit, remaining)
+        await self._report(
+            ApiCall(
+                method=method,
+                path=path,
+                outcome=str(response.status_code),
+                seconds=time.monotonic() - started,
+                limit=limit,
+                remaining=remaining,
+            )
+        )
         if limit is not None and remaining is not None:
             await self._quota.learn(permit, limit, remaining)
         answer = await self._judge(call, response)
@@ -239,32 +251,16 @@ class Wire:
                 raise OutcomeUnknown(because("api_without_answer", call=call, what=what)) from exc
             raise NotSent(because("api_not_reached", call=call, what=what)) from exc
 
-    async def _report(
-        self,
-        method: str,
-        path: str,
-        outcome: str,
-        started: float,
-        limit: int | None = None,
-        remaining: int | None = None,
-    ) -> None:
+    async def _report(self, call: ApiCall) -> None:
         if self._on_call is None:
             return
-        seconds = time.monotonic() - started
         try:
-            await self._on_call(
-                ApiCall(
-                    method=method,
-                    path=path,
-                    outcome=outcome,
-                    seconds=seconds,
-                    limit=limit,
-                    remaining=remaining,
-                )
-            )
+            await self._on_call(call)
         except Exception:
             # The answer is worth more than its log: losing it would cost a look-up and a long wait.
-            log.exception("an API call was not logged", method=method, path=path, outcome=outcome)
+            log.exception(
+                "an API call was not logged", method=call.method, path=call.path, outcome=call.outcome
+            )
 
 
 def user_agent(contact: str) -> str:
