@@ -40,7 +40,8 @@ from bridge.sync.loop import Report, Syncer
 from bridge.sync.shop import Shop
 from bridge.tasks import end
 from bridge.telemetry.health import Health
-from bridge.telemetry.telemetry import Metrics, capture
+from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.sentry import capture
 from bridge.valkey.pools import follows_sentinels, open_pool
 
 POOL = 32
