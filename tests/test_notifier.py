@@ -94,7 +94,7 @@ async def ask_for_a_person(store: Store, number: int, reason: Reason = NO_CURREN
     lease = Lease(order_key=key, token=uuid.uuid4().hex)
     view = await store.take(lease)
     assert view
-    assert await store.release(lease, view, Outcome.ATTENTION, reason.as_json()) is None
+    assert await store.release(lease, view, Outcome.ATTENTION, reason) is None
     return key
 
 
@@ -364,7 +364,7 @@ async def test_an_order_that_waits_for_its_shop_is_not_stuck(store: Store, redis
         lease = Lease(order_key=key, token="t")
         view = await store.take(lease)
         assert view
-        await store.release(lease, view, Outcome.WAITING, reason.as_json(), after=after, counted=True)
+        await store.release(lease, view, Outcome.WAITING, reason, after=after, counted=True)
         return key
 
     await leave(1, because("alert_test"), 6 * 3600.0)

@@ -22,13 +22,11 @@ from bridge.alerts.situation import Asking, Pulse, Situation, Stuck
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
 from bridge.reasons import reason_from
-from bridge.store.store import PREFIX, Store
+from bridge.store.store import PREFIX, RESTS, Store
 from bridge.store.values import moment
 from bridge.valkey.durability import look_at_durability
 from bridge.valkey.scripts import Scripts
 
-PATIENCE: Final = timedelta(hours=6)
-"""How long `sync.py` lets an order rest that waits for its shop's next word."""
 PAGE: Final = 500
 MISSING: Final = timedelta(seconds=20)
 """Less than between two judgements: what is missing in two of them is over."""
@@ -83,7 +81,7 @@ class AlertOutbox:
 
     async def look(self, quota: Quota, shops: Sequence[str], *, silence: bool) -> Situation:
         """Everything that is judged."""
-        stuck, *pulses = await self._scripts.run("pulse", int(PATIENCE.total_seconds() * 1000), *shops)
+        stuck, *pulses = await self._scripts.run("pulse", int(RESTS.total_seconds() * 1000), *shops)
         standing = await current(self._store)
         return Situation(
             vitals=await self._store.vitals(),

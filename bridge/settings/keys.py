@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bridge.billing.buyers import Asked
 from bridge.billing.mentions import Mention
 from bridge.billing.rules import DocumentPolicy, InvoiceWhen, PartialRefunds, Rules, TestOrders, VatRegime
 from bridge.orders import PaymentMethod, Supply
@@ -227,6 +228,11 @@ class ShopSettings(_Table):
         default=False, description="Facturation.pro sends the final invoice to the buyer."
     )
     zero_total_orders: bool = Field(default=False, description="Invoice orders over 0.00 as well.")
+    fields: dict[Asked, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="The shop's own names of fields where buyers state vat_number, siret, company or "
+        'purchase_number: { siret = ["ma_cle"] }. Usual names are known.',
+    )
 
     def rules(self) -> Rules:
         """The same choices as the pure value that billing takes."""

@@ -2,8 +2,8 @@
 
 An entry is `[code]` with `en`, `fr`, a `group` (what kind of matter it is; orders are grouped by it and the
 code), and where it helps `cure` (a key of `[cures]`, whose texts say the one thing to do) and `personal` (the
-facts that name a buyer). `{fact}` stands for a fact, `{fact:money}` for an amount in the reader's way,
-`{fact:day}` and `{fact:moment}` for times (in Paris).
+facts that name a buyer). `{fact}` stands for a fact, `{fact:money}` for an amount in the reader's way
+(`signed`: with its sign), `{fact:day}` and `{fact:moment}` for times (in Paris).
 """
 
 from __future__ import annotations
@@ -141,4 +141,9 @@ def _moment(written: str, lang: str) -> str:
     return f"{at:%Y-%m-%d %H:%M} (Paris)" if lang == "en" else f"le {at:%d/%m/%Y à %H:%M}"
 
 
-_FORMATS: Final = {"money": money, "day": _day, "moment": _moment}
+def _signed(amount: str, lang: str) -> str:
+    written = money(amount, lang)
+    return written if written.startswith("-") else f"+{written}"
+
+
+_FORMATS: Final = {"money": money, "signed": _signed, "day": _day, "moment": _moment}
