@@ -220,7 +220,7 @@ def _no_worker(seen: Situation) -> Iterator[Alert]:
 def _backlog(seen: Situation) -> Iterator[Alert]:
     stuck = seen.stuck
     if stuck and seen.now - stuck.since > LONG_WAIT:
-        why = because("alert_why", why=_why([stuck.reason])) if stuck.reason.code else NO_REASON
+        why = because("alert_why", why=_why([stuck.reason])) if stuck.reason else NO_REASON
         waiting = seen.vitals.waiting
         yield Alert(
             key="backlog",
