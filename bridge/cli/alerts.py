@@ -84,7 +84,7 @@ async def test() -> int:
     dsn = settings.sentry_dsn.get_secret_value() if settings.sentry_dsn else None
     configure_sentry(dsn, settings.environment, version("facturation-bridge"), "command", hidden)
     now = datetime.now(UTC)
-    alert = Alert(name="test", key="test", since=now, reason=because("alert_test"))
+    alert = Alert(key="test", since=now, reason=because("alert_test"))
     message = Message(id=f"{uuid.uuid4().hex}_test", kind="test", at=now, alert=alert)
     failed = False
     async with httpx.AsyncClient() as http:
