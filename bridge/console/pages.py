@@ -13,10 +13,11 @@ from bridge.console.ages import AGES, between, moment_in
 from bridge.console.cures import cures
 from bridge.console.login import PageRefused, Visit, field
 from bridge.console.rendering import event_path, order_path, query_path, texts
-from bridge.desk import (
+from bridge.desk.actions import Desk
+from bridge.desk.offers import offers
+from bridge.desk.values import (
     ActionRow,
     CallRow,
-    Desk,
     Entry,
     EventRow,
     NotDone,
@@ -24,7 +25,6 @@ from bridge.desk import (
     State,
     Story,
     UnknownOrder,
-    offers,
 )
 from bridge.settings.loading import Settings
 from bridge.sources import REGISTRY

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
+from bridge.texts import text_of
 from tests.console.console_server import TOKEN, House, house
 from tests.journeys.orders import shopify_order
 
@@ -70,7 +71,7 @@ async def test_actions_are_done_once_and_by_somebody(open_house: House) -> None:
     assert (await open_house.http.post(f"{path}/retry")).json() == {"done": True}
     story = await open_house.desk.story(key)
     assert story is not None
-    assert [(a.what, a.who, a.reason) for a in story.actions][:2] == [
+    assert [(a.what, a.who, text_of(a.reason)) for a in story.actions][:2] == [
         ("ignore", "Ada", "by phone"),
         ("retry", "api", ""),
     ]
