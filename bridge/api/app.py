@@ -121,7 +121,7 @@ def api_routes(sessions: Sessions, desk: Desk, health: Health) -> list[Route]:
         exception_handlers=HANDLERS,
     )
     for operation in OPERATIONS.values():
-        fails = FAILS | (ACTS if operation.acts else UNKNOWN if "{" in operation.path else {})
+        fails = FAILS | (ACTS if operation.acts else UNKNOWN if operation.about else {})
         app.add_api_route(
             f"/api/{operation.path}".replace("}", ":path}"),
             _endpoint(operation, desk),
@@ -150,7 +150,7 @@ def _described(fails: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
 
 def _endpoint(operation: Operation, desk: Desk) -> Callable[..., Awaitable[Response]]:
     """The operation as FastAPI wants it: a function whose signature says what it takes."""
-    about = operation.path.partition("{")[2].partition("}")[0]
+    about = operation.about
     optional = not any(field.is_required() for field in operation.asked.model_fields.values())
     taken: dict[str, tuple[Any, Any]] = {"accept_language": (Annotated[str, Header()], "")}
     if operation.acts:

@@ -62,6 +62,9 @@ class AlertsShown:
     alerts: tuple[AlertShown, ...]
 
 
+Run = Callable[[Desk, str, Any], Awaitable[Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One line of the table. `path`: under /api; `{key}` or `{id}` in it is the order or event it is about.
@@ -73,24 +76,26 @@ class Operation:
     asked: type[Asked]
     gives: Any
     acts: bool
-    run: Callable[[Desk, str, Any], Awaitable[Any]]
+    run: Run
+
+    @property
+    def about(self) -> str:
+        """`key`, `id`, or "" when it is about no order or event."""
+        return self.path.partition("{")[2].partition("}")[0]
 
 
 OPERATIONS: Final[dict[str, Operation]] = {}
 """By name."""
 
-Run = Callable[[Desk, str, Any], Awaitable[Any]]
 
+def operation(path: str, *, acts: bool = False) -> Callable[[Run], Operation]:
+    """Makes a function a line of the table; its docstring is what people read of it."""
 
-def operation(path: str, *, acts: bool = False) -> Callable[[Run], Run]:
-    """Puts a function into the table; its docstring is what people read of it."""
-
-    def register(run: Run) -> Run:
-        types, name = get_type_hints(run), run.__name__
-        OPERATIONS[name] = Operation(
-            name, path, run.__doc__ or "", types["asked"], types["return"], acts, run
-        )
-        return run
+    def register(run: Run) -> Operation:
+        types, name, summary = get_type_hints(run), run.__name__, run.__doc__ or ""
+        made = Operation(name, path, summary, types["asked"], types["return"], acts, run)
+        OPERATIONS[name] = made
+        return made
 
     return register
 
