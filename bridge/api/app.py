@@ -120,7 +120,8 @@ def api_routes(sessions: Sessions, desk: Desk, health: Health) -> list[Route]:
         middleware=[Middleware(Guard, sessions=sessions)],
         exception_handlers=HANDLERS,
     )
-    for operation in OPERATIONS.values():
+    # Actions before the order itself, whose key may hold slashes.
+    for operation in sorted(OPERATIONS.values(), key=lambda each: not each.acts):
         fails = FAILS | (ACTS if operation.acts else UNKNOWN if operation.about else {})
         app.add_api_route(
             f"/api/{operation.path}".replace("}", ":path}"),
@@ -184,7 +185,7 @@ def _asked_once(request: Request) -> None:
 
 
 async def _http(_request: Request, exc: HTTPException) -> Response:
-    return failure(exc.status_code, exc.detail[:1].lower() + exc.detail[1:], exc.headers)
+    return failure(exc.status_code, exc.detail.lower(), exc.headers)
 
 
 async def _not_understood(_request: Request, exc: RequestValidationError) -> Response:

@@ -13,7 +13,7 @@ from bridge.cli.options import Json, Shop, Since, Who
 from bridge.cli.tables import many, show_events
 from bridge.cli.terminal import FAILED, command, err, failed, open_desk, out, print_json, tell
 from bridge.cli.words import why
-from bridge.desk import operations
+from bridge.desk.operations import OPERATIONS
 from bridge.desk.values import RawEvent, Replayed
 from bridge.errors import ConfigurationError
 
@@ -29,8 +29,8 @@ def show_event(event: RawEvent) -> None:
     sys.stdout.buffer.write(event.body + b"\n" * (not event.body.endswith(b"\n")))
 
 
-query(events, "list", operations.list_events, show_events)
-query(events, "show", operations.read_event, show_event)
+query(events, "list", OPERATIONS["list_events"], show_events)
+query(events, "show", OPERATIONS["read_event"], show_event)
 
 
 @command(events, "replay")
@@ -60,7 +60,7 @@ async def replay(
 
 
 async def _replay(as_json: bool, names: Any, **given: Any) -> int:
-    wanted = asked(operations.replay, given)
+    wanted = asked(OPERATIONS["replay"], given)
     columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with open_desk() as desk:
         with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:

@@ -44,7 +44,9 @@ class Commands(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         module, _ = COMMANDS[name]
-        return get_group(import_module(f"bridge.cli.{module}").app).commands[name]
+        part = import_module(f"bridge.cli.{module}").app
+        part.rich_markup_mode = app.rich_markup_mode
+        return get_group(part).commands[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(COMMANDS)

@@ -62,7 +62,7 @@ def action(app: typer.Typer, name: str, operation: Operation) -> None:
             for order in [orders] if isinstance(orders, str) else orders:
                 try:
                     key = await key_of(desk, order)
-                    done = (await operation.run(desk, key, wanted)).done
+                    done = (await operation.run(desk, key, wanted))["done"]
                 except NotDone as exc:
                     results.append({"order": order, "done": False, "error": why(exc.reason)})
                     failed(why(exc.reason))
@@ -107,7 +107,7 @@ def asked(operation: Operation, given: Mapping[str, Any]) -> Any:
     try:
         return operation.asked(**values)
     except ValidationError as exc:
-        wrong = {str(each["loc"][0]): each["msg"] for each in exc.errors()}
+        wrong = {str(each["loc"][0]): each["msg"].removeprefix("Value error, ") for each in exc.errors()}
         problems = (f"--{OPTIONS.get(name, name)}: {said}" for name, said in wrong.items())
         raise ConfigurationError(*problems) from exc
 

@@ -6,16 +6,16 @@ import typer
 
 from bridge.cli.operations import action, query
 from bridge.cli.tables import show_orders, show_story
-from bridge.desk import operations
+from bridge.desk.operations import OPERATIONS
 
 app = typer.Typer()
 orders = typer.Typer(name="orders", help="Look at orders, and decide about them.", no_args_is_help=True)
 app.add_typer(orders)
 
-query(orders, "list", operations.list_orders, show_orders)
-query(orders, "show", operations.read_order, show_story)
-action(orders, "retry", operations.retry_order)
-action(orders, "ignore", operations.ignore_order)
-action(orders, "hold", operations.send_to_person)
-action(orders, "accept", operations.accept_difference)
-action(orders, "credit", operations.issue_credit_note)
+query(orders, "list", OPERATIONS["list_orders"], show_orders)
+query(orders, "show", OPERATIONS["read_order"], show_story)
+action(orders, "retry", OPERATIONS["retry_order"])
+action(orders, "ignore", OPERATIONS["ignore_order"])
+action(orders, "hold", OPERATIONS["send_to_person"])
+action(orders, "accept", OPERATIONS["accept_difference"])
+action(orders, "credit", OPERATIONS["issue_credit_note"])

@@ -31,7 +31,7 @@ async def stats(as_json: Json = False) -> int:
     if as_json:
         print_json(found, Stats)
     else:
-        show_stats(found, alerts, shops.shops)
+        show_stats(found, alerts, shops)
     return 0
 
 

@@ -9,9 +9,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from bridge.desk.operations import Because, EventIds, FailedOnly, RefundId, ShopName, Since, Who, operation
 from bridge.desk.queries import ReadingDesk
 from bridge.desk.rows import text
-from bridge.desk.values import NotDone, Replayed, State, Story, UnknownOrder
+from bridge.desk.values import NotDone, Replayed, State, UnknownOrder
 from bridge.facturation.quota import Quota
 from bridge.reasons import NO_REASON, Reason, because
 from bridge.settings.loading import Settings
@@ -41,21 +42,26 @@ class Desk(ReadingDesk):
         super().__init__(store, settings, quota)
         self._retention_days = settings.retention_days
 
-    async def retry(self, key: str, who: str) -> bool:
-        """Looks at the order again, now. False when it is in hand already."""
+    @operation("retry_order", "orders/{key}/retry", acts=True, under="done")
+    async def retry(self, key: str, who: Who = "api") -> bool:
+        """Looks at the order again, now.
+
+        False when it is in hand already.
+        """
         return await self._resume(key, who, "retry")
 
+    @operation("replay", "replay", acts=True, leaving="progress")
     async def replay(
         self,
-        who: str,
+        who: Who = "api",
         *,
-        events: Sequence[str] = (),
-        since: datetime | None = None,
-        failed_only: bool = False,
-        shop: str = "",
+        events: EventIds = (),
+        since: Since = None,
+        failed_only: FailedOnly = False,
+        shop: ShopName = "",
         progress: Callable[[int, int], None] = lambda *_: None,
     ) -> Replayed:
-        """Looks again at the orders of these events, or at those that something happened to `since` then.
+        """Looks again at the orders of these events, or of a time. Nothing is made twice.
 
         `failed_only`: that ask for attention or wait after a failure. What a person set aside is left alone.
         `progress`: hears (done, of how many). More than a few orders give way to new ones.
@@ -98,9 +104,12 @@ class Desk(ReadingDesk):
             raise NotDone(because("event_without_order", event=event_id, why=event.row.note))
         return event.row.order_key
 
-    async def accept(self, key: str, who: str) -> bool:
-        """Takes the totals that the order's documents have in place of those they should have.
-        False when they were taken already."""
+    @operation("accept_difference", "orders/{key}/accept", acts=True, under="done")
+    async def accept(self, key: str, who: Who = "api") -> bool:
+        """Takes its documents' totals as they are, in place of the order's.
+
+        False when they were taken already.
+        """
         story = await self.known_story(key)
         wrong = [document for document in story.documents if document.differs]
         if not wrong and any(document.accepted is not None for document in story.documents):
@@ -118,41 +127,40 @@ class Desk(ReadingDesk):
         totals = [because("other_total", total=str(each.total), wanted=str(each.wanted)) for each in wrong]
         return await self._resume(key, who, "accept", because("accepted", totals=totals), changes=changes)
 
-    async def issue_credit_note(self, key: str, refund_id: str, who: str) -> bool:
-        """Makes the order's credit notes now, and final, whatever the shop's rule about partial refunds."""
+    @operation("issue_credit_note", "orders/{key}/credit-note", acts=True, under="done")
+    async def issue_credit_note(self, key: str, refund: RefundId, who: Who = "api") -> bool:
+        """Issues the refund's credit note now, and final.
+
+        And what other credit notes the order still lacks, whatever the shop's rule about partial refunds.
+        """
         story = await self.known_story(key)
         notes = [document for document in story.documents if document.kind == "credit_note"]
-        mine = next((note for note in notes if note.refund_id == refund_id), None)
+        mine = next((note for note in notes if note.refund_id == refund), None)
         if mine is None:
             known = ", ".join(note.refund_id for note in notes) or "–"
-            raise NotDone(because("no_refund", order=key, refund=refund_id, known=known))
+            raise NotDone(because("no_refund", order=key, refund=refund, known=known))
         if mine.id and not mine.draft:
             return False
         others = [note.refund_id for note in notes if note is not mine and (not note.id or note.draft)]
-        said = because("credited", refund=refund_id)
+        said = because("credited", refund=refund)
         if others:
-            said = because("credited_with_others", refund=refund_id, others=", ".join(others))
+            said = because("credited_with_others", refund=refund, others=", ".join(others))
         return await self._resume(key, who, "issue_credit_note", said, field=("credit", "final"))
 
-    async def ignore(self, key: str, reason: str, who: str) -> bool:
-        """The bridge leaves this order alone, whatever comes, until somebody retries it."""
+    @operation("ignore_order", "orders/{key}/ignore", acts=True, under="done")
+    async def ignore(self, key: str, reason: Because, who: Who = "api") -> bool:
+        """Leaves the order alone, whatever comes, until somebody retries it."""
         return await self.set_aside(key, State.IGNORED, short(reason), who)
 
-    async def send_to_person(self, key: str, reason: str, who: str) -> bool:
-        """The order asks for attention, whatever comes, until somebody retries it."""
+    @operation("send_to_person", "orders/{key}/send-to-person", acts=True, under="done")
+    async def send_to_person(self, key: str, reason: Because, who: Who = "api") -> bool:
+        """Does nothing about the order until a person has looked and retries it."""
         return await self.set_aside(key, State.ATTENTION, short(reason), who)
 
     async def _record(self, key: str) -> str:
         with redis_errors("record"):
             reading: Any = self.store.redis.hget(f"{PREFIX}ledger:{key}", "record")
             return text(await reading)
-
-    async def known_story(self, key: str) -> Story:
-        """Everything known of an order that there is."""
-        story = await self.story(key)
-        if story is None:
-            raise UnknownOrder(because("no_order", order=key))
-        return story
 
     async def _resume(
         self,

@@ -1,189 +1,159 @@
 """Everything that people ask of the desk, in one table: terminal, `/api` and console are faces of it.
 
-Each operation is a function (desk, key, what is asked) → what it gives; `key`: of the order or event it is
-about. Faces check what they are asked, and write what they answer, by the types that the function names.
+A method of the desk becomes a line of the table by `@operation`. Faces check what they are asked, and write
+what they answer, by the types in its signature; its docstring is what people read of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal, get_type_hints
+from inspect import Parameter, signature
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel
-
-from bridge.desk.actions import Desk
-from bridge.desk.asked import (
-    Asked,
-    AskedEvents,
-    AskedOrders,
-    AskedTime,
-    Crediting,
-    Doing,
-    DoingBecause,
-    Replaying,
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    create_model,
 )
-from bridge.desk.figures import Stats
-from bridge.desk.shops import Shops
-from bridge.desk.values import EventRow, Happening, OrderRow, Page, RawEvent, Replayed, Story, Unknown
-from bridge.reasons import because
+from typing_extensions import TypedDict
+
+from bridge.desk.values import State
+
+CURSOR: Final = r"^([0-9]{1,16} \S.*)?$"
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """`done`: false when there was nothing to do, because it was done or asked for already."""
-
-    done: bool
-
-
-class AlertShown(BaseModel):
-    """What somebody must look at now. `orders`: the first few of `count`; `runbook`: where the documentation
-    tells all about it."""
-
-    name: str
-    key: str
-    severity: Literal["critical", "warning"]
-    since: datetime
-    text: str
-    meaning: str
-    check: str
-    cure: str
-    runbook: str
-    shop: str
-    count: int
-    orders: tuple[str, ...]
+def _state(given: str) -> str:
+    if given and given not in list(State):
+        raise ValueError(f"{given} is none of {', '.join(State)}")
+    return given
 
 
-@dataclass(frozen=True, slots=True)
-class AlertsShown:
-    """The alerts that stand, worst and oldest first."""
+def _cursor(given: str) -> str:
+    if not re.fullmatch(CURSOR, given):
+        raise ValueError(f"{given} is none that a page ended with")
+    return given
 
-    alerts: tuple[AlertShown, ...]
+
+def _written(value: object) -> object:
+    """pydantic would also take a number for a time."""
+    if value in (None, "null"):
+        return None
+    if not isinstance(value, datetime) and not re.match(r"\d{4}-\d\d-\d\d[Tt ]", str(value)):
+        raise ValueError("write 2026-11-22T03:00:00Z")
+    return value
 
 
-Run = Callable[[Desk, str, Any], Awaitable[Any]]
+Since = Annotated[AwareDatetime | None, BeforeValidator(_written), Field(description="Not older than this.")]
+Until = Annotated[AwareDatetime | None, BeforeValidator(_written), Field(description="Not newer than this.")]
+StateName = Annotated[
+    str,
+    AfterValidator(_state),
+    Field(description="In this state only.", json_schema_extra={"enum": ["", *State]}),
+]
+ShopName = Annotated[str, Field(pattern="^[a-z0-9_-]{0,40}$", description="Of this shop only.")]
+Topic = Annotated[str, Field(max_length=100, description="With this topic only.")]
+Query = Annotated[
+    str,
+    Field(
+        max_length=300,
+        description="Number, key, document number, customer, or an e-mail or its SHA-256; whole.",
+    ),
+]
+Cursor = Annotated[
+    str,
+    AfterValidator(_cursor),
+    Field(description="Of the page before; empty: the first.", json_schema_extra={"pattern": CURSOR}),
+]
+Limit = Annotated[int, Field(ge=1, le=1000, description="Rows on a page.")]
+Who = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=40),
+    Field(description="Who does it; kept with the order."),
+]
+Because = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+    Field(pattern=r"\S", description="Why; kept with the order."),
+]
+RefundId = Annotated[
+    str, Field(min_length=1, max_length=200, description="The refund's id, as the story has it.")
+]
+EventIds = Annotated[Sequence[str], Field(max_length=500, description="Event ids, as lists show them.")]
+FailedOnly = Annotated[StrictBool, Field(description="Only what asks for attention or failed.")]
+
+
+class Asked(BaseModel):
+    """What an operation is asked: unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One line of the table. `path`: under /api; `{key}` or `{id}` in it is the order or event it is about.
-    `acts`: it changes something, and is written down."""
+    """One line of the table.
+
+    `path`: under /api; `about`: the name in it of the order or event that the operation is about, or "".
+    `under`: the name of the only thing that it gives, "" when it gives an object. `acts`: it changes
+    something, and is written down.
+    """
 
     name: str
     path: str
+    about: str
     summary: str
     asked: type[Asked]
     gives: Any
+    under: str
     acts: bool
-    run: Run
+    function: Callable[..., Awaitable[Any]]
 
-    @property
-    def about(self) -> str:
-        """`key`, `id`, or "" when it is about no order or event."""
-        return self.path.partition("{")[2].partition("}")[0]
+    async def run(self, desk: Any, key: str, asked: Asked) -> Any:
+        """What it gives. `key`: of what it is about, or "". Raises NotDone."""
+        about = (key,) if self.about else ()
+        found = await self.function(desk, *about, **dict(asked))
+        return {self.under: found} if self.under else found
 
 
 OPERATIONS: Final[dict[str, Operation]] = {}
-"""By name."""
+"""The table, by name."""
+
+Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
 
 
-def operation(path: str, *, acts: bool = False) -> Callable[[Run], Operation]:
-    """Makes a function a line of the table; its docstring is what people read of it."""
+def operation(
+    name: str, path: str, *, acts: bool = False, under: str = "", leaving: str = ""
+) -> Callable[[Method], Method]:
+    """Writes a method into the table. `leaving`: a parameter that is not for faces."""
 
-    def register(run: Run) -> Operation:
-        types, name, summary = get_type_hints(run), run.__name__, run.__doc__ or ""
-        made = Operation(name, path, summary, types["asked"], types["return"], acts, run)
-        OPERATIONS[name] = made
-        return made
+    def register(method: Method) -> Method:
+        about = path.partition("{")[2].partition("}")[0]
+        _desk, *parameters = signature(method, eval_str=True).parameters.values()
+        fields: dict[str, Any] = {
+            each.name: (each.annotation, ... if each.default is Parameter.empty else each.default)
+            for each in parameters[bool(about) :]
+            if each.name != leaving
+        }
+        gives = signature(method, eval_str=True).return_annotation
+        OPERATIONS[name] = Operation(
+            name=name,
+            path=path,
+            about=about,
+            summary=(method.__doc__ or "").partition("\n\n")[0],
+            asked=create_model(f"{name}_asked", __base__=Asked, **fields),
+            gives=TypedDict(name, {under: gives}) if under else gives,  # type: ignore[operator]
+            under=under,
+            acts=acts,
+            function=method,
+        )
+        return method
 
     return register
-
-
-@operation("orders")
-async def list_orders(desk: Desk, key: str, asked: AskedOrders) -> Page[OrderRow]:
-    """Orders, those with the newest event first."""
-    return await desk.orders(**dict(asked))
-
-
-# Actions before the order itself, whose key may hold slashes.
-@operation("orders/{key}/retry", acts=True)
-async def retry_order(desk: Desk, key: str, asked: Doing) -> Done:
-    """Looks at the order again, now."""
-    return Done(await desk.retry(key, asked.who))
-
-
-@operation("orders/{key}/accept", acts=True)
-async def accept_difference(desk: Desk, key: str, asked: Doing) -> Done:
-    """Takes its documents' totals as they are, in place of the order's."""
-    return Done(await desk.accept(key, asked.who))
-
-
-@operation("orders/{key}/credit-note", acts=True)
-async def issue_credit_note(desk: Desk, key: str, asked: Crediting) -> Done:
-    """Issues the refund's credit note, final."""
-    return Done(await desk.issue_credit_note(key, asked.refund, asked.who))
-
-
-@operation("orders/{key}/ignore", acts=True)
-async def ignore_order(desk: Desk, key: str, asked: DoingBecause) -> Done:
-    """Leaves the order alone, whatever comes, until somebody retries it."""
-    return Done(await desk.ignore(key, asked.reason, asked.who))
-
-
-@operation("orders/{key}/send-to-person", acts=True)
-async def send_to_person(desk: Desk, key: str, asked: DoingBecause) -> Done:
-    """Does nothing about the order until a person has looked and retries it."""
-    return Done(await desk.send_to_person(key, asked.reason, asked.who))
-
-
-@operation("orders/{key}")
-async def read_order(desk: Desk, key: str, asked: Asked) -> Story:
-    """One order's story: what came, what was made of it, and why."""
-    return await desk.known_story(key)
-
-
-@operation("events")
-async def list_events(desk: Desk, key: str, asked: AskedEvents) -> Page[EventRow]:
-    """Webhooks, newest first, the ignored ones too."""
-    return await desk.events(**dict(asked))
-
-
-@operation("events/{id}")
-async def read_event(desk: Desk, key: str, asked: Asked) -> RawEvent:
-    """A webhook as it came. It holds personal data."""
-    event = await desk.event(key)
-    if event is None:
-        raise Unknown(because("no_event", event=key))
-    return event
-
-
-@operation("replay", acts=True)
-async def replay(desk: Desk, key: str, asked: Replaying) -> Replayed:
-    """Looks again at the orders of these events, or of a time. Nothing is made twice."""
-    return await desk.replay(**dict(asked))
-
-
-@operation("activity")
-async def list_activity(desk: Desk, key: str, asked: AskedTime) -> Page[Happening]:
-    """What happened, newest first."""
-    return await desk.activity(**dict(asked))
-
-
-@operation("alerts")
-async def list_alerts(desk: Desk, key: str, asked: Asked) -> AlertsShown:
-    """What somebody must look at now."""
-    standing = await desk.alerts()
-    return AlertsShown(tuple(AlertShown.model_validate(alert.as_dict()) for alert in standing))
-
-
-@operation("shops")
-async def list_shops(desk: Desk, key: str, asked: Asked) -> Shops:
-    """Each shop's signs of life."""
-    return await desk.shops()
-
-
-@operation("stats")
-async def read_stats(desk: Desk, key: str, asked: Asked) -> Stats:
-    """The system in figures."""
-    return await desk.stats()

@@ -10,9 +10,19 @@ from typing import Final
 import zstandard
 
 from bridge.alerts.outbox import current
-from bridge.alerts.rules import Alert
 from bridge.desk import feed
 from bridge.desk.figures import HOURS, Stats, counted, hours_of, percentiles, shop_stats
+from bridge.desk.operations import (
+    Cursor,
+    Limit,
+    Query,
+    ShopName,
+    Since,
+    StateName,
+    Topic,
+    Until,
+    operation,
+)
 from bridge.desk.rows import (
     Links,
     action_rows,
@@ -24,9 +34,22 @@ from bridge.desk.rows import (
     run_rows,
     text,
 )
-from bridge.desk.shops import Shops, ShopSigns, signs_of
-from bridge.desk.values import DocumentRow, EventRow, Happening, OrderRow, Page, RawEvent, State, Story
+from bridge.desk.shops import ShopSigns, signs_of
+from bridge.desk.values import (
+    AlertShown,
+    DocumentRow,
+    EventRow,
+    Happening,
+    OrderRow,
+    Page,
+    RawEvent,
+    State,
+    Story,
+    Unknown,
+    UnknownOrder,
+)
 from bridge.facturation.quota import Quota
+from bridge.reasons import because
 from bridge.settings.loading import Settings
 from bridge.store.store import Store
 from bridge.store.values import moment
@@ -61,19 +84,21 @@ class ReadingDesk:
         self._links = Links(settings.facturation.base_url, settings.facturation.firm_id)
         self.scripts = Scripts(store.redis, "desk", SCRIPTS, "desk/common")
 
+    @operation("list_orders", "orders")
     async def orders(
         self,
         *,
-        state: str = "",
-        shop: str = "",
-        query: str = "",
-        since: datetime | None = None,
-        until: datetime | None = None,
-        cursor: str = "",
-        limit: int = 50,
+        state: StateName = "",
+        shop: ShopName = "",
+        query: Query = "",
+        since: Since = None,
+        until: Until = None,
+        cursor: Cursor = "",
+        limit: Limit = 50,
     ) -> Page[OrderRow]:
-        """Orders, those with the newest event first; with a state that has its own list, newest in it first.
+        """Orders, newest activity first.
 
+        That is their last event, or with a state that has its own list their coming into it.
         `query`: an order's number, key or customer, a document's number, an e-mail address or its SHA-256,
         whole. `since`, `until`: their last event, or with such a state their coming into it, lies between
         these. With `state` done a page may be short of `limit`: its cursor says whether there is more.
@@ -96,6 +121,17 @@ class ReadingDesk:
         rows = [row for row in rows if state in ("", row.state) and shop in ("", row.shop)]
         rows.sort(key=lambda row: row.active_at or datetime.min.replace(tzinfo=UTC), reverse=True)
         return rows
+
+    @operation("read_order", "orders/{key}")
+    async def known_story(self, key: str) -> Story:
+        """One order's story: what came, what was made of it, and why.
+
+        Raises UnknownOrder.
+        """
+        story = await self.story(key)
+        if story is None:
+            raise UnknownOrder(because("no_order", order=key))
+        return story
 
     async def story(self, key: str) -> Story | None:
         """Everything known of one order, None when there is no such order."""
@@ -122,12 +158,27 @@ class ReadingDesk:
         )
         return tuple(row for row in rows if row.id or row.wanted is not None)
 
+    @operation("list_events", "events")
     async def events(
-        self, *, shop: str = "", topic: str = "", cursor: str = "", limit: int = 50
+        self, *, shop: ShopName = "", topic: Topic = "", cursor: Cursor = "", limit: Limit = 50
     ) -> Page[EventRow]:
-        """Events, newest first, ignored ones too; of the last 50,000. A page may be short, as of `orders`."""
+        """Webhooks, newest first, the ignored ones too.
+
+        Of the last 50,000. A page may be short, as of `orders`.
+        """
         answer = await self.scripts.run("events", *_place(cursor), shop, topic, limit, LOOK)
         return Page(rows=tuple(event_row(row) for row in answer[1:]), cursor=_cursor(answer[0]))
+
+    @operation("read_event", "events/{id}")
+    async def known_event(self, event_id: str) -> RawEvent:
+        """A webhook as it came. It holds personal data.
+
+        Raises Unknown.
+        """
+        event = await self.event(event_id)
+        if event is None:
+            raise Unknown(because("no_event", event=event_id))
+        return event
 
     async def event(self, event_id: str) -> RawEvent | None:
         """One event as it came, by the id that lists show (`{shop}:{id}`). None when unknown or expired."""
@@ -150,31 +201,33 @@ class ReadingDesk:
             return await feed.after(self.store.redis, after, limit, wait_ms)
         return await feed.last_of(self.store.redis, limit)
 
+    @operation("list_activity", "activity")
     async def activity(
-        self,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        cursor: str = "",
-        limit: int = 50,
+        self, *, since: Since = None, until: Until = None, cursor: Cursor = "", limit: Limit = 50
     ) -> Page[Happening]:
         """What happened between two moments, newest first; of the last ten thousand entries."""
         return await feed.page_of(self.store.redis, since, until, cursor, limit)
 
-    async def alerts(self) -> tuple[Alert, ...]:
-        """What was raised and is not over, worst and oldest first."""
+    @operation("list_alerts", "alerts", under="alerts")
+    async def alerts(self) -> tuple[AlertShown, ...]:
+        """What somebody must look at now, worst and oldest first."""
         return await current(self.store)
 
     async def signs(self, shop: str) -> ShopSigns:
         """A shop's signs of life: deliveries by topic, wrong signatures."""
         return await signs_of(self.store.redis, shop, self._platforms[shop])
 
-    async def shops(self) -> Shops:
-        """Every shop's."""
-        return Shops(shops=tuple([await self.signs(name) for name in self._platforms]))
+    @operation("list_shops", "shops", under="shops")
+    async def shops(self) -> tuple[ShopSigns, ...]:
+        """Each shop's signs of life."""
+        return tuple([await self.signs(name) for name in self._platforms])
 
+    @operation("read_stats", "stats")
     async def stats(self) -> Stats:
-        """The figures: two round trips, whatever is stored."""
+        """The system in figures.
+
+        Two round trips, whatever is stored.
+        """
         now_ms, counts, oldest, since, hours, shops = await self.scripts.run("stats", HOURS, *self._platforms)
         now = moment(now_ms) or datetime.now(UTC)
         found = counted(hours)

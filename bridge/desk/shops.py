@@ -31,13 +31,6 @@ class ShopSigns:
     refused_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Shops:
-    """The configured shops, by name."""
-
-    shops: tuple[ShopSigns, ...]
-
-
 async def signs_of(redis: Redis, shop: str, platform: str) -> ShopSigns:
     """What is known of the shop. Raises StoreUnavailable."""
     with redis_errors("shop"):

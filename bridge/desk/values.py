@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, ClassVar, Generic, TypeVar
+from typing import Annotated, ClassVar, Generic, Literal, TypeVar, cast
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer
+from typing_extensions import TypedDict
 
+from bridge.alerts.rules import Alert
 from bridge.desk.plain import Body, Reasoned, Why
 from bridge.errors import BridgeError
 from bridge.reasons import NO_REASON, Reason
@@ -222,6 +224,31 @@ class Replayed:
     resumed: tuple[str, ...]
     already: tuple[str, ...]
     refused: Mapping[str, Why]
+
+
+class AlertRow(TypedDict):
+    """What somebody must look at now. `orders`: the first few of `count`; `runbook`: where the documentation
+    tells all about it."""
+
+    name: str
+    key: str
+    severity: Literal["critical", "warning"]
+    since: datetime
+    text: str
+    meaning: str
+    check: str
+    cure: str
+    runbook: str
+    shop: str
+    count: int
+    orders: list[str]
+
+
+def _shown(alert: Alert) -> AlertRow:
+    return cast("AlertRow", alert.as_dict() | {"since": alert.since.replace(microsecond=0)})
+
+
+AlertShown = Annotated[Alert, PlainSerializer(_shown)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
