@@ -24,6 +24,9 @@ class Reason:
     code: str
     facts: tuple[tuple[str, Fact], ...] = ()
 
+    def __bool__(self) -> bool:
+        return bool(self.code)
+
     def fact(self, name: str) -> str:
         """One fact as text; "" when the reason has none of this name."""
         found = dict(self.facts).get(name, "")

@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 from rich.console import Console
 from rich.markup import escape
 
-from bridge.cli.words import LANG, why
+from bridge.cli.words import LANG, say, why
 from bridge.desk.actions import Desk
 from bridge.desk.plain import plain
 from bridge.desk.values import NotDone
@@ -87,7 +87,7 @@ def run(work: Callable[[], Coroutine[Any, Any, int]]) -> None:
 
 def failed(text: str) -> int:
     """Says so; the exit status."""
-    tell(f"failed: {text}", err)
+    tell(say("failed", why=text), err)
     return FAILED
 
 

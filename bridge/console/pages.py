@@ -39,7 +39,7 @@ Act = Callable[[Desk, Story, str, Mapping[str, Any]], Awaitable[bool]]
 async def _replay(desk: Desk, story: Story, who: str, _form: Mapping[str, Any]) -> bool:
     replayed = await desk.replay(who, events=[story.events[-1].id])
     if replayed.refused:
-        raise NotDone(" ".join(replayed.refused.values()))
+        raise NotDone(*replayed.refused.values())
     return bool(replayed.resumed)
 
 
@@ -141,7 +141,7 @@ class Pages:
         except UnknownOrder as exc:
             raise PageRefused(404, "error.404") from exc
         except NotDone as exc:
-            return self._show(visit, story, 409, {"kind": "fail", "text": str(exc)})
+            return self._show(visit, story, 409, {"kind": "fail", "text": exc.reason})
         again = "" if done else "1"
         return RedirectResponse(query_path(order_path(story.order.key), did=action, again=again), 303)
 
