@@ -4,7 +4,7 @@ BIN := .venv/bin
 N ?= 2000
 SEED ?= 1
 
-.PHONY: help demo test check audit bench chaos lock clean
+.PHONY: help demo test check audit bench cases chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -40,6 +40,9 @@ audit: .venv/dev ## known vulnerabilities of the locked dependencies
 
 bench: .venv/dev ## speed, as ratios against baselines
 	$(BIN)/python -m bench
+
+cases: .venv/dev ## orders of public bug reports in ../shared/cases (or BRIDGE_CASES), judged by their documents
+	$(BIN)/python -m tests.cases
 
 chaos: .venv/dev ## N orders where everything fails, kill -9 at every place there is, 30,000 simulated histories
 	$(BIN)/python -m tests.chaos.chaos $(N) $(SEED)

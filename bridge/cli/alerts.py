@@ -25,7 +25,8 @@ from bridge.cli.terminal import (
     settings_here,
     tell,
 )
-from bridge.cli.words import say
+from bridge.cli.words import LANG, say
+from bridge.reasons import because
 
 app = typer.Typer()
 alerts = typer.Typer(name="alerts", help="What somebody must look at now.")
@@ -43,7 +44,7 @@ async def _list(*, as_json: bool) -> int:
     async with open_desk() as desk:
         standing = await desk.alerts()
     if as_json:
-        print_json([alert.as_dict() for alert in standing])
+        print_json([alert.as_dict(LANG.get()) for alert in standing])
     else:
         _show(standing)
     return 0
@@ -53,15 +54,10 @@ def _show(standing: Sequence[Alert]) -> None:
     if not standing:
         out.print(say("alerts.none"))
     for alert in standing:
-        since = alert.since.astimezone(UTC).isoformat(timespec="seconds")
-        tell(f"{alert.meaning.severity}  {alert.name}  {say('alerts.since')} {since}", style="bold")
-        for line in (
-            alert.text,
-            *alert.orders,
-            say("alerts.check", check=alert.meaning.check),
-            say("alerts.cure", cure=alert.meaning.cure),
-            f"Runbook: {alert.runbook}",
-        ):
+        shown = alert.as_dict(LANG.get())
+        tell(f"{shown['severity']}  {alert.name}  {say('alerts.since')} {shown['since']}", style="bold")
+        lines = (say(f"alerts.{name}", said=shown[name]) for name in ("check", "cure", "runbook"))
+        for line in (shown["text"], *alert.orders, *lines):
             tell(f"  {line}")
 
 
@@ -71,9 +67,7 @@ async def test() -> int:
     settings = settings_here()
     announce(settings, "command")
     now = datetime.now(UTC)
-    alert = Alert(
-        name="test", key="test", since=now, text="this is only a test, made by `bridge alerts test`"
-    )
+    alert = Alert(name="test", key="test", since=now, reason=because("alert_test"))
     message = Message(id=f"{uuid.uuid4().hex}_test", kind="test", at=now, alert=alert)
     failed = False
     async with httpx.AsyncClient() as http:
@@ -89,5 +83,5 @@ async def test() -> int:
                 tell(f"{channel.name}: sent")
     sentry_sdk.flush(timeout=5)
     if not channels:
-        tell("Nobody would be told: set alerts.webhook_url, alerts.email_to or sentry_dsn.")
+        tell("Nobody would be told: set alerts.urls, alerts.webhook_url, alerts.email_to or sentry_dsn.")
     return FAILED if failed or not channels else 0

@@ -12,7 +12,7 @@ from rich.table import Table
 from bridge.cli.terminal import FAILED, command, err, out
 from bridge.demo.demo import Demonstration, demonstrate
 from bridge.runtime.server import stop_on_signals
-from bridge.telemetry.telemetry import configure_logging
+from bridge.telemetry.logs import configure_logging
 
 app = typer.Typer()
 

@@ -29,7 +29,8 @@ from bridge.errors import BridgeError, ConfigurationError, StoreUnavailable
 from bridge.failpoints import armed
 from bridge.runtime.wiring import Services, open_services, open_store
 from bridge.settings.loading import Settings, load_settings
-from bridge.telemetry.telemetry import configure_logging, configure_sentry
+from bridge.telemetry.logs import configure_logging
+from bridge.telemetry.sentry import configure_sentry
 from bridge.valkey.diagnosis import trouble
 from bridge.valkey.embedded import EmbeddedValkey, embedded_valkey
 

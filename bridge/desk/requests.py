@@ -15,7 +15,7 @@ from bridge.desk.actions import Desk, short
 from bridge.desk.erasure import Erased, erase_orders, every, guests, mentions
 from bridge.desk.values import DocumentRow, Kept, NotDone, OrderRow, RawEvent, State, Story
 from bridge.errors import NeedsPerson
-from bridge.reasons import NO_REASON, Reason, because, reason_from
+from bridge.reasons import NO_REASON, Reason, because
 from bridge.sources import PRIVACY
 from bridge.sources.privacy import PrivacyRequest, Wanted
 from bridge.sync.index import term
@@ -146,7 +146,7 @@ async def _request_row(desk: Desk, order: OrderRow) -> RequestRow | None:
         try:
             asked = source.request_of(order.shop, topic, raw.body)
         except NeedsPerson as exc:
-            problem = reason_from(exc.reason)
+            problem = exc.reason
     elif raw is None or raw.row.kept is Kept.EXPIRED:
         problem = because("request_expired")
     return RequestRow(

@@ -13,7 +13,7 @@ import zstandard
 
 from bridge.desk.values import ActionRow, CallRow, DocumentRow, EventRow, Kept, OrderRow, RunRow, State
 from bridge.orders import to_cents
-from bridge.reasons import NO_REASON, reason_from
+from bridge.reasons import NO_REASON, Reason, reason_from, reason_of
 from bridge.store.values import moment
 
 Fields = Sequence[bytes | None]
@@ -115,13 +115,15 @@ def call_rows(runs: Sequence[bytes]) -> tuple[CallRow, ...]:
 def run_rows(runs: Sequence[bytes]) -> tuple[RunRow, ...]:
     """How those of the last runs ended that did not finish the order, oldest first."""
     return tuple(
-        RunRow(
-            at=datetime.fromisoformat(noted["at"]), outcome=noted["ended"], reason=reason_from(noted["why"])
-        )
+        RunRow(at=datetime.fromisoformat(noted["at"]), outcome=noted["ended"], reason=_why(noted["why"]))
         for run in runs
         for noted in json.loads(run)
         if "ended" in noted
     )
+
+
+def _why(noted: Any) -> Reason:
+    return reason_of(noted) if isinstance(noted, dict) else reason_from(noted)
 
 
 def action_rows(actions: Sequence[bytes]) -> tuple[ActionRow, ...]:

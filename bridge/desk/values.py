@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, ClassVar, Generic, Literal, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, cast
 
-from pydantic import Field, PlainSerializer
+from pydantic import Field, PlainSerializer, SerializationInfo
 from typing_extensions import TypedDict
 
 from bridge.alerts.rules import Alert
@@ -235,6 +235,8 @@ class AlertRow(TypedDict):
     severity: Literal["critical", "warning"]
     since: datetime
     text: str
+    code: str
+    facts: dict[str, Any]
     meaning: str
     check: str
     cure: str
@@ -244,8 +246,9 @@ class AlertRow(TypedDict):
     orders: list[str]
 
 
-def _shown(alert: Alert) -> AlertRow:
-    return cast("AlertRow", alert.as_dict() | {"since": alert.since.replace(microsecond=0)})
+def _shown(alert: Alert, info: SerializationInfo) -> AlertRow:
+    shown = alert.as_dict(info.context or "en") | {"since": alert.since.replace(microsecond=0)}
+    return cast("AlertRow", shown)
 
 
 AlertShown = Annotated[Alert, PlainSerializer(_shown)]
