@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from bridge.demo.sales import sales
-from bridge.desk import Desk
+from bridge.desk.actions import Desk
 from bridge.runtime.wiring import Services, open_services
 from bridge.sandbox import Sandbox, SandboxConfig, create_sandbox, serve_sandbox
 from bridge.settings.loading import FacturationSettings, Settings, ShopSettings

@@ -10,20 +10,20 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Awaitable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, cast
 
 from redis.exceptions import RedisError
 
-from bridge.alerts.rules import Alert, Asking, Pulse, Situation, Stuck
-from bridge.alerts.runbook import ALERTS
+from bridge.alerts.rules import Alert
+from bridge.alerts.runbook import runbook
+from bridge.alerts.situation import Asking, Pulse, Situation, Stuck
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
 from bridge.reasons import reason_from
 from bridge.store.store import PREFIX, RESTS, Store
 from bridge.store.values import moment
-from bridge.texts import text_of
 from bridge.valkey.durability import look_at_durability
 from bridge.valkey.scripts import Scripts
 
@@ -98,13 +98,12 @@ class AlertOutbox:
         found: dict[str, Asking] = {}
         for offset in range(0, 100 * PAGE, PAGE):
             page = await self._scripts.run("asking", offset, PAGE)
-            for key, since, created, reason, number in page:
+            for key, since, created, reason in page:
                 found[key.decode()] = Asking(
                     key=key.decode(),
                     created=_time(created),
                     since=_time(since),
-                    reason=text_of(reason_from(reason.decode())),
-                    number=number.decode(),
+                    reason=reason_from(reason.decode()),
                 )
             if len(page) < PAGE:
                 break
@@ -162,7 +161,7 @@ def _stuck(answer: list[bytes]) -> Stuck | None:
     if not answer:
         return None
     key, since, reason = answer
-    return Stuck(key=key.decode(), since=_time(since), reason=text_of(reason_from(reason.decode())))
+    return Stuck(key=key.decode(), since=_time(since), reason=reason_from(reason.decode()))
 
 
 def _pulse(shop: str, answer: list[Any]) -> Pulse:
@@ -179,17 +178,32 @@ def _pulse(shop: str, answer: list[Any]) -> Pulse:
 
 
 def _kept(alert: Alert) -> str:
-    kept = asdict(alert)
-    del kept["since"]
-    return json.dumps(kept, separators=(",", ":"))
+    """`text` is the reason; before reasons were values, it was a sentence."""
+    return json.dumps(
+        {
+            "name": alert.name,  # for processes of an earlier version, while an upgrade is under way
+            "key": alert.key,
+            "text": alert.reason.as_json(),
+            "shop": alert.shop,
+            "count": alert.count,
+            "orders": alert.orders,
+        },
+        separators=(",", ":"),
+    )
 
 
 def _alert(since: str | bytes, said: str | bytes) -> Alert | None:
     """None for one that this version of the bridge does not know."""
     kept = json.loads(said)
-    if kept["name"] not in ALERTS:
-        return None
-    return Alert(**{**kept, "since": _time(since), "orders": tuple(kept["orders"])})
+    alert = Alert(
+        key=kept["key"],
+        since=_time(since),
+        reason=reason_from(kept["text"]),
+        shop=kept["shop"],
+        count=kept["count"],
+        orders=tuple(kept["orders"]),
+    )
+    return alert if alert.name in runbook() else None
 
 
 def _errand(answer: list[Any]) -> Delivery | None:

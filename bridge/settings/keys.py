@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import (
@@ -31,6 +31,7 @@ from bridge.settings.values import (
     Platform,
     RedisUrl,
     Secret,
+    SecretList,
     Secrets,
     SentryDsn,
     ShopName,
@@ -128,6 +129,12 @@ class AlertSettings(_Table):
         default=None,
         description="The mail server: smtp://user:password@host:587 (STARTTLS), or smtps://… (TLS at once).",
     )
+    urls: SecretList = Field(
+        default=(),
+        description="More ways: Apprise URLs, as github.com/caronc/apprise has them for Slack, Teams, ntfy "
+        "and a hundred others. In a variable: one, or a JSON list of several.",
+    )
+    language: Literal["en", "fr"] = Field(default="en", description="en, or fr: what is sent out.")
     silence: bool = Field(
         default=True,
         description="Tell when a shop falls silent against its own weekly rhythm, learnt in two weeks.",
