@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
+from bridge.billing.drafts import DraftLine
 from bridge.billing.made import LedgerEntry
+from bridge.billing.rounding import fingerprint
 from bridge.billing.rules import DocumentPolicy
 from bridge.billing.steps import (
     CreateCreditNote,
@@ -53,10 +55,11 @@ class DocumentBook:
         """The invoice, and first its archived customer brought back where need be. Raises CustomerGone."""
         draft = step.draft
 
+        mode = "external" if draft.policy is DocumentPolicy.EXTERNAL else "final"
+        mode = "draft" if step.as_draft else mode
+
         async def create(before_send: BeforeSend) -> LedgerEntry:
             fields = invoice_fields(draft, step.customer_id, self._today())
-            mode = "external" if draft.policy is DocumentPolicy.EXTERNAL else "final"
-            mode = "draft" if step.as_draft else mode
             try:
                 record = await self._attempts.api.create_invoice(fields, mode=mode, before_send=before_send)
             except ApiRefused as refusal:
@@ -67,9 +70,11 @@ class DocumentBook:
                 except ApiRefused:
                     raise refusal from None
                 record = await self._attempts.api.create_invoice(fields, mode=mode, before_send=before_send)
-            return _made(record, draft.why)
+            return _made(record, draft.why, draft.lines)
 
-        return await self._attempts.ensure(run, [draft.key], lambda: self._find(draft.key, draft.why), create)
+        return await self._attempts.ensure(
+            run, [draft.key], lambda: self._find(draft.key, draft.why), create, final=mode == "final"
+        )
 
     async def _find(self, key: str, why: tuple[str, ...]) -> LedgerEntry | None:
         records = await self._attempts.api.find_invoices(api_id_of(key))
@@ -95,9 +100,11 @@ class DocumentBook:
             record = await self._attempts.api.create_invoice(
                 fields, mode="draft" if step.as_draft else "final", before_send=before_send
             )
-            return _made(record, draft.why)
+            return _made(record, draft.why, draft.lines)
 
-        return await self._attempts.ensure(run, [draft.key], lambda: self._find(draft.key, draft.why), create)
+        return await self._attempts.ensure(
+            run, [draft.key], lambda: self._find(draft.key, draft.why), create, final=not step.as_draft
+        )
 
     async def reverse(self, step: ReverseInvoice, run: Run) -> dict[str, LedgerEntry]:
         """The credit note of the whole invoice, whoever made it."""
@@ -129,7 +136,7 @@ class DocumentBook:
         return replace(
             fresh,
             seen=True,
-            mended=made.mended,
+            written=made.written,
             accepted=made.accepted,
             emailed=made.emailed,
             twins=made.twins,
@@ -141,7 +148,7 @@ class DocumentBook:
         if made.draft and made.total == step.made.total:
             today = self._today().isoformat()
             record = await self._attempts.api.finalise_invoice(made.id, {"invoiced_on": today})
-            made = replace(_made(record, made.why), mended=made.mended, accepted=made.accepted)
+            made = replace(_made(record, made.why), written=made.written, accepted=made.accepted)
             if made.draft:
                 raise NeedsPerson(f"draft {made.id} does not become final: finalise it in Facturation.pro")
         return await self._attempts.write([step.key], made)
@@ -158,7 +165,7 @@ class DocumentBook:
             if made.draft:
                 raise
             return await self._attempts.write([step.key], made)
-        return await self._attempts.write([step.key], replace(_made(record, step.lines_of.why), mended=True))
+        return await self._attempts.write([step.key], _made(record, step.lines_of.why, lines))
 
     async def record_payment(self, step: RecordPayment, run: Run) -> dict[str, LedgerEntry]:
         """The invoice states its payment. Raises NeedsPerson where Facturation.pro does not keep it."""
@@ -192,7 +199,10 @@ class DocumentBook:
         return await note("e-mail envoyé par Facturation.pro")
 
 
-def _made(record: InvoiceRecord, why: tuple[str, ...]) -> LedgerEntry:
+def _made(
+    record: InvoiceRecord, why: tuple[str, ...], lines: tuple[DraftLine, ...] = ()
+) -> LedgerEntry:
+    """`lines`: those just written."""
     return LedgerEntry(
         id=record.id,
         number=record.number,
@@ -201,6 +211,7 @@ def _made(record: InvoiceRecord, why: tuple[str, ...]) -> LedgerEntry:
         paid=record.paid_on is not None,
         made_on=record.invoiced_on,
         customer_id=record.customer_id or 0,
+        written=fingerprint(lines) if lines else "",
         seen=record.total_with_vat is not None,
         why=why,
     )
