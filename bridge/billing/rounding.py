@@ -106,7 +106,7 @@ class Rounding:
 
 
 def _family(*modes: Mode) -> tuple[Rounding, ...]:
-    """Beside a net in cents `gross` and `vat` are the same, but where halves go to the even cent: one name."""
+    """Of a net in cents `gross` and `vat` are the same, unless halves go to the even cent: one name."""
     return tuple(
         Rounding(decimals, vat, mode)
         for mode in modes
@@ -167,7 +167,7 @@ UNKNOWN: Final = FirmRounding(ALL)
 
 @dataclass(frozen=True, slots=True)
 class RateAmounts:
-    """What a document holds of one rate, as encoded; with more than 2 decimals where the rule rounds later."""
+    """What a document holds of one rate, as encoded; not in cents where the rule rounds later."""
 
     net: Decimal
     gross: Decimal

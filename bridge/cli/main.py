@@ -6,7 +6,6 @@ import asyncio
 import functools
 import json
 import sys
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Annotated
 
@@ -80,7 +79,8 @@ def _shared_redis(settings: Settings, role: str) -> str:
 
 
 def _announce(settings: Settings, role: str) -> None:
-    from bridge.telemetry.telemetry import configure_logging, configure_sentry
+    from bridge.telemetry.logs import configure_logging
+    from bridge.telemetry.sentry import configure_sentry
 
     hidden = settings.secret_values()
     configure_logging(settings.log_level, sys.stderr, hidden)
@@ -148,19 +148,20 @@ async def sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8100,
     rounding: Annotated[
-        str, typer.Option(help="How it rounds totals: line2 or line3, _vat_, then line, rate or once.")
+        str, typer.Option(help="How it rounds totals; `list` names all the ways that there are.")
     ] = "line2_vat_rate",
     firm_id: Annotated[int, typer.Option(help="Number of its only firm.")] = 1,
 ) -> int:
     """The Facturation.pro sandbox alone. User 4242, key sandbox-key."""
     from bridge.runtime.server import stop_on_signals
-    from bridge.sandbox import SandboxConfig, SandboxRounding, create_sandbox, serve_sandbox
+    from bridge.sandbox import ROUNDINGS, SandboxConfig, create_sandbox, serve_sandbox
 
-    try:
-        config = SandboxConfig(firm_id=firm_id, rounding=SandboxRounding(rounding))
-    except ValueError:
-        choices = ", ".join(SandboxRounding)
-        raise ConfigurationError(f"--rounding: {rounding!r} is none of {choices}") from None
+    if rounding == "list":
+        out.print("\n".join(ROUNDINGS))
+        return 0
+    if rounding not in ROUNDINGS:
+        raise ConfigurationError(f"--rounding: {rounding!r} is none of {', '.join(ROUNDINGS)}")
+    config = SandboxConfig(firm_id=firm_id, rounding=ROUNDINGS[rounding])
 
     def started(url: str) -> None:
         err.print(
@@ -195,7 +196,7 @@ async def demo(
     """The whole system here, on a private Valkey and a sandbox, with an order of each platform."""
     from bridge.demo.demo import Demonstration, demonstrate
     from bridge.runtime.server import stop_on_signals
-    from bridge.telemetry.telemetry import configure_logging
+    from bridge.telemetry.logs import configure_logging
 
     configure_logging("error", sys.stderr)
     seen: list[Demonstration] = []
@@ -223,7 +224,7 @@ async def check(as_json: Json = False) -> int:
     """Preflight: configuration, Redis and its durability, credentials and firm, each shop's secrets."""
     from bridge.runtime.check import findings
     from bridge.runtime.wiring import open_services
-    from bridge.telemetry.telemetry import configure_logging
+    from bridge.telemetry.logs import configure_logging
 
     configure_logging("error", sys.stderr)
     settings = _settings()
@@ -244,7 +245,7 @@ async def check(as_json: Json = False) -> int:
 async def restored() -> int:
     """Say that an old copy of Redis' data was put back: older orders are looked up before creation."""
     from bridge.runtime.wiring import open_services
-    from bridge.telemetry.telemetry import configure_logging
+    from bridge.telemetry.logs import configure_logging
 
     configure_logging("error", sys.stderr)
     settings = _settings()
@@ -260,27 +261,34 @@ async def restored() -> int:
 
 
 @command("calibrate")
-async def calibrate(as_json: Json = False) -> int:
-    """Find out how Facturation.pro rounds totals, with one draft that is deleted again; keep the answer."""
-    from bridge.orders import legal_date
+async def calibrate(
+    seed: Annotated[int | None, typer.Option(help="Take the drafts that this number gives again.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Find out how Facturation.pro rounds totals, with drafts that are deleted again; keep the answer."""
     from bridge.runtime.wiring import open_services
-    from bridge.sync.calibration import calibrate as find_rule
-    from bridge.telemetry.telemetry import configure_logging
+    from bridge.telemetry.logs import configure_logging
 
     configure_logging("error", sys.stderr)
     settings = _settings()
     async with _redis_url(settings) as url, open_services(settings, url) as services:
-        found = await find_rule(services.client, services.store, legal_date(datetime.now(UTC)))
+        calibrator = services.calibrator if seed is None else services.calibrator.with_seed(seed)
+        found = await calibrator.ask()
+    rule = found.rule.name if found.rule else ""
     if as_json:
-        out.print_json(json.dumps({"rule": found.rule, "seen": str(found.seen)}))
-    elif found.rule:
-        out.print(f"Facturation.pro rounds by {found.rule} (its draft came to {found.seen}); kept.")
+        drafts = [{"total": str(seen.net or ""), "total_with_vat": str(seen.with_vat)} for seen in found.seen]
+        left = sorted(each.name for each in found.left)
+        out.print_json(json.dumps({"rule": rule or None, "left": left, "drafts": drafts}))
+    elif rule:
+        out.print(f"Facturation.pro rounds by {rule}: {len(found.seen)} drafts came to what it gives; kept.")
     else:
-        out.print(f"No single rule explains the draft's total of {found.seen}:")
-        for rule, total in found.expected:
-            out.print(f"  {rule:<16} {total}")
-        out.print("Orders go on as drafts that are read back; please report these figures.")
-    return 0 if found.rule else FAILED
+        out.print("No rule that the bridge can follow explains the totals of its drafts:")
+        for seen in found.seen:
+            out.print(f"  {seen.with_vat} with VAT, {seen.net} without, of {len(seen.lines)} lines")
+            for line in seen.lines:
+                out.print(f"    {line.quantity} x {line.unit_price}, VAT {line.vat}")
+        out.print("Nothing was kept. Orders go on as drafts that are read back; please report these figures.")
+    return 0 if rule else FAILED
 
 
 # The order of `bridge --help`.

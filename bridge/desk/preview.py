@@ -9,11 +9,13 @@ from typing import Any
 
 from bridge.billing.documents import documents_for
 from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, DraftLine, InvoiceDraft
+from bridge.billing.rounding import UNKNOWN
 from bridge.billing.rules import Rules
-from bridge.billing.totals import ALL
 from bridge.errors import NeedsPerson, UnreadableBody
 from bridge.orders import Event, Folded, Ignored, Incomplete, Order, Unfinished
+from bridge.reasons import as_reason, together
 from bridge.sources.base import Source, whole
+from bridge.texts import text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +57,34 @@ def _look(source: Source, shop: str, rules: Rules, body: bytes, now: datetime, t
     try:
         return _judge(source.fold(shop, identity.order_key, [event]), rules)
     except NeedsPerson as exc:
-        return Preview(f"attention: {exc}")
+        return Preview(f"attention: {text_of(exc.reason)}")
 
 
 def _judge(folded: Folded, rules: Rules) -> Preview:
     if isinstance(folded, Ignored):
-        return Preview(f"ignored: {folded.reason}")
+        return Preview(f"ignored: {text_of(as_reason(folded.reason))}")
     if isinstance(folded, Unfinished):
-        return Preview(f"waits: {folded.reason}")
+        return Preview(f"waits: {text_of(as_reason(folded.reason))}")
     if isinstance(folded, Incomplete):
-        return Preview(f"would be fetched from the platform ({folded.path}): {folded.reason}")
-    documents = documents_for(folded, rules, ALL)
+        return Preview(
+            f"would be fetched from the platform ({folded.path}): {text_of(as_reason(folded.reason))}"
+        )
+    documents = documents_for(folded, rules, UNKNOWN)
     if documents.hold:
-        return Preview(f"attention: {documents.hold}", folded, documents)
+        return Preview(f"attention: {text_of(documents.hold)}", folded, documents)
     if documents.invoice is None:
-        said = f"ignored: {documents.ignore}" if documents.ignore else f"waits: {documents.wait}"
+        said = (
+            f"ignored: {text_of(documents.ignore)}"
+            if documents.ignore
+            else f"waits: {text_of(documents.wait)}"
+        )
         return Preview(said, folded, documents)
     sure = "at once" if documents.invoice.agreed else "after its total was read back from a draft"
     verdict = (
         f"{documents.invoice.policy.value} invoice of {documents.invoice.total} {folded.currency}, {sure}"
     )
     if documents.hold_refunds:
-        verdict += f"; attention: {documents.hold_refunds}"
+        verdict += f"; attention: {text_of(together(documents.hold_refunds))}"
     return Preview(verdict, folded, documents)
 
 

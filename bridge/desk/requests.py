@@ -29,6 +29,7 @@ from bridge.errors import NeedsPerson
 from bridge.sources import PRIVACY
 from bridge.sources.privacy import PrivacyRequest, Wanted
 from bridge.sync.index import term
+from bridge.texts import text_of
 from bridge.valkey.scripts import Scripts
 
 MANY: Final = 200
@@ -130,7 +131,7 @@ async def _request_row(desk: Books, order: OrderRow) -> RequestRow | None:
         try:
             asked = source.request_of(order.shop, topic, raw.body)
         except NeedsPerson as exc:
-            problem = exc.reason
+            problem = text_of(exc.reason)
     elif raw is None or raw.row.kept is Kept.EXPIRED:
         problem = "what it asks has expired"
     return RequestRow(

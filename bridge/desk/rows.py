@@ -25,7 +25,9 @@ from bridge.desk.values import (
     State,
 )
 from bridge.orders import PARIS, to_cents
+from bridge.reasons import reason_from, reason_of
 from bridge.store.values import moment
+from bridge.texts import text_of
 
 Fields = Sequence[bytes | None]
 
@@ -62,7 +64,7 @@ def order_row(answer: Sequence[Any], links: Links) -> OrderRow:
         shop=shop,
         platform=platform,
         state=State(state or State.IN_HAND),
-        reason=reason if state else "",
+        reason=text_of(reason_from(reason)) if state else "",
         number=number,
         total=_amount(total),
         currency=currency,
@@ -126,11 +128,15 @@ def call_rows(runs: Sequence[bytes]) -> tuple[CallRow, ...]:
 def run_rows(runs: Sequence[bytes]) -> tuple[RunRow, ...]:
     """How those of the last runs ended that did not finish the order, oldest first."""
     return tuple(
-        RunRow(at=datetime.fromisoformat(noted["at"]), outcome=noted["ended"], reason=noted["why"])
+        RunRow(at=datetime.fromisoformat(noted["at"]), outcome=noted["ended"], reason=_why(noted["why"]))
         for run in runs
         for noted in json.loads(run)
         if "ended" in noted
     )
+
+
+def _why(noted: Any) -> str:
+    return text_of(reason_of(noted) if isinstance(noted, dict) else reason_from(noted))
 
 
 def action_rows(actions: Sequence[bytes]) -> tuple[ActionRow, ...]:

@@ -18,8 +18,16 @@ from redis.exceptions import RedisError
 
 from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.failpoints import failpoint
+from bridge.reasons import Reason
 from bridge.sources.base import Identity
-from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome, Vitals, moment, view_of
+from bridge.store.values import (
+    CreationPermit,
+    HeldOrder,
+    Lease,
+    Outcome,
+    Vitals,
+    view_of,
+)
 from bridge.valkey.connection import SharedConnection
 from bridge.valkey.durability import Durability, look_at_durability, memory_used
 from bridge.valkey.scripts import load_script
@@ -29,6 +37,8 @@ LEASE: Final = timedelta(seconds=5)
 """Of one order. Renewed by its holder; when the holder dies, others wait no longer than this."""
 REHINT: Final = timedelta(seconds=5)
 """After so long without an answer the wake-up is sent again."""
+RESTS: Final = timedelta(hours=6)
+"""How long an order rests that waits for its shop's next word, before it is looked at all the same."""
 ARCHIVE_AGE: Final = timedelta(hours=6)
 """The list of archived customers is asked for anew after so long."""
 FULL: Final = 0.9
@@ -57,7 +67,7 @@ class Store:
                 *("open", "mark_restored", "record", "take", "extend", "release", "fetched"),
                 *("sweep", "claim_next", "vitals"),
                 *("ledger", "begin", "replace_attempt", "clear", "done", "forget", "set_shop_verdict"),
-                *("archived", "keep_archived", "keep_rounding"),
+                *("archived", "keep_archived", "rounding", "learn_rounding"),
             )
         }
 
@@ -131,7 +141,7 @@ class Store:
         lease: Lease,
         view: HeldOrder,
         outcome: Outcome,
-        reason: str,
+        reason: Reason,
         *,
         after: float = 0.0,
         counted: bool = False,
@@ -150,7 +160,7 @@ class Store:
             lease.token,
             view.version,
             outcome.value,
-            reason,
+            reason.as_json(),
             int(after * 1000),
             int(counted),
             self._retention_ms,
@@ -171,21 +181,38 @@ class Store:
         await self._run("fetched", order_key, path, self._compressor.compress(body))
 
     async def begin(
-        self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str
+        self,
+        lease: Lease,
+        key: str,
+        attempt: str,
+        placed_at: datetime,
+        scope: str,
+        payments: Sequence[str] = (),
     ) -> CreationPermit:
         """Asks for leave to create the document `key`; writes the intent when it is given.
 
-        `scope`: the prefix of all keys of this shop. Raises LeaseLost.
+        `scope`: the prefix of all keys of this shop. `payments`: ids of those that the order
+        claims for itself, all or none. Raises LeaseLost.
         """
         placed = int(placed_at.timestamp() * 1000)
         answer = await self._run(
-            "begin", key, lease.order_key, lease.token, attempt, placed, scope, await self._is_durable()
+            "begin",
+            key,
+            lease.order_key,
+            lease.token,
+            attempt,
+            placed,
+            scope,
+            await self._is_durable(),
+            *payments,
         )
         match answer:
             case [b"done", record]:
                 return CreationPermit(act="done", record=json.loads(record))
             case [b"busy"]:
                 return CreationPermit(act="busy")
+            case [b"claimed", other]:
+                return CreationPermit(act="claimed", other=other.decode())
             case [b"post", name]:
                 return CreationPermit(act="post", attempt=name.decode())
             case [b"lookup", age, name, unsure]:
@@ -218,9 +245,14 @@ class Store:
         so that the ledger, though new, has forgotten nothing."""
         await self._run("set_shop_verdict", scope, "clean" if clean else "known", await self._is_durable())
 
-    async def keep_rounding(self, rule: str) -> None:
-        """Keeps the rounding rule that calibration found; orders see it from their next run on."""
-        await self._run("keep_rounding", rule)
+    async def rounding(self) -> str:
+        """What is known of the firm's rounding: see `FirmRounding.text`."""
+        return str((await self._run("rounding")).decode())
+
+    async def learn_rounding(self, before: str, after: str, contradiction: str) -> str:
+        """Puts what a document's total taught in place of what was known `before`, unless somebody else was
+        faster. `contradiction`: see `Contradiction`, "" when there is none. Returns what is known then."""
+        return str((await self._run("learn_rounding", before, after, contradiction)).decode())
 
     async def archived_customer(self, buyer_lock: str) -> int | None:
         """The archived customer of this buyer_lock, 0 when there is none, None when the list is too old."""
@@ -242,23 +274,7 @@ class Store:
 
     async def vitals(self) -> Vitals:
         """What health and metrics look at."""
-        answer = await self._run("vitals")
-        now, waiting, oldest, overdue, attention, beat, workers, born, known, *counts = answer
-        left_open, ignored, everything = counts
-        return Vitals(
-            now=moment(now) or datetime.now(UTC),
-            waiting=waiting,
-            oldest=moment(oldest),
-            overdue=overdue,
-            attention=attention,
-            last_beat=moment(beat),
-            workers=workers,
-            born=moment(born),
-            known=tuple(scope.decode() for scope in known),
-            open=left_open,
-            ignored=ignored,
-            all=everything,
-        )
+        return vitals_of(await self._run("vitals"))
 
     async def version(self) -> tuple[str, str]:
         """What the server is, "Redis" or "Valkey", and its version. Raises StoreUnavailable."""

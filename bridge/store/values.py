@@ -11,6 +11,7 @@ from typing import Any, Literal
 import zstandard
 
 from bridge.orders import Event
+from bridge.reasons import Reason, reason_from
 
 
 class Outcome(StrEnum):
@@ -26,9 +27,9 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOrder:
     """An order as its holder sees it. `failing_since`: of the present run of failures, or None.
-    `rounding`: Facturation.pro's rule, once calibrated, or "". What people said: `lane`: of the quota, or "";
-    `issue_credit_notes`: final, whatever the shop's rule; `set_aside`: the state and the reason in which a
-    person left it."""
+    `rounding`: what is known of the firm's rule, see `FirmRounding.text`. What people said: `lane`: of the
+    quota, or ""; `issue_credit_notes`: final, whatever the shop's rule; `set_aside`: the state and the reason
+    in which a person left it."""
 
     version: int
     attempts: int
@@ -38,30 +39,33 @@ class HeldOrder:
     events: tuple[Event, ...]
     lane: str = ""
     issue_credit_notes: bool = False
-    set_aside: tuple[Outcome, str] | None = None
+    set_aside: tuple[Outcome, Reason] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreationPermit:
     """The answer to "may this be created now?".
 
-    `act`: "done" (see `record`), "busy" (another order is at it), "post" (the intent is written) or "lookup"
-    (an attempt exists or may have been forgotten; `age` in seconds since it). `unsure`: only the ledger's
-    youth is the reason, and nobody has asked yet whether this shop was ever bridged before.
+    `act`: "done" (see `record`), "busy" (another order is at it), "claimed" (its payment pays `other`),
+    "post" (the intent is written) or "lookup" (an attempt exists or may be forgotten; `age` in seconds since
+    it). `unsure`: only the ledger's youth is the reason, and nobody has asked yet whether this shop was ever
+    bridged before.
     """
 
-    act: Literal["done", "busy", "post", "lookup"]
+    act: Literal["done", "busy", "claimed", "post", "lookup"]
     attempt: str = ""
     age: float = 0.0
     unsure: bool = False
     record: dict[str, Any] | None = None
+    other: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
     """The system at a glance. `oldest`: since when the longest waiting order waits; `workers`: alive now.
     `born`: the ledger; `known`: the shops that had documents in Facturation.pro before it could know them;
-    `all`: every order there is."""
+    `all`: every order there is. `rounding`: see `FirmRounding.text`; `contradicted`: when the last
+    `Contradiction` was seen; `unexplained`: since when no rule fits."""
 
     now: datetime
     waiting: int
@@ -75,6 +79,10 @@ class Vitals:
     open: int = 0
     ignored: int = 0
     all: int = 0
+    rounding: str = ""
+    contradicted: datetime | None = None
+    contradiction: str = ""
+    unexplained: datetime | None = None
 
     @property
     def orders(self) -> dict[str, int]:
@@ -110,7 +118,31 @@ def view_of(answer: list[Any], *, takes: int) -> HeldOrder:
         events=tuple(_event_of(*event) for event in events),
         lane=lane,
         issue_credit_notes=credit == "final",
-        set_aside=(Outcome(set_aside), reason) if set_aside else None,
+        set_aside=(Outcome(set_aside), reason_from(reason)) if set_aside else None,
+    )
+
+
+def vitals_of(answer: list[Any]) -> Vitals:
+    """What the script `vitals` tells."""
+    now, waiting, oldest, overdue, attention, beat, workers, born, known, *counts = answer
+    left_open, ignored, everything, (rounding, contradicted, contradiction, unexplained) = counts
+    return Vitals(
+        now=moment(now) or datetime.now(UTC),
+        waiting=waiting,
+        oldest=moment(oldest),
+        overdue=overdue,
+        attention=attention,
+        last_beat=moment(beat),
+        workers=workers,
+        born=moment(born),
+        known=tuple(scope.decode() for scope in known),
+        open=left_open,
+        ignored=ignored,
+        all=everything,
+        rounding=rounding.decode(),
+        contradicted=moment(contradicted),
+        contradiction=contradiction.decode(),
+        unexplained=moment(unexplained),
     )
 
 

@@ -37,8 +37,10 @@ from bridge.facturation.fields import (
 )
 from bridge.facturation.records import InvoiceRecord
 from bridge.orders import legal_date
+from bridge.reasons import as_reason, because
 from bridge.sync.customers import SAYS_NO_CUSTOMER, Customers
 from bridge.sync.exactly_once import Attempts, BeforeSend, Run
+from bridge.texts import text_of
 
 
 class DocumentBook:
@@ -59,6 +61,8 @@ class DocumentBook:
         mode = "draft" if step.as_draft else mode
 
         async def create(before_send: BeforeSend) -> LedgerEntry:
+            if mode == "final":
+                await self._attempts.check_rounding(run)
             fields = invoice_fields(draft, step.customer_id, self._today())
             try:
                 record = await self._attempts.api.create_invoice(fields, mode=mode, before_send=before_send)
@@ -72,9 +76,7 @@ class DocumentBook:
                 record = await self._attempts.api.create_invoice(fields, mode=mode, before_send=before_send)
             return _made(record, draft.why, draft.lines)
 
-        return await self._attempts.ensure(
-            run, [draft.key], lambda: self._find(draft.key, draft.why), create, final=mode == "final"
-        )
+        return await self._attempts.ensure(run, [draft.key], lambda: self._find(draft.key, draft.why), create)
 
     async def _find(self, key: str, why: tuple[str, ...]) -> LedgerEntry | None:
         records = await self._attempts.api.find_invoices(api_id_of(key))
@@ -87,12 +89,18 @@ class DocumentBook:
         reversal = await self._attempts.api.find_credit_note_of(invoice.id, invoice.customer_id)
         if reversal:
             raise NeedsPerson(
-                f"order {run.order.number}: refund {draft.refund_id} is not credited, because all of invoice "
-                f"{invoice.number} was reversed by {reversal.number or reversal.id}: ignore the order if "
-                "that is right"
+                because(
+                    "reversed_already",
+                    order=run.order.number,
+                    refund=draft.refund_id,
+                    invoice=invoice.number,
+                    note=reversal.number or reversal.id,
+                )
             )
 
         async def create(before_send: BeforeSend) -> LedgerEntry:
+            if not step.as_draft:
+                await self._attempts.check_rounding(run)
             today = self._today()
             fields = credit_note_fields(
                 draft, invoice.customer_id, invoice.number, invoice.made_on or today, today
@@ -102,9 +110,7 @@ class DocumentBook:
             )
             return _made(record, draft.why, draft.lines)
 
-        return await self._attempts.ensure(
-            run, [draft.key], lambda: self._find(draft.key, draft.why), create, final=not step.as_draft
-        )
+        return await self._attempts.ensure(run, [draft.key], lambda: self._find(draft.key, draft.why), create)
 
     async def reverse(self, step: ReverseInvoice, run: Run) -> dict[str, LedgerEntry]:
         """The credit note of the whole invoice, whoever made it."""
@@ -150,7 +156,7 @@ class DocumentBook:
             record = await self._attempts.api.finalise_invoice(made.id, {"invoiced_on": today})
             made = replace(_made(record, made.why), written=made.written, accepted=made.accepted)
             if made.draft:
-                raise NeedsPerson(f"draft {made.id} does not become final: finalise it in Facturation.pro")
+                raise NeedsPerson(because("draft_stays_draft", draft=made.id))
         return await self._attempts.write([step.key], made)
 
     async def mend(self, step: Mend) -> dict[str, LedgerEntry]:
@@ -173,10 +179,7 @@ class DocumentBook:
             raise TypeError("a payment step without payment")
         record = await self._attempts.api.update_invoice(step.made.id, payment_fields(step.draft.paid))
         if record.paid_on is None:
-            raise NeedsPerson(
-                f"order {run.order.number}: Facturation.pro does not keep the payment of invoice "
-                f"{step.made.number}: record it there, then retry"
-            )
+            raise NeedsPerson(because("payment_not_kept", order=run.order.number, invoice=step.made.number))
         return await self._attempts.write([step.key], replace(step.made, paid=True))
 
     async def send_email(self, step: SendEmail) -> dict[str, LedgerEntry]:
@@ -192,16 +195,16 @@ class DocumentBook:
         try:
             await self._attempts.api.send_email(step.made.id)
         except (ApiRefused, OutcomeUnknown, RequestForbidden) as exc:
-            return await note(f"e-mail peut-être pas envoyé : {exc}")
+            return await note(
+                f"e-mail peut-être pas envoyé : {text_of(as_reason(exc.reason), 'fr', personal=False)}"
+            )
         except (NotSent, QuotaReached, AccessRefused):
             await self._attempts.write([step.key], step.made)
             raise
         return await note("e-mail envoyé par Facturation.pro")
 
 
-def _made(
-    record: InvoiceRecord, why: tuple[str, ...], lines: tuple[DraftLine, ...] = ()
-) -> LedgerEntry:
+def _made(record: InvoiceRecord, why: tuple[str, ...], lines: tuple[DraftLine, ...] = ()) -> LedgerEntry:
     """`lines`: those just written."""
     return LedgerEntry(
         id=record.id,

@@ -10,7 +10,7 @@ from bridge.errors import NeedsPerson
 from bridge.orders import ZERO, Event, Folded, Ignored, Incomplete, Order, Refund
 from bridge.sources.base import FETCHED, read
 from bridge.sources.woocommerce.lines import order_lines, refund_lines, tax_problems
-from bridge.sources.woocommerce.parties import PURCHASE_KEYS, customer_of, found, payments_of
+from bridge.sources.woocommerce.parties import customer_of, payments_of
 from bridge.sources.woocommerce.payloads import OrderBody, RefundBody, RefundList, RefundNote
 from bridge.sources.woocommerce.receiving import DELETED, PLATFORM, WEBHOOKS_PAGE
 
@@ -84,7 +84,6 @@ def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
             )
         ),
         cancelled_at=_cancelled_at(history, [event for event in events if event.topic == DELETED]),
-        purchase_number=found(newest, PURCHASE_KEYS),
         problems=(*problem, *tax_problems(newest, what), *_contradictions(history, what)),
     )
 
