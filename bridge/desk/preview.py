@@ -9,8 +9,8 @@ from typing import Any
 
 from bridge.billing.documents import documents_for
 from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, DraftLine, InvoiceDraft
+from bridge.billing.rounding import UNKNOWN
 from bridge.billing.rules import Rules
-from bridge.billing.totals import ALL
 from bridge.errors import NeedsPerson, UnreadableBody
 from bridge.orders import Event, Folded, Ignored, Incomplete, Order, Unfinished
 from bridge.reasons import as_reason, together
@@ -69,7 +69,7 @@ def _judge(folded: Folded, rules: Rules) -> Preview:
         return Preview(
             f"would be fetched from the platform ({folded.path}): {text_of(as_reason(folded.reason))}"
         )
-    documents = documents_for(folded, rules, ALL)
+    documents = documents_for(folded, rules, UNKNOWN)
     if documents.hold:
         return Preview(f"attention: {text_of(documents.hold)}", folded, documents)
     if documents.invoice is None:
