@@ -100,7 +100,7 @@ class ZeroTaxReason(StrEnum):
 
 
 class RefundState(StrEnum):
-    """Only money that really moved is credited."""
+    """Only what is done is credited."""
 
     DONE = "done"
     PENDING = "pending"
@@ -125,9 +125,11 @@ class Tax:
 class Line:
     """One position of an order.
 
-    `gross`: what was charged for the whole line, after every discount and with VAT; `taxes` is the part of
-    it that is VAT, so `gross - tax` is the net. No entry in `taxes`: the platform states no tax at all.
-    `discount`: what was taken off, already inside `gross`, as the buyer saw it: for wording only.
+    `gross`: what was charged for the whole line, after every discount and with VAT; `taxes` is the part of it
+    that is VAT, so `gross - tax` is the net. No entry in `taxes`: the platform states no tax at all.
+    `discount`: what was taken off, already inside `gross`, as the buyer saw it: for wording only. `since`:
+    when it was added, None with the order itself. `owed`: the part of `gross` that was added to an order that
+    was paid, and is not paid yet.
     """
 
     id: str
@@ -141,6 +143,8 @@ class Line:
     discount_labels: tuple[str, ...] = ()
     period: tuple[date, date] | None = None
     supply: Supply = Supply.UNKNOWN
+    since: datetime | None = None
+    owed: Decimal = ZERO
 
     @property
     def tax(self) -> Decimal:
@@ -191,16 +195,6 @@ class Customer:
     fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payment:
-    """Money received for the order. `gateway` is the platform's own word, kept for the explanation."""
-
-    method: PaymentMethod
-    gateway: str = ""
-    reference: str = ""
-    amount: Decimal | None = None
-
-
 class MovementState(StrEnum):
     """Authorised is not here: it is no money yet."""
 
@@ -228,11 +222,14 @@ class Movement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refund:
-    """Money given back.
+class Reduction:
+    """The sale became smaller: something came back, was removed, or became cheaper. Money alone is none.
 
-    `amount`: what really moved, positive. `lines`: the part of it that the platform ties to lines of the
-    order (their `id` is the order line's, `gross` and `taxes` positive); empty when it only states an amount.
+    `amount`: by how much, VAT included, positive. `lines`: the part of it that the platform ties to lines
+    (their `id` is the order line's, `gross` and `taxes` positive); empty when it only states an amount.
+    `paid_back`: the money that went back for it. `refunds`: ids of the refunds that it stands for beside its
+    own, under which it may have been credited before. `heard_at`: only money is known of it, since then, and
+    its lines may still be told.
     """
 
     id: str
@@ -240,18 +237,43 @@ class Refund:
     amount: Decimal
     state: RefundState = RefundState.DONE
     lines: tuple[Line, ...] = ()
+    paid_back: Decimal = ZERO
+    refunds: tuple[str, ...] = ()
+    heard_at: datetime | None = None
     note: str = field(default="", repr=False)
+
+
+class DisputeState(StrEnum):
+    """A buyer's bank claims money back."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """Money that is claimed back. It makes no sale smaller. `reason`: the platform's word for it."""
+
+    id: str
+    amount: Decimal
+    state: DisputeState = DisputeState.OPEN
+    reason: str = ""
+    answer_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One sale, folded from all its events. The same events in any order make the same value.
 
-    `key` is the readable key of the interface (`shopify:boutique:order:1`) and the invoice's key.
-    `total`: what the buyer is charged, VAT included, before any refund. `paid_at`: None while the money is
-    not there. `problems`: what the source could not read without guessing; any entry asks for attention.
-    `payment_ids`: the names that the payment's provider gave to it, under which another shop's order may know
-    the same money. `external_ref`: the number of an invoice that the platform itself has issued for it.
+    `key` is the readable key of the interface (`shopify:boutique:order:1`) and the invoice's key. `lines`:
+    all that was ever sold, also what left again; `total`: what they come to, VAT included. `reductions`: by
+    how much the sale became smaller. `movements`: the money, in and out. `paid_at`: since when what was sold
+    at first is paid, None while it is not. `credits`: the keys of the orders whose sales this one makes
+    smaller, when its total is negative. `problems`: what the source could not read without guessing; any
+    entry asks for attention. `payment_ids`: the names that the payment's provider gave to it, under which
+    another shop's order may know the same money. `external_ref`: the number of an invoice that the platform
+    itself has issued for it.
     """
 
     key: str
@@ -265,8 +287,10 @@ class Order:
     lines: tuple[Line, ...]
     customer: Customer
     paid_at: datetime | None = None
-    payments: tuple[Payment, ...] = ()
-    refunds: tuple[Refund, ...] = ()
+    movements: tuple[Movement, ...] = ()
+    reductions: tuple[Reduction, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
+    credits: tuple[str, ...] = ()
     cancelled_at: datetime | None = None
     delivered_on: date | None = None
     test: bool = False
@@ -279,11 +303,6 @@ class Order:
     def paid(self) -> bool:
         """The money is there."""
         return self.paid_at is not None
-
-    @property
-    def refunded(self) -> Decimal:
-        """Money given back so far."""
-        return sum((refund.amount for refund in self.refunds if refund.state is RefundState.DONE), ZERO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,238 +1,142 @@
-"""Refunds → credit notes: one for each refund whose money moved, never for more than was invoiced.
+"""The draft of a credit note: over what left the sale, line by line where it is told, else rate by rate.
 
-A refund of everything reverses the invoice as a whole. Any other gives negative lines, rate by rate, that
-come to exactly the money given back (CGI art. 272-1, 289-I-5).
+Negative lines that come to exactly what left (CGI art. 272-1, 289-I-5). All of one invoice is reversed by
+Facturation.pro itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
-from bridge.billing.bands import Band, cut
-from bridge.billing.drafts import CreditNoteDraft, InvoiceDraft
-from bridge.billing.rounding import ALL, FirmRounding
-from bridge.billing.rules import DocumentPolicy
+from bridge.billing.bands import Band
+from bridge.billing.books.crediting import DueNote
+from bridge.billing.books.parts import by_rate, negative
+from bridge.billing.books.reading import bands_left, names_of
+from bridge.billing.customers import language_of
+from bridge.billing.drafts import CreditNoteDraft, DraftLine
+from bridge.billing.invoices import Context, agreed, billed_line, mirrored, share
+from bridge.billing.rounding import ALL, fitting
 from bridge.billing.text import clean, money, percent
-from bridge.billing.totals import NO_CENTS, BilledLine, encode
-from bridge.billing.wording import line_title
+from bridge.billing.totals import MILL, BilledLine, Encoded, encode
 from bridge.errors import NeedsPerson
-from bridge.orders import CENT, ZERO, Order, Refund, RefundState, legal_date, to_cents
+from bridge.orders import CENT, ZERO, Order, Reduction, RefundState, legal_date, to_cents
 from bridge.reasons import Reason, because
 
 
-def refund_key(order: Order, refund_id: str) -> str:
-    """The readable key of the interface."""
-    return f"{order.platform}:{order.shop}:refund:{refund_id}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A credit note to draft. `left`: the net of each rate that is to be emptied, as the documents encode it;
+    None where something stays. `written`: it exists and is as it should be. `total`: of the reversed invoice.
+    `differences`: see `CreditNoteDraft`."""
+
+    note: DueNote
+    reduction: Reduction | None = None
+    left: Mapping[Decimal, Decimal] | None = None
+    written: bool = False
+    total: Decimal | None = None
+    differences: tuple[tuple[Decimal, Decimal], ...] = ()
 
 
-def cancellation(order: Order, language: str) -> CreditNoteDraft:
-    """The full reversal of an unpaid order that was cancelled after its invoice was made."""
-    if order.cancelled_at is None:
-        raise ValueError("the order is not cancelled")
-    refund_id = f"cancel-{order.id}"
-    return CreditNoteDraft(
-        key=refund_key(order, refund_id),
-        invoice_key=order.key,
-        refund_id=refund_id,
-        full=True,
-        total=-order.total,
+def credit_note_draft(here: Context, wanted: Wanted) -> CreditNoteDraft:
+    """The draft. Raises NeedsPerson where no lines come to its amount."""
+    order, rules, note, reduction = here.order, here.rules, wanted.note, wanted.reduction
+    gross = note.gross if wanted.total is None else wanted.total
+    at = note.told.at if note.told else order.placed_at
+    full = CreditNoteDraft(
+        key=note.key,
+        invoice_key=note.on[0] if note.on else order.key,
+        refund_id=note.told.id if note.told else note.key.removeprefix(f"{order.key}:"),
+        full=note.full,
+        total=-gross,
         currency=order.currency,
-        refunded_on=legal_date(order.cancelled_at),
-        language=language,
-        why=("Commande annulée avant paiement : la facture est annulée en totalité.",),
+        refunded_on=legal_date(at),
+        language=language_of(order.customer, rules),
+        vat_exemption=here.vat.exemption,
+        vat_country=here.vat.country,
+        category_id=rules.category_id,
+        nature=rules.nature,
+        parts=negative(note.parts),
+        on=note.on,
+        differences=wanted.differences,
+        why=_with_note(reduction, _why_full(note, order)),
     )
-
-
-def credit_notes_for(
-    order: Order, invoice: InvoiceDraft, bands: Sequence[Band], rounding: FirmRounding
-) -> tuple[tuple[CreditNoteDraft, ...], tuple[Reason, ...]]:
-    """The credit notes, and what a person must settle of the other refunds.
-
-    `bands`: what the invoice bills, by rate.
-    """
-    given = [refund for refund in order.refunds if refund.state is RefundState.DONE and refund.amount > 0]
-    if not given:
-        return (), ()
-    notes: list[CreditNoteDraft] = []
-    holds: list[Reason] = []
-    left = _Left(total=order.total, rates=_by_rate(_as_billed(band, order.currency) for band in bands))
-    for refund in sorted(given, key=lambda refund: (refund.at, refund.id)):
-        try:
-            note, credited = _credit_note(order, invoice, bands, refund, left, rounding)
-            notes.append(note)
-            left = left.less(refund.amount, credited)
-        except NeedsPerson as exc:
-            holds.append(_of_refund("refund_held", refund, order, reason=exc.reason))
-    return tuple(notes), tuple(holds)
+    if note.full or wanted.written:
+        return full
+    if gross != to_cents(gross):
+        raise NeedsPerson(because("refund_not_in_cents"))
+    billed, why = _billed(here, note, reduction)
+    found = _encoded(here, billed, gross, wanted.left)
+    return replace(
+        full,
+        lines=mirrored(found.lines),
+        agreed=found.agreed,
+        why=(*_with_note(reduction, why), *found.why),
+    )
 
 
 def revoked(order: Order) -> dict[str, Reason]:
     """Credit notes that must not exist (any more), by key: what happened. A refund can fail days after it was
     reported as done, and a cancelled order can come back to life."""
+    names = names_of(order)
     gone = {
-        refund_key(order, refund.id): _of_refund("refund_failed", refund, order)
-        for refund in order.refunds
-        if refund.state is RefundState.FAILED
+        names.note(each.id): because(
+            "refund_failed", refund=each.id, amount=each.amount, currency=order.currency
+        )
+        for each in order.reductions
+        if each.state is RefundState.FAILED
     }
     if order.cancelled_at is None or order.paid:
-        gone[refund_key(order, f"cancel-{order.id}")] = because("no_longer_cancelled")
+        gone[names.note(f"cancel-{order.id}")] = because("no_longer_cancelled")
     return gone
 
 
-def _of_refund(code: str, refund: Refund, order: Order, **more: Reason) -> Reason:
-    return because(code, refund=refund.id, amount=refund.amount, currency=order.currency, **more)
+def _why_full(note: DueNote, order: Order) -> str:
+    if order.cancelled_at is not None and not order.paid:
+        return "Commande annulée avant paiement : la facture est annulée en totalité."
+    if note.told is None:
+        return "Lignes retirées de la commande : la facture est annulée en totalité."
+    return "Remboursement de toute la commande : la facture est annulée en totalité."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Left:
-    """What earlier credit notes have left to credit: of the whole, and of each rate, VAT included."""
-
-    total: Decimal
-    rates: dict[Decimal, Decimal]
-
-    def less(self, amount: Decimal, credited: dict[Decimal, Decimal]) -> _Left:
-        """Cents that rounding takes too many of a rate are not held against it."""
-        rates = {
-            rate: left - credited.get(rate, ZERO) if left < 0 else max(left - credited.get(rate, ZERO), ZERO)
-            for rate, left in self.rates.items()
-        }
-        return _Left(total=self.total - amount, rates=rates)
-
-    def holds(self, credited: dict[Decimal, Decimal], slack: Decimal) -> bool:
-        """No rate is credited beyond what is left of it."""
-        return all(gross <= self.rates.get(rate, ZERO) + slack for rate, gross in credited.items())
-
-
-def _credit_note(
-    order: Order,
-    invoice: InvoiceDraft,
-    bands: Sequence[Band],
-    refund: Refund,
-    left: _Left,
-    rounding: FirmRounding,
-) -> tuple[CreditNoteDraft, dict[Decimal, Decimal]]:
-    """The credit note, and what it credits of each rate."""
-    if invoice.policy is DocumentPolicy.EXTERNAL:
-        raise NeedsPerson(because("credit_note_is_the_platforms"))
-    if refund.amount > left.total:
-        raise NeedsPerson(because("refund_exceeds_rest", left=left.total, currency=order.currency))
-    if refund.amount != to_cents(refund.amount):
-        raise NeedsPerson(because("refund_not_in_cents"))
-    full = CreditNoteDraft(
-        key=refund_key(order, refund.id),
-        invoice_key=order.key,
-        refund_id=refund.id,
-        full=True,
-        total=-refund.amount,
-        currency=order.currency,
-        refunded_on=legal_date(refund.at),
-        language=invoice.language,
-        vat_exemption=invoice.vat_exemption,
-        vat_country=invoice.vat_country,
-        category_id=invoice.category_id,
-        nature=invoice.nature,
-        why=_with_note(refund, "Remboursement de toute la commande : la facture est annulée en totalité."),
-    )
-    if refund.amount == order.total:
-        return full, left.rates
-    billed, why = _billed(order, bands, refund, left)
-    encoded = encode(billed, refund.amount, rounding.candidates or ALL)
-    if not encoded.rules:
-        raise NeedsPerson(because("no_lines_for_refund"))
-    note = replace(
-        full,
-        full=False,
-        lines=tuple(replace(line, quantity=-line.quantity) for line in encoded.lines),
-        agreed=encoded.agreed and rounding.held and order.currency not in NO_CENTS,
-        why=(*_with_note(refund, why), *encoded.why),
-    )
-    return note, _by_rate(billed)
-
-
-def _with_note(refund: Refund, why: str) -> tuple[str, ...]:
-    note = clean(refund.note)
+def _with_note(reduction: Reduction | None, why: str) -> tuple[str, ...]:
+    note = clean(reduction.note) if reduction else ""
     return (why, f"Motif donné par la boutique : {note}.") if note else (why,)
 
 
-def _billed(order: Order, bands: Sequence[Band], refund: Refund, left: _Left) -> tuple[list[BilledLine], str]:
-    """What is credited: the refunded lines where they make up the money, else a share of what is left of each
-    rate."""
-    returned = _returned(bands, refund)
-    stated = sum((line.gross for line in returned), ZERO)
-    if returned and abs(stated - refund.amount) <= CENT:
-        if not left.holds(_by_rate(returned), CENT * (len(returned) + 1)):
-            raise NeedsPerson(because("refund_exceeds_rate"))
-        return returned, "Avoir des lignes remboursées."
-    if returned and all(line.gross > 0 for line in returned):
-        scaled = _spread(refund.amount, _by_rate(returned))
-        if left.holds(scaled, CENT):
-            difference = money(refund.amount - stated, order.currency)
-            why = (
-                f"Montant remboursé différent des lignes retournées ({difference}) : réparti au prorata "
-                "par taux."
-            )
-            return _one_line_a_rate(scaled), why
-    if any(gross < 0 for gross in left.rates.values()):
-        raise NeedsPerson(because("refund_of_negative_rate"))
-    if not any(left.rates.values()):
-        raise NeedsPerson(because("all_rates_credited"))
-    why = "Remboursement d'un montant : réparti au prorata de ce qui reste à créditer par taux."
-    return _one_line_a_rate(_spread(refund.amount, left.rates)), why
+def _billed(here: Context, note: DueNote, reduction: Reduction | None) -> tuple[list[BilledLine], str]:
+    """What is credited: the lines where they make it up, else an amount of each rate."""
+    bands = here.vat.bands
+    stated = bands_left(reduction, bands) if reduction else tuple(_of_parts(note, bands))
+    lines = sum((band.gross for band in stated), ZERO)
+    if stated and abs(lines - note.gross) <= CENT:
+        why = "Avoir des lignes remboursées." if reduction else "Avoir des lignes retirées de la commande."
+        return [_returned(band) for band in stated], why
+    shares = _one_line_a_rate(by_rate(note.parts))
+    if stated:
+        difference = money(note.gross - lines, here.order.currency)
+        why = (
+            f"Montant remboursé différent des lignes retournées ({difference}) : réparti au prorata par taux."
+        )
+        return shares, why
+    return shares, "Remboursement d'un montant : réparti au prorata de ce qui reste à créditer par taux."
 
 
-def _returned(bands: Sequence[Band], refund: Refund) -> list[BilledLine]:
-    """The refund's lines under the rates that the order's lines had."""
-    rates: dict[str, set[Decimal]] = {}
-    for band in bands:
-        if band.gross:
-            rates.setdefault(band.line.id, set()).add(band.rate)
-    known = sorted({band.rate for band in bands if band.rate}, reverse=True)
-    billed = []
-    for line in refund.lines:
-        if not line.gross:
-            continue
-        own = rates.get(line.id, set())
-        for band in cut([line], sorted(own - {ZERO}, reverse=True) or known):
-            if band.rate not in (own or {*known, ZERO}):
-                raise NeedsPerson(
-                    because("refunded_at_another_rate", line=line.title, rate=percent(band.rate))
-                )
-            billed.append(_as_billed(band, ""))
-    return billed
+def _of_parts(note: DueNote, bands: Sequence[Band]) -> Iterator[Band]:
+    """Lines that left without a word, as far as the order still knows them."""
+    known = {(band.line.id, band.rate): band for band in bands if band.gross}
+    for part in note.parts:
+        if (band := known.get((part.line, part.rate))) is not None:
+            yield share(band, part.gross)
 
 
-def _as_billed(band: Band, currency: str) -> BilledLine:
-    line = replace(band.line, discount=ZERO)
-    return BilledLine(
-        title=f"Remboursement : {line_title(replace(band, line=line), currency)}",
-        quantity=Decimal(1) if band.several else band.line.quantity,
-        net=band.net,
-        vat=band.rate,
-        gross=band.gross,
-    )
+def _returned(band: Band) -> BilledLine:
+    line = billed_line(replace(band, line=replace(band.line, discount=ZERO)), "")
+    return replace(line, title=f"Remboursement : {line.title}")
 
 
-def _by_rate(lines: Iterable[BilledLine]) -> dict[Decimal, Decimal]:
-    totals: dict[Decimal, Decimal] = {}
-    for line in lines:
-        totals[line.vat] = totals.get(line.vat, ZERO) + line.gross
-    return {rate: total for rate, total in totals.items() if total}
-
-
-def _spread(amount: Decimal, weights: dict[Decimal, Decimal]) -> dict[Decimal, Decimal]:
-    """`amount` over the rates in proportion, in cents, the largest remainders rounded up."""
-    whole = sum(weights.values(), ZERO)
-    exact = {rate: amount * weight / whole for rate, weight in weights.items()}
-    shares = {rate: share.quantize(CENT, rounding=ROUND_DOWN) for rate, share in exact.items()}
-    missing = int((amount - sum(shares.values(), ZERO)) / CENT)
-    for rate in sorted(exact, key=lambda rate: (shares[rate] - exact[rate], -rate))[:missing]:
-        shares[rate] += CENT
-    return {rate: share for rate, share in shares.items() if share}
-
-
-def _one_line_a_rate(shares: dict[Decimal, Decimal]) -> list[BilledLine]:
+def _one_line_a_rate(shares: Mapping[Decimal, Decimal]) -> list[BilledLine]:
     return [
         BilledLine(
             title=f"Remboursement partiel, TVA {percent(rate)}",
@@ -243,3 +147,35 @@ def _one_line_a_rate(shares: dict[Decimal, Decimal]) -> list[BilledLine]:
         )
         for rate, gross in sorted(shares.items(), reverse=True)
     ]
+
+
+def _encoded(
+    here: Context, billed: list[BilledLine], gross: Decimal, left: Mapping[Decimal, Decimal] | None
+) -> Encoded:
+    rules = here.rounding.candidates or ALL
+    found = encode(billed, gross, rules)
+    if left and _nets(found.lines) != dict(left) and all(net == net.quantize(MILL) for net in left.values()):
+        exact = tuple(_exactly(billed, left))
+        suits = fitting(exact, gross, rules)
+        if suits:
+            why = "Chaque taux est soldé exactement."
+            found = Encoded(lines=exact, rules=suits, agreed=suits == rules, why=(why,))
+    if not found.rules:
+        raise NeedsPerson(because("no_lines_for_refund"))
+    return agreed(here, found)
+
+
+def _nets(lines: Sequence[DraftLine]) -> dict[Decimal, Decimal]:
+    nets: dict[Decimal, Decimal] = {}
+    for line in lines:
+        nets[line.vat] = nets.get(line.vat, ZERO) + line.quantity * line.unit_price
+    return nets
+
+
+def _exactly(billed: Sequence[BilledLine], left: Mapping[Decimal, Decimal]) -> Iterator[DraftLine]:
+    """One line of each rate, over what is left of it."""
+    for rate, net in sorted(left.items(), reverse=True):
+        titles = [line.title for line in billed if line.vat == rate]
+        title = titles[0] if len(titles) == 1 else f"Remboursement du solde, TVA {percent(rate)}"
+        quantity = Decimal(1) if net > 0 else Decimal(-1)
+        yield DraftLine(title=title, quantity=quantity, unit_price=abs(net), vat=rate)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
+from bridge.billing.books.parts import Part
 from bridge.billing.rules import DocumentPolicy
 from bridge.orders import PaymentMethod
 from bridge.reasons import NO_REASON, Reason
@@ -65,9 +66,9 @@ class InvoiceDraft:
     """One sale's invoice.
 
     `total`: what was charged, VAT included: the document must come to exactly that. `agreed`: the firm's
-    rounding rule is known and gives that total for `lines`, so it may be made final at once.
-    `delivered_on`: day of the sale. `vat_exemption`: the legal mention, "" where VAT is charged.
-    `vat_country`: ISO alpha-2 under OSS. `why`: in French, for the accountant.
+    rounding rule is known and gives that total for `lines`, so it may be made final at once. `delivered_on`:
+    day of the sale. `vat_exemption`: the legal mention, "" where VAT is charged. `vat_country`: ISO alpha-2
+    under OSS. `parts` and `less`: see `books.documents.Document`. `why`: in French, for the accountant.
     """
 
     key: str
@@ -89,16 +90,19 @@ class InvoiceDraft:
     category_id: int | None = None
     nature: int | None = None
     send_email: bool = False
+    parts: tuple[Part, ...] = ()
+    less: tuple[str, ...] = ()
     why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNoteDraft:
-    """One refund's credit note.
+    """The credit note of one refund, or of what was removed.
 
     `full`: the whole invoice is reversed, by Facturation.pro itself, and `lines` stays empty. Otherwise
-    `lines` have negative quantities and `total` is the negative of the money refunded. The original's number
-    and date are added when it is made.
+    `lines` have negative quantities and `total` is the negative of what left. `on`: the keys of the invoices
+    that it is on, whose numbers and dates are added when it is made. `parts`: negative. `differences`: what
+    it states too much of each rate (or too little), where the platform has told its lines since.
     """
 
     key: str
@@ -115,22 +119,34 @@ class CreditNoteDraft:
     vat_country: str = ""
     category_id: int | None = None
     nature: int | None = None
+    parts: tuple[Part, ...] = ()
+    on: tuple[str, ...] = ()
+    differences: tuple[tuple[Decimal, Decimal], ...] = ()
     why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Documents:
-    """All that one order should have. `hold`: why a person must decide first; then nothing of what it
-    concerns is created. `hold_refunds`: the same for credit notes alone: the invoice is not
-    blocked. `ignore`: why nothing is due at all; credit notes beside it are due only if
-    an invoice was made before. `wait`: what must happen in the shop first. `revoked`: keys of credit notes
-    that must not exist (any more), each with what happened."""
+    """All that one order should have. `further`: invoices over what was added after the first. `hold`: why a
+    person must decide first; then nothing of what it concerns is created. `hold_refunds`: the same for credit
+    notes alone: the invoice is not blocked. `ignore`: why nothing is due at all; credit notes beside it are
+    due only if an invoice was made before. `wait`: what must happen in the shop first. `waits_until`: lines
+    of what left may still be told until then. `revoked`: keys of credit notes that must not exist (any more),
+    each with what happened. `broken`: where the books do not agree, once nothing is missing."""
 
     customer: CustomerDraft | None = None
     invoice: InvoiceDraft | None = None
+    further: tuple[InvoiceDraft, ...] = ()
     credit_notes: tuple[CreditNoteDraft, ...] = field(default=())
     hold: Reason = NO_REASON
     hold_refunds: tuple[Reason, ...] = ()
     ignore: Reason = NO_REASON
     wait: Reason = NO_REASON
+    waits_until: datetime | None = None
     revoked: Mapping[str, Reason] = field(default_factory=dict)
+    broken: Reason = NO_REASON
+
+    @property
+    def invoices(self) -> tuple[InvoiceDraft, ...]:
+        """The first, and the further ones."""
+        return (*((self.invoice,) if self.invoice else ()), *self.further)

@@ -8,6 +8,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from bridge.billing.books.parts import Part
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
@@ -18,7 +20,8 @@ class LedgerEntry:
     run. `accepted`: the total that a person accepted in place of the order's. `found`: a customer that others
     made. `facts`: a digest of what was written of a customer, and `as_of` the time of the order that said so.
     `entity`: see `entity_of`, "" when nobody noted it. `twins`: further documents with the same key, which
-    should not be.
+    should not be. Of an invoice or a credit note, what books.documents.Document keeps: `parts`, `nets`,
+    `less` and `on`; nothing where an older version made it, or others.
     """
 
     id: int
@@ -37,6 +40,10 @@ class LedgerEntry:
     as_of: str = ""
     entity: str = ""
     twins: tuple[int, ...] = ()
+    parts: tuple[Part, ...] = ()
+    nets: tuple[tuple[Decimal, Decimal], ...] = ()
+    less: tuple[str, ...] = ()
+    on: tuple[str, ...] = ()
     why: tuple[str, ...] = ()
 
     def as_record(self) -> dict[str, Any]:
@@ -54,9 +61,13 @@ class LedgerEntry:
         ):
             if getattr(self, name):
                 record[name] = getattr(self, name)
-        for name in ("twins", "why"):
+        for name in ("twins", "less", "on", "why"):
             if getattr(self, name):
                 record[name] = list(getattr(self, name))
+        if self.parts:
+            record["parts"] = [[part.line, str(part.rate), str(part.gross)] for part in self.parts]
+        if self.nets:
+            record["nets"] = [[str(rate), str(net)] for rate, net in self.nets]
         return record
 
     @classmethod
@@ -70,6 +81,9 @@ class LedgerEntry:
                 fields[name] = Decimal(fields[name])
         if "made_on" in fields:
             fields["made_on"] = date.fromisoformat(fields["made_on"])
-        for name in ("twins", "why"):
+        for name in ("twins", "less", "on", "why"):
             fields[name] = tuple(fields.get(name, ()))
+        parts = fields.pop("parts", ())
+        fields["parts"] = tuple(Part(line, Decimal(rate), Decimal(gross)) for line, rate, gross in parts)
+        fields["nets"] = tuple((Decimal(rate), Decimal(net)) for rate, net in fields.get("nets", ()))
         return cls(**fields)

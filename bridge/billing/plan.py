@@ -6,10 +6,12 @@ not a step but a rest: done, open, ignored, or a question for a person.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from bridge.billing.customers import entity_of, facts_of, matched_by_email
+from bridge.billing.books.reading import names_of
+from bridge.billing.buyers import as_written
+from bridge.billing.customers import customer_for, entity_of, facts_of, matched_by_email
 from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, InvoiceDraft
 from bridge.billing.made import LedgerEntry
 from bridge.billing.rounding import fingerprint
@@ -28,27 +30,24 @@ from bridge.billing.steps import (
     Step,
     UpdateCustomer,
 )
+from bridge.billing.text import percent
 from bridge.orders import Order
 from bridge.reasons import Reason, because, together
 
 
-def keys_of(order: Order, documents: Documents) -> list[str]:
-    """The ledger keys that a plan for these documents looks at."""
-    customer = [documents.customer.key] if documents.customer else []
-    return [order.key, *customer, *(note.key for note in documents.credit_notes), *documents.revoked]
+def keys_of(order: Order, rules: Rules, further: Iterable[str]) -> list[str]:
+    """The ledger keys that a plan for this order looks at. `further`: of documents that were begun for it and
+    that its facts do not name."""
+    names = names_of(order)
+    told = [name for each in order.reductions for name in (each.id, *each.refunds)]
+    notes = [names.note(name) for name in (*told, f"cancel-{order.id}")]
+    buyer = customer_for(as_written(order, rules.fields), rules)
+    return list(dict.fromkeys([order.key, buyer.key, *notes, *further, *order.credits]))
 
 
-def next_step(
-    order: Order,
-    rules: Rules,
-    documents: Documents,
-    made: Mapping[str, LedgerEntry],
-) -> Step:
+def next_step(order: Order, rules: Rules, documents: Documents, made: Mapping[str, LedgerEntry]) -> Step:
     """The one next step for this order, or the rest it has come to."""
-    invoice = documents.invoice
-    existing = made.get(order.key)
-    if existing and existing.twins:
-        return _ask("several_invoices", order, ids=_ids(existing))
+    first = made.get(order.key)
     for key, happened in documents.revoked.items():
         if key in made:
             note = made[key]
@@ -56,23 +55,41 @@ def next_step(
             return _ask(code, order, happened=happened, note=_name(note))
     if documents.hold:
         return Rest("attention", documents.hold)
-    if invoice is None or documents.customer is None:
+    if documents.customer is None:
         # A cancelled order needs no invoice, but one that was made for it must be reversed.
-        if existing and (documents.credit_notes or documents.hold_refunds):
-            return _credit_note_step(order, rules, documents, existing, made)
-        return _without_invoice(order, documents, existing)
-    if existing is None:
-        customer = made.get(documents.customer.key)
-        if customer is None or _is_another(customer, documents.customer, rules):
-            return EnsureCustomer(documents.customer)
-        newer = order.placed_at.isoformat() > customer.as_of
-        if newer and not customer.found and customer.facts != facts_of(documents.customer):
-            return UpdateCustomer(documents.customer, customer)
-        as_draft = invoice.policy is DocumentPolicy.DRAFT or not invoice.agreed
-        as_draft = as_draft and invoice.policy is not DocumentPolicy.EXTERNAL
-        return CreateInvoice(invoice, documents.customer, customer.id, as_draft)
-    step = _invoice_step(order, invoice, existing)
-    return step or _credit_note_step(order, rules, documents, existing, made)
+        if first and (documents.credit_notes or documents.hold_refunds):
+            return _credit_note_step(order, rules, documents, first, made)
+        return _without_invoice(order, documents, first)
+    for invoice in documents.invoices:
+        existing = made.get(invoice.key)
+        step = (
+            _new_invoice_step(order, rules, documents.customer, invoice, made)
+            if existing is None
+            else _invoice_step(order, invoice, existing)
+        )
+        if step:
+            return step
+    if first is None:
+        return _without_invoice(order, documents, first)
+    return _credit_note_step(order, rules, documents, first, made)
+
+
+def _new_invoice_step(
+    order: Order,
+    rules: Rules,
+    buyer: CustomerDraft,
+    invoice: InvoiceDraft,
+    made: Mapping[str, LedgerEntry],
+) -> Step:
+    customer = made.get(buyer.key)
+    if customer is None or _is_another(customer, buyer, rules):
+        return EnsureCustomer(buyer)
+    newer = order.placed_at.isoformat() > customer.as_of
+    if newer and not customer.found and customer.facts != facts_of(buyer):
+        return UpdateCustomer(buyer, customer)
+    as_draft = invoice.policy is DocumentPolicy.DRAFT or not invoice.agreed
+    as_draft = as_draft and invoice.policy is not DocumentPolicy.EXTERNAL
+    return CreateInvoice(invoice, buyer, customer.id, as_draft)
 
 
 def _is_another(customer: LedgerEntry, draft: CustomerDraft, rules: Rules) -> bool:
@@ -80,7 +97,7 @@ def _is_another(customer: LedgerEntry, draft: CustomerDraft, rules: Rules) -> bo
     return matched_by_email(draft, rules) and customer.entity not in ("", entity_of(draft))
 
 
-def _ask(code: str, order: Order, **facts: Decimal | int | str | Reason) -> Rest:
+def _ask(code: str, order: Order, **facts: Decimal | int | str | Reason | Sequence[Reason]) -> Rest:
     return Rest("attention", because(code, order=order.number, **facts))
 
 
@@ -106,8 +123,10 @@ def _without_invoice(order: Order, documents: Documents, existing: LedgerEntry |
 
 
 def _invoice_step(order: Order, invoice: InvoiceDraft, existing: LedgerEntry) -> Step | None:
+    if existing.twins:
+        return _ask("several_invoices", order, ids=_ids(existing))
     wanted = invoice.total if existing.accepted is None else existing.accepted
-    if existing.total != wanted:
+    if existing.total != wanted or (existing.draft and _sale_changed(invoice, existing)):
         return _mismatch(order, invoice, existing)
     if invoice.policy is DocumentPolicy.FINAL and existing.draft:
         return Finalise(invoice.key, existing)
@@ -116,6 +135,11 @@ def _invoice_step(order: Order, invoice: InvoiceDraft, existing: LedgerEntry) ->
     if invoice.send_email and not existing.draft and not existing.emailed:
         return SendEmail(invoice.key, existing)
     return None
+
+
+def _sale_changed(invoice: InvoiceDraft, existing: LedgerEntry) -> bool:
+    """Other things were sold by now than our draft states; what others made of it is theirs."""
+    return bool(existing.parts) and existing.accepted is None and existing.parts != invoice.parts
 
 
 def _mismatch(order: Order, invoice: InvoiceDraft, existing: LedgerEntry) -> Step:
@@ -141,33 +165,54 @@ def _credit_note_step(
     order: Order,
     rules: Rules,
     documents: Documents,
-    invoice: LedgerEntry,
+    first: LedgerEntry,
     made: Mapping[str, LedgerEntry],
 ) -> Step:
     for note in documents.credit_notes:
         existing = made.get(note.key)
-        if existing is None:
-            if invoice.draft or not invoice.number:
-                return _credit_on_a_draft(order, note, invoice)
-            if note.full:
-                return ReverseInvoice(note, invoice)
-            if rules.partial_refunds is PartialRefunds.HOLD:
-                return _ask("credit_by_hand", order, **_refund(order, note), invoice=invoice.number)
-            as_draft = rules.partial_refunds is PartialRefunds.DRAFT or not note.agreed
-            return CreateCreditNote(note, invoice, as_draft)
-        step = _made_credit_note_step(order, rules, note, existing)
+        step = (
+            _new_note_step(order, rules, note, made)
+            if existing is None
+            else _made_credit_note_step(order, rules, note, existing)
+        )
         if step:
             return step
     if documents.hold_refunds:
         return Rest("attention", together(documents.hold_refunds))
-    code = "invoiced_draft" if invoice.draft else "invoiced"
-    notes = len(documents.credit_notes)
-    return Rest("done", because(code, order=order.number, invoice=_name(invoice), credit_notes=notes))
+    if documents.broken:
+        return Rest("attention", documents.broken)
+    code = "invoiced_draft" if first.draft else "invoiced"
+    numbers = [_name(made[invoice.key]) for invoice in documents.invoices if invoice.key in made]
+    return Rest(
+        "done",
+        because(
+            code,
+            order=order.number,
+            invoice=", ".join(numbers) or _name(first),
+            credit_notes=len(documents.credit_notes),
+        ),
+    )
 
 
-def _credit_on_a_draft(order: Order, note: CreditNoteDraft, invoice: LedgerEntry) -> Step:
+def _new_note_step(
+    order: Order, rules: Rules, note: CreditNoteDraft, made: Mapping[str, LedgerEntry]
+) -> Step:
+    invoices = tuple(made[key] for key in note.on)
+    for key, invoice in zip(note.on, invoices, strict=True):
+        if invoice.draft or not invoice.number:
+            return _credit_on_a_draft(order, note, key, invoice)
+    if note.full:
+        return ReverseInvoice(note, invoices[0])
+    if rules.partial_refunds is PartialRefunds.HOLD:
+        numbers = ", ".join(invoice.number for invoice in invoices)
+        return _ask("credit_by_hand", order, **_refund(order, note), invoice=numbers)
+    as_draft = rules.partial_refunds is PartialRefunds.DRAFT or not note.agreed
+    return CreateCreditNote(note, invoices, as_draft)
+
+
+def _credit_on_a_draft(order: Order, note: CreditNoteDraft, key: str, invoice: LedgerEntry) -> Step:
     if not invoice.seen:
-        return ReadBack(order.key, invoice)
+        return ReadBack(key, invoice)
     if not invoice.draft:
         return _ask("credit_without_number", order, **_refund(order, note), invoice=invoice.id)
     return _ask("refund_of_a_draft", order, **_refund(order, note), invoice=invoice.id)
@@ -182,7 +227,7 @@ def _made_credit_note_step(
     if existing.twins:
         return _ask("several_credit_notes", order, refund=note.refund_id, ids=_ids(existing))
     wanted = note.total if existing.accepted is None else existing.accepted
-    if existing.total == wanted:
+    if existing.total == wanted and not note.differences:
         if existing.draft and rules.partial_refunds is PartialRefunds.FINAL:
             return Finalise(note.key, existing)
         return None
@@ -190,6 +235,8 @@ def _made_credit_note_step(
         return ReadBack(note.key, existing)
     if existing.draft and existing.written != fingerprint(note.lines):
         return Mend(note.key, existing, note)
+    if note.differences:
+        return _credited_otherwise(order, note, existing)
     return _ask(
         "credit_note_differs",
         order,
@@ -197,4 +244,18 @@ def _made_credit_note_step(
         total=existing.total or Decimal(0),
         wanted=note.total,
         currency=order.currency,
+    )
+
+
+def _credited_otherwise(order: Order, note: CreditNoteDraft, existing: LedgerEntry) -> Step:
+    """It was spread over the rates before the platform told the lines."""
+    return _ask(
+        "credited_otherwise",
+        order,
+        note=_name(existing),
+        currency=order.currency,
+        rates=[
+            because("rate_differs", rate=percent(rate), difference=difference)
+            for rate, difference in note.differences
+        ],
     )

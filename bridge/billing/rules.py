@@ -33,6 +33,13 @@ class PartialRefunds(StrEnum):
     HOLD = "hold"
 
 
+class Gestures(StrEnum):
+    """What money becomes that goes back while all that was sold stays sold: a price cut, or a question."""
+
+    CREDIT = "credit"
+    ASK = "ask"
+
+
 class TestOrders(StrEnum):
     """What the platform marks as a test."""
 
@@ -58,6 +65,7 @@ class Rules:
     `gateways`: the platform's word for a payment gateway → payment method, beside the source's own table.
     `fields`: what is asked (vat_number, siret, company, purchase_number) → the shop's own names of fields.
     `defer_to`: shops that tell the same sales and lead: what they have documented is ignored here.
+    `refund_seconds`: so long a refund waits for the lines that the platform may still tell.
     `title`, `information`: French templates with {number}, {shop}, {platform}.
     `language`: two letters, or "" for the buyer's own.
     """
@@ -81,6 +89,8 @@ class Rules:
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     defer_to: tuple[str, ...] = ()
     zero_total_orders: bool = False
+    refund_seconds: float = 120
+    gestures: Gestures = Gestures.CREDIT
 
     def regime_on(self, day: date) -> VatRegime:
         """The seller's regime on that day."""

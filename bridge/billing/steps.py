@@ -37,10 +37,10 @@ class CreateInvoice:
 
 @dataclass(frozen=True, slots=True)
 class CreateCreditNote:
-    """A partial credit note must exist."""
+    """A partial credit note must exist, on these invoices."""
 
     draft: CreditNoteDraft
-    invoice: LedgerEntry
+    invoices: tuple[LedgerEntry, ...]
     as_draft: bool
 
 
@@ -54,7 +54,7 @@ class ReverseInvoice:
 
 @dataclass(frozen=True, slots=True)
 class Mend:
-    """A draft came to another total: its lines are replaced by `lines_of`'s."""
+    """A draft came to another total, or the sale has changed: its lines are replaced by `lines_of`'s."""
 
     key: str
     made: LedgerEntry

@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from bridge.billing.bands import Band
+from bridge.billing.books.money import Payment
 from bridge.billing.rules import Rules
 from bridge.billing.text import clean, clean_lines, day, money, percent
-from bridge.orders import Address, Line, LineKind, Order, Payment, PaymentMethod
+from bridge.orders import Address, Line, LineKind, Order, PaymentMethod
 
 _NAMES: dict[LineKind, str] = {
     LineKind.SHIPPING: "Livraison",
@@ -63,9 +64,7 @@ def from_template(template: str, order: Order) -> str:
     return clean_lines(template)
 
 
-def information(
-    order: Order, rules: Rules, payments: tuple[tuple[Payment, PaymentMethod], ...], number: str = ""
-) -> str:
+def information(order: Order, rules: Rules, payments: tuple[Payment, ...], number: str = "") -> str:
     """The notes of an invoice: the shop's text, the VAT `number` that an exemption rests on (the customer's
     record may be others' and lack it), where it was delivered, how it was paid when in several parts."""
     notes = [from_template(rules.information, order)]
@@ -79,9 +78,9 @@ def information(
         notes.append(f"Remises déjà déduites : {money(discounts, order.currency)}.")
     if len(payments) > 1:
         notes += [
-            f"Réglé {money(payment.amount, order.currency)} {METHODS[method]}."
-            for payment, method in payments
-            if payment.amount
+            f"Réglé {money(amount, order.currency)} {METHODS[move.method]}."
+            for move, amount in payments
+            if amount
         ]
     return "\n".join(note for note in notes if note)
 

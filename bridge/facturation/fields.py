@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -94,21 +95,22 @@ def invoice_fields(draft: InvoiceDraft, customer_id: int, today: date) -> Fields
 
 
 def credit_note_fields(
-    draft: CreditNoteDraft, customer_id: int, original_number: str, original_date: date, today: date
+    draft: CreditNoteDraft, customer_id: int, originals: Sequence[tuple[str, date]], today: date
 ) -> Fields:
     """Body for creating a partial credit note by hand: an invoice with negative quantities, already settled.
 
-    Its title names the number and date of the original, as the law wants (CGI 289-I-5). Settled like the
+    Its title names numbers and dates of the `originals`, as the law wants (CGI 289-I-5). Settled like the
     ones that Facturation.pro makes itself: mode "other", here on the day of the refund. A full credit note
     has no body: it goes through `refund_invoice`.
     """
     if draft.full or not draft.lines:
         raise ValueError("a full credit note is made by refund_invoice, not from fields")
+    named = " et ".join(f"{number} du {on:%d/%m/%Y}" for number, on in originals)
     return {
         **_identity(draft.key),
         **_document(draft, customer_id),
         "invoiced_on": today.isoformat(),
-        **_texts(title=f"Avoir partiel sur facture {original_number} du {original_date:%d/%m/%Y}"),
+        **_texts(title=f"Avoir partiel sur facture{'s' if len(originals) > 1 else ''} {named}"),
         "pay_before": PAY_AT_ONCE,
         **payment_fields(PaymentNote(on=draft.refunded_on, method=PaymentMethod.OTHER)),
     }

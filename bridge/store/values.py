@@ -29,7 +29,8 @@ class HeldOrder:
     """An order as its holder sees it. `failing_since`: of the present run of failures, or None.
     `rounding`: what is known of the firm's rule, see `FirmRounding.text`. What people said: `lane`: of the
     quota, or ""; `issue_credit_notes`: final, whatever the shop's rule; `set_aside`: the state in which a
-    person left it. `reason`: why it rested last."""
+    person left it. `reason`: why it rested last. `further`: keys of documents that were begun for it and that
+    its own facts do not name."""
 
     version: int
     attempts: int
@@ -41,6 +42,7 @@ class HeldOrder:
     issue_credit_notes: bool = False
     set_aside: Outcome | None = None
     reason: Reason = NO_REASON
+    further: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,7 @@ def moment(ms: int | bytes | str | None) -> datetime | None:
 def view_of(answer: list[Any], *, takes: int) -> HeldOrder:
     """What the scripts `take` and `release` tell of an order."""
     version, attempts, failing_since, rounding, events, said = answer
-    lane, credit, set_aside, reason = (each.decode() for each in said)
+    lane, credit, set_aside, reason, further = (each.decode() for each in said)
     return HeldOrder(
         version=version,
         attempts=attempts,
@@ -121,6 +123,7 @@ def view_of(answer: list[Any], *, takes: int) -> HeldOrder:
         issue_credit_notes=credit == "final",
         set_aside=Outcome(set_aside) if set_aside else None,
         reason=reason_from(reason),
+        further=tuple(further.split()),
     )
 
 

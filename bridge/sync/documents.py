@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any, Final
 
-from bridge.billing.drafts import DraftLine
+from bridge.billing.drafts import CreditNoteDraft, InvoiceDraft
 from bridge.billing.made import LedgerEntry
-from bridge.billing.rounding import fingerprint
+from bridge.billing.rounding import Rounding, fingerprint, rates_under
 from bridge.billing.rules import DocumentPolicy
 from bridge.billing.steps import (
     CreateCreditNote,
@@ -42,6 +43,9 @@ from bridge.sync.customers import SAYS_NO_CUSTOMER, Customers
 from bridge.sync.exactly_once import Attempts, BeforeSend, Run
 from bridge.texts import text_of
 
+EXACTLY: Final = Rounding(None, "vat_once")
+"""Nets as they are written, for as long as the firm's rule is not known."""
+
 
 class DocumentBook:
     """Carries out what concerns invoices and credit notes."""
@@ -74,43 +78,47 @@ class DocumentBook:
                 except ApiRefused:
                     raise refusal from None
                 record = await self._attempts.api.create_invoice(fields, mode=mode, before_send=before_send)
-            return _made(record, draft.why, draft.lines)
+            return _written(record, draft, run)
 
-        return await self._attempts.ensure(run, [draft.key], lambda: self._find(draft.key, draft.why), create)
+        return await self._attempts.ensure(run, [draft.key], lambda: self._find(draft), create)
 
-    async def _find(self, key: str, why: tuple[str, ...]) -> LedgerEntry | None:
-        records = await self._attempts.api.find_invoices(api_id_of(key))
-        mine = sorted((record for record in records if record.api_custom == key), key=lambda r: r.id)
-        return replace(_made(mine[0], why), twins=tuple(r.id for r in mine[1:])) if mine else None
+    async def _find(self, draft: InvoiceDraft | CreditNoteDraft) -> LedgerEntry | None:
+        """A document of this key; what it states is known only if it comes to what the draft does."""
+        records = await self._attempts.api.find_invoices(api_id_of(draft.key))
+        mine = sorted((record for record in records if record.api_custom == draft.key), key=lambda r: r.id)
+        if not mine:
+            return None
+        made = replace(_made(mine[0], draft.why), twins=tuple(r.id for r in mine[1:]))
+        return replace(made, **_stating(draft)) if made.total == draft.total else made
 
     async def create_credit_note(self, step: CreateCreditNote, run: Run) -> dict[str, LedgerEntry]:
-        """A partial credit note. Raises NeedsPerson where the whole invoice was reversed already."""
-        draft, invoice = step.draft, step.invoice
-        reversal = await self._attempts.api.find_credit_note_of(invoice.id, invoice.customer_id)
-        if reversal:
-            raise NeedsPerson(
-                because(
-                    "reversed_already",
-                    order=run.order.number,
-                    refund=draft.refund_id,
-                    invoice=invoice.number,
-                    note=reversal.number or reversal.id,
+        """A partial credit note. Raises NeedsPerson where a whole invoice was reversed already."""
+        draft, invoices = step.draft, step.invoices
+        for invoice in invoices:
+            reversal = await self._attempts.api.find_credit_note_of(invoice.id, invoice.customer_id)
+            if reversal:
+                raise NeedsPerson(
+                    because(
+                        "reversed_already",
+                        order=run.order.number,
+                        refund=draft.refund_id,
+                        invoice=invoice.number,
+                        note=reversal.number or reversal.id,
+                    )
                 )
-            )
 
         async def create(before_send: BeforeSend) -> LedgerEntry:
             if not step.as_draft:
                 await self._attempts.check_rounding(run)
             today = self._today()
-            fields = credit_note_fields(
-                draft, invoice.customer_id, invoice.number, invoice.made_on or today, today
-            )
+            originals = [(invoice.number, invoice.made_on or today) for invoice in invoices]
+            fields = credit_note_fields(draft, invoices[0].customer_id, originals, today)
             record = await self._attempts.api.create_invoice(
                 fields, mode="draft" if step.as_draft else "final", before_send=before_send
             )
-            return _made(record, draft.why, draft.lines)
+            return _written(record, draft, run)
 
-        return await self._attempts.ensure(run, [draft.key], lambda: self._find(draft.key, draft.why), create)
+        return await self._attempts.ensure(run, [draft.key], lambda: self._find(draft), create)
 
     async def reverse(self, step: ReverseInvoice, run: Run) -> dict[str, LedgerEntry]:
         """The credit note of the whole invoice, whoever made it."""
@@ -118,13 +126,13 @@ class DocumentBook:
 
         async def look_up() -> LedgerEntry | None:
             record = await self._attempts.api.find_credit_note_of(invoice.id, invoice.customer_id)
-            return _made(record, draft.why) if record else await self._find(draft.key, draft.why)
+            return _reversing(record, draft, invoice) if record else await self._find(draft)
 
         async def create(before_send: BeforeSend) -> LedgerEntry:
             record = await self._attempts.api.refund_invoice(
                 invoice.id, api_id=api_id_of(draft.key), api_custom=draft.key, before_send=before_send
             )
-            return _made(record, draft.why)
+            return _reversing(record, draft, invoice)
 
         # A person may have reversed it by hand: what a second refund does is not documented.
         found = await look_up()
@@ -138,15 +146,7 @@ class DocumentBook:
 
     async def _read_back(self, made: LedgerEntry) -> LedgerEntry:
         record = await self._attempts.api.get_invoice(made.id)
-        fresh = _made(record, made.why)
-        return replace(
-            fresh,
-            seen=True,
-            written=made.written,
-            accepted=made.accepted,
-            emailed=made.emailed,
-            twins=made.twins,
-        )
+        return replace(_as_before(_made(record, made.why), made), seen=True)
 
     async def finalise(self, step: Finalise) -> dict[str, LedgerEntry]:
         """A draft becomes final, if it still is one and still of that total."""
@@ -154,12 +154,12 @@ class DocumentBook:
         if made.draft and made.total == step.made.total:
             today = self._today().isoformat()
             record = await self._attempts.api.finalise_invoice(made.id, {"invoiced_on": today})
-            made = replace(_made(record, made.why), written=made.written, accepted=made.accepted)
+            made = _as_before(_made(record, made.why), made)
             if made.draft:
                 raise NeedsPerson(because("draft_stays_draft", draft=made.id))
         return await self._attempts.write([step.key], made)
 
-    async def mend(self, step: Mend) -> dict[str, LedgerEntry]:
+    async def mend(self, step: Mend, run: Run) -> dict[str, LedgerEntry]:
         """A draft gets other lines."""
         lines, nature = step.lines_of.lines, step.lines_of.nature
         fields = {"items": [line_fields(line, n, nature) for n, line in enumerate(lines, start=1)]}
@@ -171,7 +171,7 @@ class DocumentBook:
             if made.draft:
                 raise
             return await self._attempts.write([step.key], made)
-        return await self._attempts.write([step.key], _made(record, step.lines_of.why, lines))
+        return await self._attempts.write([step.key], _written(record, step.lines_of, run))
 
     async def record_payment(self, step: RecordPayment, run: Run) -> dict[str, LedgerEntry]:
         """The invoice states its payment. Raises NeedsPerson where Facturation.pro does not keep it."""
@@ -204,8 +204,7 @@ class DocumentBook:
         return await note("e-mail envoyé par Facturation.pro")
 
 
-def _made(record: InvoiceRecord, why: tuple[str, ...], lines: tuple[DraftLine, ...] = ()) -> LedgerEntry:
-    """`lines`: those just written."""
+def _made(record: InvoiceRecord, why: tuple[str, ...]) -> LedgerEntry:
     return LedgerEntry(
         id=record.id,
         number=record.number,
@@ -214,7 +213,42 @@ def _made(record: InvoiceRecord, why: tuple[str, ...], lines: tuple[DraftLine, .
         paid=record.paid_on is not None,
         made_on=record.invoiced_on,
         customer_id=record.customer_id or 0,
-        written=fingerprint(lines) if lines else "",
         seen=record.total_with_vat is not None,
         why=why,
+    )
+
+
+def _written(record: InvoiceRecord, draft: InvoiceDraft | CreditNoteDraft, run: Run) -> LedgerEntry:
+    """What has just been written with the draft's lines."""
+    made = replace(_made(record, draft.why), **_stating(draft))
+    rule = next(iter(run.rounding.candidates)) if run.rounding.held else EXACTLY
+    nets = tuple((rate, amounts.net) for rate, amounts in rates_under(rule, draft.lines).items())
+    return replace(made, written=fingerprint(draft.lines), nets=nets)
+
+
+def _reversing(record: InvoiceRecord, draft: CreditNoteDraft, invoice: LedgerEntry) -> LedgerEntry:
+    """Facturation.pro's own credit note: everything with the other sign."""
+    nets = tuple((rate, -net) for rate, net in invoice.nets)
+    return replace(_made(record, draft.why), parts=draft.parts, on=draft.on, nets=nets)
+
+
+def _stating(draft: InvoiceDraft | CreditNoteDraft) -> dict[str, Any]:
+    """What of the sale a document of this draft states."""
+    if isinstance(draft, InvoiceDraft):
+        return {"parts": draft.parts, "less": draft.less}
+    return {"parts": draft.parts, "on": draft.on}
+
+
+def _as_before(fresh: LedgerEntry, made: LedgerEntry) -> LedgerEntry:
+    """With what Facturation.pro does not tell."""
+    return replace(
+        fresh,
+        written=made.written,
+        accepted=made.accepted,
+        emailed=made.emailed,
+        twins=made.twins,
+        parts=made.parts,
+        nets=made.nets,
+        less=made.less,
+        on=made.on,
     )

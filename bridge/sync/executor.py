@@ -65,7 +65,7 @@ class Executor:
             case Finalise():
                 return await self._documents.finalise(step)
             case Mend():
-                return await self._documents.mend(step)
+                return await self._documents.mend(step, run)
             case RecordPayment():
                 return await self._documents.record_payment(step, run)
             case ReadBack():

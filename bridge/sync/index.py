@@ -48,5 +48,6 @@ def remembered(order: Order, documents: Documents) -> str:
     if customer:
         found.append(["customer", buyer_lock_of(customer) if "@" in customer.key else customer.key, ""])
     found.append(["invoice", order.key, str(invoice.total) if invoice else ""])
+    found += [["invoice", invoice.key, str(invoice.total)] for invoice in documents.further]
     found += [["credit_note", note.key, str(note.total)] for note in documents.credit_notes]
     return json.dumps(found, separators=(",", ":"))

@@ -15,6 +15,7 @@ from typing import Protocol
 import structlog
 
 from bridge.billing.documents import documents_for
+from bridge.billing.drafts import Documents
 from bridge.billing.lessons import contradiction, learnt
 from bridge.billing.made import LedgerEntry
 from bridge.billing.plan import keys_of, next_step
@@ -220,26 +221,33 @@ class Syncer:
                 rules = replace(rules, partial_refunds=PartialRefunds.FINAL)
             run = Run(lease, order, rules, FirmRounding.read(view.rounding))
             executor = self._executor(_lane_of(view))
-            documents = documents_for(order, rules, run.rounding)
-            records = await self._store.ledger(keys_of(order, documents))
+            records = await self._store.ledger(keys_of(order, rules, view.further))
             made = {key: LedgerEntry.from_record(record) for key, record in records.items()}
-            progress = replace(progress, documents=remembered(order, documents))
             for _ in range(STEPS):
+                documents = documents_for(order, rules, run.rounding, made, self._clock.now())
+                progress = _with_documents(
+                    replace(progress, documents=remembered(order, documents)), order, made
+                )
                 step = next_step(order, rules, documents, made)
-                progress = _with_documents(progress, order, made)
                 if isinstance(step, Rest):
-                    return progress, Ending(Outcome(step.outcome), step.reason)
+                    return progress, self._resting(step, documents)
                 log.debug("act", step=type(step).__name__)
                 failpoint("sync", "act", type(step).__name__)
                 made |= await executor.act(step, run)
-                rounding = await self._learn(step, made, run.rounding)
-                if rounding != run.rounding:
-                    run = replace(run, rounding=rounding)
-                    documents = documents_for(order, rules, rounding)
+                run = replace(run, rounding=await self._learn(step, made, run.rounding))
                 progress = replace(progress, invoiced=progress.invoiced or isinstance(step, CreateInvoice))
             raise NeedsPerson(because("no_end", order=order.number, steps=STEPS))
         except Exception as exc:
             return progress, self._ending_of(exc, lease, view)
+
+    def _resting(self, step: Rest, documents: Documents) -> Ending:
+        """Done, unless lines of what left may still be told."""
+        until = documents.waits_until
+        if until is None or step.outcome == "attention":
+            return Ending(Outcome(step.outcome), step.reason)
+        return Ending(
+            Outcome.WAITING, because("waits_for_lines"), (until - self._clock.now()).total_seconds()
+        )
 
     async def _learn(self, step: Step, made: Mapping[str, LedgerEntry], known: FirmRounding) -> FirmRounding:
         """What is known of the firm's rounding after the step; others may have learnt more meanwhile."""

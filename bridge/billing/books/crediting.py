@@ -49,16 +49,11 @@ def credit(
             missing = {rate: wanted - max(taken[rate], ZERO) for rate, wanted in missing.items()}
         if max(missing.values()) <= 0:
             break
+    full = len(on) == 1 and _is_all_of(on[0], parts, book)
     left = sum((document.gross for document in book), ZERO)
-    if not on or max(missing.values()) > CENT or gross > left:
+    if not on or max(missing.values()) > CENT or (gross > left and not full):
         return because("credit_exceeds", reduction=told.id if told else key, amount=gross, left=left)
-    return DueNote(
-        key=key,
-        parts=parts,
-        on=tuple(invoice.key for invoice in on),
-        full=len(on) == 1 and _is_all_of(on[0], parts, book),
-        told=told,
-    )
+    return DueNote(key=key, parts=parts, on=tuple(invoice.key for invoice in on), full=full, told=told)
 
 
 def left_of_invoices(book: Sequence[Document]) -> dict[str, dict[Decimal, Decimal]]:
@@ -86,5 +81,5 @@ def _ordered(parts: Sequence[Part], book: Sequence[Document]) -> list[Document]:
 
 
 def _is_all_of(invoice: Document, parts: Sequence[Part], book: Sequence[Document]) -> bool:
-    whole = invoice.gross == total(parts) and by_rate(invoice.parts) == by_rate(parts)
+    whole = by_rate(invoice.parts) == by_rate(parts)
     return whole and not any(invoice.key in note.on for note in book)

@@ -55,9 +55,12 @@ Credit = tuple[Shrunk | None, str, tuple[Part, ...]]
 
 
 class Difference:
-    """`otherwise`: see `Due`. What is asked later goes by what was asked before: first the invoice."""
+    """`otherwise`: see `Due`. `issuing`: the invoice is not issued yet, and what left meanwhile is not on
+    it."""
 
-    def __init__(self, sale: Sale, documents: Sequence[Document], names: Names) -> None:
+    def __init__(
+        self, sale: Sale, documents: Sequence[Document], names: Names, *, issuing: bool = False
+    ) -> None:
         self._sale, self._names = sale, names
         self._keys = {document.key for document in documents}
         self._gone = what_left(sale, documents, names)
@@ -75,7 +78,7 @@ class Difference:
         sold = amounts(part for line in sale.sold for part in _payable(line))
         self._need = less(less(sold, taken_off), self._stated)
         self._less: list[str] = []
-        self._take_off_what_was_never_invoiced()
+        self._take_off_what_was_never_invoiced(issuing)
         self._settle_even_exchanges()
 
     def _compare(self, each: Shrunk, documents: Sequence[Document]) -> Iterable[Otherwise]:
@@ -97,12 +100,12 @@ class Difference:
                 differences = tuple((rate, -gross) for rate, gross in sorted(missing.items()) if gross)
                 yield Otherwise(key=mine[-1].key, parts=self._gone[each.id], differences=differences)
 
-    def _take_off_what_was_never_invoiced(self) -> None:
+    def _take_off_what_was_never_invoiced(self, issuing: bool) -> None:
         """What was removed before it was paid, and stands on no invoice, is not sold."""
-        for each in [told for told in self._told if not told.paid_back]:
+        for each in [told for told in self._told if issuing or not told.paid_back]:
             gone = amounts(self._gone[each.id])
             early = self._sale.paid_at is None or each.at <= self._sale.paid_at
-            if not gone or not (early or not self._sale.all_paid):
+            if not gone or not (issuing or early or not self._sale.all_paid):
                 continue
             if all(place not in self._stated and self._needs(place, gross) for place, gross in gone.items()):
                 self._need = less(self._need, gone)

@@ -31,6 +31,10 @@ class Names:
         """The key of the credit note for what left without a word. `quantity`: what is left of the line."""
         return f"{self.further(line, quantity)}:credit"
 
+    def is_document(self, key: str) -> bool:
+        """It is an invoice or a credit note of an order of this shop."""
+        return self.of_lines(key) or key.startswith(self.refund)
+
     def of_lines(self, key: str) -> bool:
         """It states lines: an invoice, or a credit note for what left without a word."""
         return key == self.order or key.startswith(f"{self.order}:")
@@ -51,6 +55,7 @@ class Document:
     nets: ByRate = field(default_factory=dict)
     less: tuple[str, ...] = ()
     on: tuple[str, ...] = ()
+    forgiven: Decimal = ZERO
 
     @property
     def gross(self) -> Decimal:

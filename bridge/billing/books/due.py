@@ -27,11 +27,14 @@ class Due:
     problems: tuple[Reason, ...] = ()
 
 
-def due(sale: Sale, documents: Sequence[Document], names: Names) -> Due:
-    """What is missing of the documents that this sale should have."""
+def due(sale: Sale, documents: Sequence[Document], names: Names, *, issuing: bool = False) -> Due:
+    """What is missing of the documents that this sale should have.
+
+    `issuing`: the first invoice is a draft that a person will issue: what left meanwhile is taken off it.
+    """
     if sale.cancelled:
         return _withdrawn(sale.cancelled, documents, names)
-    difference = Difference(sale, documents, names)
+    difference = Difference(sale, documents, names, issuing=issuing)
     invoice = difference.invoice()
     book = list(documents)
     if invoice:
@@ -54,9 +57,14 @@ def _withdrawn(cancelled: Shrunk, documents: Sequence[Document], names: Names) -
     """All that documents state of an order that was cancelled before it was paid."""
     key = names.note(cancelled.id)
     parts = parts_of(amounts(part for document in documents for part in document.parts))
-    if not parts or any(document.key == key for document in documents):
+    if any(document.key == key for document in documents):
         return Due()
-    note = credit(key, parts, cancelled, documents)
-    if isinstance(note, Reason):
-        return Due(problems=(note,))
-    return Due(notes=(replace(note, empties=True),))
+    if not parts:
+        # Nothing but the total may be known of what an older version made: it is reversed as it is.
+        known = len(documents) == 1 and documents[0].gross > 0
+        note = DueNote(key=key, parts=(), on=(names.order,), full=True, told=cancelled)
+        return Due(notes=(note,)) if known else Due()
+    found = credit(key, parts, cancelled, documents)
+    if isinstance(found, Reason):
+        return Due(problems=(found,))
+    return Due(notes=(replace(found, empties=True),))

@@ -46,7 +46,7 @@ def _unbalanced(sale: Sale, documents: Sequence[Document], names: Names) -> Iter
         if wanted.get(rate, ZERO) != made.get(rate, ZERO):
             yield Broken("parts", rate, wanted.get(rate, ZERO), made.get(rate, ZERO))
     if all(document.total is not None for document in documents):
-        come_to = sum((document.gross for document in documents), ZERO)
+        come_to = sum((document.gross + document.forgiven for document in documents), ZERO)
         if come_to != sum(wanted.values(), ZERO):
             yield Broken("totals", None, sum(wanted.values(), ZERO), come_to)
     if documents and all(document.nets for document in documents):

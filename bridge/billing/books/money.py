@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -17,6 +17,11 @@ class Money:
     """Everything that came in or went out."""
 
     movements: tuple[Movement, ...]
+
+    @classmethod
+    def of(cls, movements: Iterable[Movement], gateways: Mapping[str, PaymentMethod]) -> Money:
+        """`gateways`: the shop's own methods, by case-folded name of the gateway."""
+        return cls(tuple(replace(m, method=gateways.get(m.gateway.casefold(), m.method)) for m in movements))
 
     @property
     def settled(self) -> tuple[Movement, ...]:
@@ -97,14 +102,4 @@ def main_payment(payments: Sequence[Payment]) -> Payment | None:
     return max(
         payments,
         key=lambda one: (one[0].method is not PaymentMethod.GIFT_CARD, one[1] or ZERO),
-    )
-
-
-def with_methods(money: Money, gateways: dict[str, PaymentMethod]) -> Money:
-    """The same with the shop's own names of gateways taken into account. `gateways`: by case-folded name."""
-    return Money(
-        tuple(
-            replace(move, method=gateways.get(move.gateway.casefold(), move.method))
-            for move in money.movements
-        )
     )

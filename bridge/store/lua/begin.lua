@@ -4,6 +4,13 @@
 --   is the reason and nobody has asked yet whether it forgot anything} | {'lost'}
 local ledger, order, attempt = ledger_of(ARGV[1]), ARGV[2], ARGV[4]
 if redis.call('GET', lease_of(order)) ~= ARGV[3] then return {'lost'} end
+-- Documents that the order's own facts do not name are remembered with it, before there can be one.
+if string.sub(ARGV[1], 1, #order + 1) == order .. ':' then
+  local known = redis.call('HGET', order_of(order), 'further') or ''
+  if not string.find('\n' .. known, '\n' .. ARGV[1] .. '\n', 1, true) then
+    redis.call('HSET', order_of(order), 'further', known .. ARGV[1] .. '\n')
+  end
+end
 local now = now_ms()
 local entry = redis.call('HMGET', ledger, 'state', 'at', 'attempt', 'owner', 'record')
 local state, at, owner = entry[1], tonumber(entry[2]), entry[4]

@@ -78,7 +78,7 @@ end
 -- The order with its events, for one who holds its lease.
 local function view_of(key)
   local order = redis.call('HMGET', order_of(key),
-    'version', 'attempts', 'failing_since', 'created', 'lane', 'credit', 'set_aside', 'reason')
+    'version', 'attempts', 'failing_since', 'created', 'lane', 'credit', 'set_aside', 'reason', 'further')
   local events = {}
   for _, id in ipairs(redis.call('LRANGE', events_of(key), 0, -1)) do
     local e = redis.call('HMGET', P .. 'event:' .. id, 'topic', 'at', 'headers', 'body')
@@ -89,6 +89,6 @@ local function view_of(key)
     events[#events + 1] = {fetched[i], 'fetched', order[4], '{}', fetched[i + 1]}
   end
   local rounding = redis.call('HGET', META, 'rounding') or ''
-  local said = {order[5] or '', order[6] or '', order[7] or '', order[8] or ''}
+  local said = {order[5] or '', order[6] or '', order[7] or '', order[8] or '', order[9] or ''}
   return {tonumber(order[1]) or 0, tonumber(order[2]) or 0, tonumber(order[3]) or 0, rounding, events, said}
 end
