@@ -18,7 +18,6 @@ from bridge.alerts.rules import (
     LONG_PAUSE,
     LONG_WAIT,
     NO_WORKER,
-    PRIVACY_TERMS,
     Alert,
     Asking,
     Pulse,
@@ -33,7 +32,10 @@ from bridge.facturation.answers import decipher
 from bridge.facturation.quota import QuotaState
 from bridge.orders import PARIS
 from bridge.sources import shopify
+from bridge.sources.base import Alarm
+from bridge.sources.shopify.privacy import TERMS
 from bridge.store.values import Vitals
+from bridge.texts import text_of
 from bridge.valkey.durability import Durability
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -176,15 +178,12 @@ def test_any_reason_has_a_cause_and_the_cause_of_a_cause_is_itself(reason: str, 
 
 def request(topic: str, created: datetime) -> Asking:
     identity = shopify.identify("boutique", {"x-shopify-topic": topic, "x-shopify-webhook-id": "w1"}, b"{}")
+    assert isinstance(identity, Alarm)
     key = f"shopify:boutique:event:{identity.event_id}"  # as Store.record makes it
-    return Asking(key=key, created=created, since=NOW, reason=identity.alarm)
+    return Asking(key=key, created=created, since=NOW, reason=text_of(identity.reason))
 
 
-def test_the_privacy_topics_are_shopifys() -> None:
-    assert set(PRIVACY_TERMS) == {"customers/data_request", "customers/redact", "shop/redact"}
-
-
-@pytest.mark.parametrize("topic", sorted(PRIVACY_TERMS))
+@pytest.mark.parametrize("topic", sorted(TERMS))
 def test_a_privacy_request_tells_its_term_and_is_no_cause_of_attention(topic: str) -> None:
     alert = the_alert(replace(CALM, asking=(request(topic, NOW - DAY),)))
     assert (alert.name, alert.key) == ("privacy", f"privacy:boutique:{topic}")

@@ -13,8 +13,8 @@ import pytest
 import zstandard
 from redis.asyncio import Redis
 
-from bridge.demo.sales import sales
 from bridge.desk import Kept, NotDone, State
+from bridge.sources import woocommerce
 from bridge.sources.privacy import Wanted
 from tests.desk_world import CUSTOMER, World, key_of, open_world
 
@@ -42,7 +42,7 @@ async def asks(world: World, topic: str, buyer: dict[str, Any] | None = None, *n
 
 async def order_elsewhere(world: World) -> str:
     """The same buyer buys in another shop."""
-    order = json.loads(sales(datetime.now(UTC))[1].body)
+    order = json.loads(woocommerce.sample(datetime.now(UTC)).body)
     order["billing"] |= {"email": EMAIL}
     key = await world.receive(json.dumps(order).encode(), "order.updated", shop="atelier")
     await world.settle(key)

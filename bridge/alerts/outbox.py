@@ -20,8 +20,10 @@ from bridge.alerts.rules import Alert, Asking, Pulse, Situation, Stuck
 from bridge.alerts.runbook import ALERTS
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
+from bridge.reasons import reason_from
 from bridge.store.store import PREFIX, Store
 from bridge.store.values import moment
+from bridge.texts import text_of
 from bridge.valkey.durability import look_at_durability
 from bridge.valkey.scripts import Scripts
 
@@ -103,7 +105,7 @@ class AlertOutbox:
                     key=key.decode(),
                     created=_time(created),
                     since=_time(since),
-                    reason=reason.decode(),
+                    reason=text_of(reason_from(reason.decode())),
                     number=number.decode(),
                 )
             if len(page) < PAGE:
@@ -162,7 +164,7 @@ def _stuck(answer: list[bytes]) -> Stuck | None:
     if not answer:
         return None
     key, since, reason = answer
-    return Stuck(key=key.decode(), since=_time(since), reason=reason.decode())
+    return Stuck(key=key.decode(), since=_time(since), reason=text_of(reason_from(reason.decode())))
 
 
 def _pulse(shop: str, answer: list[Any]) -> Pulse:

@@ -17,7 +17,8 @@ from bridge.alerts.causes import cause_of, digest_of
 from bridge.alerts.runbook import ALERTS, PAGE, REFUSED, Meaning
 from bridge.alerts.silence import silence_of
 from bridge.facturation.quota import SHARES, Lane, QuotaState
-from bridge.sources import PRIVACY
+from bridge.keys import Key
+from bridge.sources.registry import privacy_of
 from bridge.store.values import Vitals
 from bridge.telemetry.health import ledger_problem
 from bridge.valkey.durability import Durability
@@ -30,11 +31,6 @@ LONG_PAUSE: Final = timedelta(minutes=5)
 LONG_WAIT: Final = timedelta(hours=1)
 """Longer than four retries of an order that goes on failing."""
 SOON: Final = timedelta(days=7)
-
-PRIVACY_TERMS: Final[Mapping[str, timedelta]] = {
-    topic: term for source in PRIVACY.values() for topic, term in source.TERMS.items()
-}
-"""Topic → how long there is to act, counted from its receipt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,29 +130,23 @@ def evaluate(seen: Situation) -> tuple[Alert, ...]:
     return tuple(alert for rule in RULES for alert in rule(seen))
 
 
-def _topic_of(order_key: str) -> str:
-    """Of an event that belongs to no order, whose key is `platform:shop:event:topic:id`; else ""."""
-    parts = order_key.split(":", 4)
-    return parts[3] if len(parts) == 5 and parts[2] == "event" else ""
-
-
 def _attention(seen: Situation) -> Iterator[Alert]:
     causes: dict[str, list[Asking]] = defaultdict(list)
     for order in seen.asking:
-        if _topic_of(order.key) not in PRIVACY_TERMS:
+        if privacy_of(order.key) is None:
             causes[cause_of(order.reason, (order.key, order.number))].append(order)
     for cause, orders in causes.items():
         yield _alert_of("attention", digest_of(cause), orders, f"{_orders(len(orders))}: {cause}")
 
 
 def _privacy(seen: Situation) -> Iterator[Alert]:
-    requests: dict[tuple[str, str], list[Asking]] = defaultdict(list)
+    requests: dict[tuple[str, str, timedelta], list[Asking]] = defaultdict(list)
     for order in seen.asking:
-        topic = _topic_of(order.key)
-        if topic in PRIVACY_TERMS:
-            requests[order.key.split(":")[1], topic].append(order)
-    for (shop, topic), orders in requests.items():
-        due = min(order.created for order in orders) + PRIVACY_TERMS[topic]
+        if request := privacy_of(order.key):
+            privacy, topic = request
+            requests[Key.parse(order.key).shop, topic, privacy.TERMS[topic]].append(order)
+    for (shop, topic, term), orders in requests.items():
+        due = min(order.created for order in orders) + term
         many = f"{len(orders)} requests" if len(orders) > 1 else "1 request"
         text = f"shop {shop}: {many} {topic} to be answered by {due:%Y-%m-%d}"
         # Near its end it is said again, and the first alert stands: nothing is over.

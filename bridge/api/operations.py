@@ -51,7 +51,7 @@ from bridge.desk import (
     UnknownOrder,
 )
 from bridge.errors import StoreUnavailable
-from bridge.sources import REGISTRY
+from bridge.sources.registry import REGISTRY
 from bridge.telemetry.health import Health
 
 log = structlog.get_logger("bridge.api.operations")

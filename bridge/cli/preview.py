@@ -39,7 +39,7 @@ async def preview(
     """Dry run: the customer and the documents that this payload would become, and why. Writes nothing."""
     from bridge.desk.preview import as_json as rendered
     from bridge.desk.preview import preview as look
-    from bridge.sources import REGISTRY
+    from bridge.sources.registry import REGISTRY
 
     settings = settings_here()
     if shop not in settings.shops:
@@ -52,10 +52,10 @@ async def preview(
         out.print_json(json.dumps(rendered(result)))
     else:
         _show_preview(rendered(result))
-        if result.topic and not topic and chosen.platform != "stripe":
-            said = f"taken for {result.topic}: the topic comes in a header; --topic gives another one"
+        if result.guessed:
+            said = f"taken for {result.topic}: a payload does not say its topic; --topic gives another one"
             err.print(said, markup=False, soft_wrap=True)
-    return 0 if result.readable else FAILED
+    return 0 if result.usable else FAILED
 
 
 def _show_preview(shown: dict[str, Any]) -> None:

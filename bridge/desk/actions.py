@@ -19,6 +19,7 @@ from bridge.desk.scripts import short, unknown
 from bridge.desk.values import Erased, KeptAbout, NotDone, Replayed, RequestRow, State, Story, UnknownOrder
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
+from bridge.keys import CUSTOMER, Key
 from bridge.settings.loading import Settings
 from bridge.store.store import PREFIX, REHINT, Store
 
@@ -177,11 +178,11 @@ class Desk(ReadingDesk):
         """What is kept was handed on: the request asks for nobody any more."""
         await end_request(self, row, "answered: what is kept was written out", who)
 
-    async def guests(self, scope: str) -> list[str]:
-        """The ledger's keys that are e-mail addresses. `scope`: `platform:shop:`."""
-        start = f"{PREFIX}ledger:"
+    async def guests(self, platform: str, shop: str) -> list[str]:
+        """The ledger's keys that are e-mail addresses, of one shop."""
+        start, pattern = f"{PREFIX}ledger:", Key(platform, shop, CUSTOMER, "*@*")
         try:
-            keys = self._store.redis.scan_iter(match=f"{start}{scope}customer:*@*", count=1000)
+            keys = self._store.redis.scan_iter(match=f"{start}{pattern}", count=1000)
             return [text(key).removeprefix(start) async for key in keys]
         except (RedisError, OSError) as exc:
             raise StoreUnavailable(f"guests: {type(exc).__name__}: {exc}") from exc

@@ -12,6 +12,7 @@ from typing import Protocol
 from bridge.desk.rows import text
 from bridge.desk.scripts import short
 from bridge.desk.values import Erased, EventRow, Kept, Page, RawEvent
+from bridge.keys import CUSTOMER, Key
 from bridge.sync.index import term
 from bridge.valkey.scripts import Scripts
 
@@ -32,9 +33,7 @@ async def erase(desk: Events, scripts: Scripts, whom: str, who: str) -> Erased:
     strays = await mentions(desk, whom) if by_email else []
     keys |= {event.order_key for event in strays if event.order_key}
     # A guest's ledger key is the e-mail address itself; the record's other key is a digest.
-    forget = {
-        key: (f"{':'.join(key.split(':')[:2])}:customer:{whom.lower()}",) if by_email else () for key in keys
-    }
+    forget = {key: (str(Key.parse(key).sibling(CUSTOMER, whom.lower())),) if by_email else () for key in keys}
     return await erase_orders(scripts, forget, who, [event for event in strays if not event.order_key])
 
 

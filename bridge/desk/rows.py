@@ -25,7 +25,9 @@ from bridge.desk.values import (
     State,
 )
 from bridge.orders import PARIS, to_cents
+from bridge.reasons import reason_from
 from bridge.store.values import moment
+from bridge.texts import text_of
 
 Fields = Sequence[bytes | None]
 
@@ -62,7 +64,7 @@ def order_row(answer: Sequence[Any], links: Links) -> OrderRow:
         shop=shop,
         platform=platform,
         state=State(state or State.IN_HAND),
-        reason=reason if state else "",
+        reason=text_of(reason_from(reason)) if state else "",
         number=number,
         total=_amount(total),
         currency=currency,
@@ -102,7 +104,7 @@ def event_row(answer: Fields) -> EventRow:
         topic=text(topic),
         received_at=moment(at),
         order_key=text(order),
-        note=text(note),
+        note=text_of(reason_from(text(note))),
         size=zstandard.get_frame_parameters(head).content_size if head else 0,
         kept=kept,
     )

@@ -21,7 +21,7 @@ from sentry_sdk.integrations.logging import LoggingIntegration
 from sentry_sdk.integrations.modules import ModulesIntegration
 from sentry_sdk.integrations.threading import ThreadingIntegration
 
-from bridge.sources import REGISTRY
+from bridge.sources.registry import REGISTRY
 from bridge.telemetry.redaction import Redactor
 
 QUIET: Final = ("arq", "httpcore", "httpx", "uvicorn")

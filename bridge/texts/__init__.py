@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import string
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -66,10 +67,10 @@ def text_of(reason: Reason, lang: str = "en", *, personal: bool = True) -> str:
     entry = catalogue().get(reason.code)
     if entry is None:
         return reason.code
-    shown = {
-        name: GAP if name in entry.personal and not personal else _Shown(fact, lang, personal)
-        for name, fact in reason.facts
-    }
+    # A reason that an earlier version stored may lack a fact that today's wording names.
+    shown = defaultdict(lambda: _Shown(GAP, lang, personal))
+    for name, fact in reason.facts:
+        shown[name] = _Shown(GAP if name in entry.personal and not personal else fact, lang, personal)
     return string.Formatter().vformat(entry.text[lang], (), shown)
 
 
