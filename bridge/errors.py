@@ -14,7 +14,8 @@
     │   ├── QuotaReached       … for everyone; no attempt is counted
     │   └── AccessRefused      … until someone mends the credentials; no attempt is counted
     │       └── RequestForbidden  … but for this request alone: the order's own failure
-    ├── NeedsPerson            the order asks for attention, with a reason in words
+    ├── PaidElsewhere          its payment pays another order: one of the two is no sale of its own
+    ├── NeedsPerson            the order asks for attention, with a reason
     │   └── ApiRefused         … because Facturation.pro said no to this very request
     └── LeaseLost              another worker has the order: let go, do nothing
 
@@ -22,6 +23,8 @@
 """
 
 from __future__ import annotations
+
+from bridge.reasons import Reason, as_reason
 
 
 class BridgeError(Exception):
@@ -61,9 +64,9 @@ class RetryLater(BridgeError):
 
     counts_as_attempt = True
 
-    def __init__(self, reason: str, *, after: float | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    def __init__(self, reason: Reason | str, *, after: float | None = None) -> None:
+        self.reason = as_reason(reason)
+        super().__init__(self.reason.fact("text") or self.reason.code)
         self.after = after
 
 
@@ -90,7 +93,7 @@ class QuotaReached(RetryLater):
 
     counts_as_attempt = False
 
-    def __init__(self, reason: str, *, after: float) -> None:
+    def __init__(self, reason: Reason | str, *, after: float) -> None:
         super().__init__(reason, after=after)
 
 
@@ -109,17 +112,25 @@ class RequestForbidden(AccessRefused):
 class NeedsPerson(BridgeError):
     """Only a person can settle this. `reason` says what happened and what to do."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    def __init__(self, reason: Reason | str) -> None:
+        self.reason = as_reason(reason)
+        super().__init__(self.reason.fact("text") or self.reason.code)
 
 
 class ApiRefused(NeedsPerson):
     """Facturation.pro will give the same answer to the same request for ever."""
 
-    def __init__(self, reason: str, *, status: int) -> None:
+    def __init__(self, reason: Reason | str, *, status: int) -> None:
         super().__init__(reason)
         self.status = status
+
+
+class PaidElsewhere(BridgeError):
+    """The payment of this order has paid `other` (an order's key), which has its documents."""
+
+    def __init__(self, other: str) -> None:
+        super().__init__(other)
+        self.other = other
 
 
 class LeaseLost(BridgeError):

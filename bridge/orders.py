@@ -12,6 +12,8 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from bridge.reasons import Reason
+
 ZERO = Decimal(0)
 CENT = Decimal("0.01")
 PARIS = ZoneInfo("Europe/Paris")
@@ -171,7 +173,8 @@ class Customer:
     """The buyer, as the order names them.
 
     `id`: the platform's customer id, "" for a guest. `vat_number` and `siret` are what the shop wrote down,
-    unchecked. `language`: two letters, or "".
+    unchecked. `fields`: name → what stands there, of fields that the platform does not define itself (cart
+    attributes, meta data, checkout fields): billing looks there for numbers. `language`: two letters, or "".
     """
 
     id: str = ""
@@ -185,6 +188,7 @@ class Customer:
     shipping: Address | None = field(default=None, repr=False)
     vat_number: str = field(default="", repr=False)
     siret: str = field(default="", repr=False)
+    fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +224,8 @@ class Order:
     `key` is the readable key of the interface (`shopify:boutique:order:1`) and the invoice's key.
     `total`: what the buyer is charged, VAT included, before any refund. `paid_at`: None while the money is
     not there. `problems`: what the source could not read without guessing; any entry asks for attention.
-    `external_ref`: the number of an invoice that the platform itself has issued for this sale.
+    `payment_ids`: the names that the payment's provider gave to it, under which another shop's order may know
+    the same money. `external_ref`: the number of an invoice that the platform itself has issued for it.
     """
 
     key: str
@@ -241,7 +246,8 @@ class Order:
     test: bool = False
     external_ref: str = ""
     purchase_number: str = ""
-    problems: tuple[str, ...] = ()
+    payment_ids: tuple[str, ...] = ()
+    problems: tuple[Reason, ...] = ()
 
     @property
     def paid(self) -> bool:
@@ -258,14 +264,14 @@ class Order:
 class Ignored:
     """Nothing is to be done for these events, and this is why."""
 
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished:
     """Not enough is known yet to say what the order is; `reason` says what is awaited."""
 
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,7 +283,7 @@ class Incomplete:
     """
 
     path: str
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

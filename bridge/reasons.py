@@ -7,7 +7,7 @@ says which facts are personal: those are shown to operators only, never in logs,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -23,6 +23,10 @@ class Reason:
 
     code: str
     facts: tuple[tuple[str, Fact], ...] = ()
+
+    def __bool__(self) -> bool:
+        """Is there a reason at all?"""
+        return bool(self.code)
 
     def fact(self, name: str) -> str:
         """One fact as text; "" when the reason has none of this name."""
@@ -45,6 +49,16 @@ NO_REASON: Final = Reason("")
 def because(code: str, **facts: Decimal | date | int | str | Reason | Iterable[Reason]) -> Reason:
     """`because("lines_differ", lines=total, total=order.total)`; None of the facts may be None."""
     return Reason(code, tuple((name, _fact(value)) for name, value in facts.items()))
+
+
+def together(reasons: Sequence[Reason]) -> Reason:
+    """Several reasons as one; there is at least one."""
+    return reasons[0] if len(reasons) == 1 else Reason("several", (("reasons", tuple(reasons)),))
+
+
+def as_reason(said: Reason | str) -> Reason:
+    """A sentence becomes a reason of its own."""
+    return said if isinstance(said, Reason) else Reason(LEGACY, (("text", said),))
 
 
 def _fact(value: Decimal | date | int | str | Reason | Iterable[Reason]) -> Fact:

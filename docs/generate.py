@@ -1,7 +1,7 @@
 """Writes what the code knows into the docs: `python -m docs.generate`.
 
 docs/configuration.md from the settings, and the section of docs/runbook.md about the bridge's own alerts from
-`bridge/alerts/runbook.py`. tests/test_docs.py fails when they are not what this writes.
+`bridge/texts/alerts.toml`. tests/test_docs.py fails when they are not what this writes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bridge.alerts.runbook import ALERTS
+from bridge.alerts.runbook import runbook
 from bridge.settings.keys import PREFIX
 from bridge.settings.loading import AlertSettings, FacturationSettings, Settings, ShopSettings
 
@@ -128,12 +128,12 @@ def _default(name: str, field: Mapping[str, Any], *, required: bool) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-_BEGIN = "<!-- Written by `python -m docs.generate` from bridge/alerts/runbook.py: change it there. -->\n"
+_BEGIN = "<!-- Written by `python -m docs.generate` from bridge/texts/alerts.toml: change it there. -->\n"
 _END = "<!-- End of what is written by docs.generate. -->\n"
 
 
 def with_alerts(runbook: str) -> str:
-    """The runbook with its section of alerts as `bridge/alerts/runbook.py` has them.
+    """The runbook with its section of alerts as `bridge/texts/alerts.toml` has them.
 
     Raises ValueError when the runbook has no place for it.
     """
@@ -148,7 +148,7 @@ def _alerts() -> str:
     return "\n".join(
         f"### {name}\n\n**{entry.severity.capitalize()}.** {entry.meaning}\n\n"
         f"- Check: {entry.check}\n- Cure: {entry.cure}\n"
-        for name, entry in ALERTS.items()
+        for name, entry in runbook().items()
     )
 
 

@@ -15,6 +15,7 @@ from bridge.billing.rules import InvoiceWhen, Rules
 from bridge.billing.totals import ALL
 from bridge.errors import NeedsPerson
 from bridge.orders import Event, Order
+from bridge.reasons import Reason
 from bridge.sources.registry import REGISTRY
 from tests.sources.test_fixtures import CASES, FIXTURES, SHOP, event_of
 
@@ -44,7 +45,7 @@ def stories() -> list[Story]:
     return told
 
 
-def documents_of(story: Story, events: list[Event], rules: Rules) -> Documents | str:
+def documents_of(story: Story, events: list[Event], rules: Rules) -> Documents | Reason | str:
     try:
         folded = REGISTRY[story.platform].fold(SHOP, story.key, events)
     except NeedsPerson as exc:

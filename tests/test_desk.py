@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 
 from bridge.desk import Desk, EventRow, Kept, NotDone, OrderRow, State, UnknownOrder
 from bridge.desk.plain import plain
+from bridge.reasons import as_reason
 from bridge.sandbox import Fault, FaultKind
 from bridge.store.values import Lease, Outcome
 from tests.desk_world import World, key_of, open_world, shopify_order
@@ -182,7 +183,9 @@ async def test_a_waiting_order_says_until_when(world: World) -> None:
     story = await world.desk.story(key)
     assert story is not None
     assert (story.working, story.order.state, story.due_at is not None) == (True, State.IN_HAND, True)
-    await world.services.store.release(lease, view, Outcome.WAITING, "no answer", after=3600, counted=True)
+    await world.services.store.release(
+        lease, view, Outcome.WAITING, as_reason("no answer"), after=3600, counted=True
+    )
     row = await row_of(world.desk, key)
     assert (row.state, row.reason, row.attempts) == (State.WAITING, "no answer", 1)
     assert row.next_at is not None
@@ -351,7 +354,7 @@ async def test_a_retry_under_the_workers_hands_is_not_lost(world: World) -> None
     assert view is not None
     await world.redis.hset(f"bridge:order:{key}", "state", "waiting")
     assert await world.desk.retry(key, "marie")
-    assert await store.release(lease, view, Outcome.DONE, "done") is not None  # go round again
+    assert await store.release(lease, view, Outcome.DONE, as_reason("done")) is not None  # go round again
 
 
 async def test_an_unknown_order_is_named(world: World) -> None:

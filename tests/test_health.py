@@ -12,7 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.errors import QuotaReached
 from bridge.facturation.answers import decipher
-from bridge.facturation.quota import QuotaState
+from bridge.facturation.quota import Failure, QuotaState
+from bridge.reasons import NO_REASON, because
 from bridge.store.values import Vitals
 from bridge.telemetry.health import Check, Status, assess, overall
 from bridge.valkey.durability import Durability, look_at_durability
@@ -44,8 +45,10 @@ QUOTA = QuotaState(
     throttled=0,
     last_success=NOW - timedelta(minutes=1),
     last_failure=None,
-    last_failure_reason="",
+    last_failure_kind=Failure.UNREACHABLE,
+    last_failure_reason=NO_REASON,
 )
+NO_ANSWER = because("api_without_answer", call="GET /x", what="ReadTimeout")
 CHECKS = {"redis", "durability", "workers", "backlog", "attention", "facturation", "quota"}
 
 
@@ -105,9 +108,13 @@ def test_what_durability_says(changed: dict[str, Any], status: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "name", "status"),
     [
-        ({"last_failure": NOW, "last_failure_reason": "refused"}, "facturation", "fail"),
-        ({"last_failure": NOW - HOUR, "last_failure_reason": "refused"}, "facturation", "pass"),
-        ({"last_failure": NOW, "last_success": None, "last_failure_reason": "no"}, "facturation", "fail"),
+        ({"last_failure": NOW, "last_failure_reason": NO_ANSWER}, "facturation", "fail"),
+        ({"last_failure": NOW - HOUR, "last_failure_reason": NO_ANSWER}, "facturation", "pass"),
+        (
+            {"last_failure": NOW, "last_success": None, "last_failure_reason": NO_ANSWER},
+            "facturation",
+            "fail",
+        ),
         ({"last_success": None}, "facturation", "pass"),
         ({"paused_until": NOW + HOUR}, "quota", "warn"),
         ({"paused_until": NOW - HOUR}, "quota", "pass"),
@@ -122,7 +129,9 @@ def test_what_the_quota_says(changed: dict[str, Any], name: str, status: str) ->
 def test_a_429_is_no_failure_of_facturation_pro() -> None:
     with pytest.raises(QuotaReached) as told:
         decipher("GET /x", 429, {"retry-after": "60"}, b"Retry later", NOW)
-    asked_to_wait = quota(last_failure=NOW, last_failure_reason=told.value.reason)
+    asked_to_wait = quota(
+        last_failure=NOW, last_failure_kind=Failure.THROTTLED, last_failure_reason=told.value.reason
+    )
     assert_verdict(assess(GOOD, DURABLE, asked_to_wait), "facturation", "warn")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridge.telemetry.telemetry import Metrics
+from bridge.telemetry.metrics import Metrics
 from tests.test_docs import headings_in
 
 yaml = pytest.importorskip("yaml")

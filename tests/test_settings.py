@@ -152,6 +152,7 @@ def test_every_choice_of_a_shop_reaches_the_rules(load: Any) -> None:
         information = "Merci"
         send_email = true
         zero_total_orders = true
+        fields = { siret = ["ma_cle"] }
         """
     ).shops["boutique"]
     rules = shop.rules()

@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from redis.asyncio import Redis
 
 from bridge.errors import LeaseLost
-from bridge.reasons import because
+from bridge.reasons import as_reason, because
 from bridge.sources.base import Alarm, ForOrder, Identity, Ignored
 from bridge.store.store import LEASE, PREFIX, WAKE_UPS, Store
 from bridge.store.values import HeldOrder, Lease, Outcome
@@ -34,6 +34,8 @@ NOW_KEY = "test:now"
 SHOP = "boutique"
 SCOPES = [f"shopify:{SHOP}:", "shopify:galerie:"]
 ORDERS = [f"shopify:{SHOP}:order:{n}" for n in (1, 2, 3)]
+PAYMENTS = ("pi_1", "pi_2")
+"""Orders of the model vie for them."""
 DOCUMENTS = ["document-1", "document-2"]
 
 documents = st.sampled_from(DOCUMENTS)
@@ -239,12 +241,14 @@ class Both(RuleBasedStateMachine):
     ) -> None:
         lease, view = self.held(which, among)
         told = self.outcome(
-            self.store.release(lease, view, outcome, "why", after=after, counted=counted, keep=kept)
+            self.store.release(
+                lease, view, outcome, as_reason("why"), after=after, counted=counted, keep=kept
+            )
         )
         expected: HeldOrder | type[LeaseLost] | None
         try:
             expected = self.data.release(
-                self.now, lease, view, outcome, "why", int(after * 1000), counted, kept
+                self.now, lease, view, outcome, as_reason("why").as_json(), int(after * 1000), counted, kept
             )
         except LeaseLost:
             expected = LeaseLost
@@ -313,10 +317,11 @@ class Both(RuleBasedStateMachine):
         self.attempts += 1
         attempt = f"attempt-{self.attempts}"
         placed = datetime.fromtimestamp(placed_ms / 1000, UTC)
-        told = self.outcome(self.store.begin(lease, document, attempt, placed, scope))
+        payments = PAYMENTS[: self.attempts % 3]
+        told = self.outcome(self.store.begin(lease, document, attempt, placed, scope, payments))
         try:
             assert told == self.data.begin(
-                self.now, lease, document, attempt, placed_ms, scope, self.is_durable
+                self.now, lease, document, attempt, placed_ms, scope, self.is_durable, payments
             )
         except LeaseLost:
             assert told is LeaseLost

@@ -14,6 +14,7 @@ import pytest
 from bridge.sandbox import FaultKind, SandboxConfig
 from bridge.store.store import LEASE
 from bridge.store.values import Lease
+from bridge.sync import lease as lease_module
 from bridge.sync import loop as sync
 from tests.journeys.in_process import Here, bridge_here
 from tests.journeys.orders import item, shopify_order, shopify_refund
@@ -322,7 +323,7 @@ async def test_the_lease_is_kept_for_as_long_as_the_work_takes(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bridge.store.store.LEASE", timedelta(seconds=0.6))
-    monkeypatch.setattr(sync, "LEASE", timedelta(seconds=0.6))
+    monkeypatch.setattr(lease_module, "LEASE", timedelta(seconds=0.6))
     key = await here.accept(shopify_order(1))
     here.fault(FaultKind.DELAY, method="POST", path="/invoices", seconds=1.5)
     running = asyncio.create_task(here.services.syncer.sync_order(key))

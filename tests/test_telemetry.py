@@ -24,8 +24,11 @@ from bridge.alerts.outbox import Kind, Message
 from bridge.alerts.rules import Alert
 from bridge.errors import NeedsPerson
 from bridge.orders import Customer
+from bridge.reasons import because
+from bridge.telemetry.logs import configure_logging
+from bridge.telemetry.metrics import Metrics
 from bridge.telemetry.redaction import Redactor, is_forbidden
-from bridge.telemetry.telemetry import Metrics, capture, configure_logging, configure_sentry
+from bridge.telemetry.sentry import capture, configure_sentry
 
 SECRET = "shpss_0123456789"
 WHO = "".join(("Du", "rand"))  # not in the source lines that a traceback quotes
@@ -284,7 +287,7 @@ async def test_an_alert_is_one_issue_and_its_end_an_information(sentry: Sentry) 
             name="signatures",
             key="signatures:boutique",
             since=at,
-            text=f"shop boutique: {count} deliveries in a row",
+            reason=because("alert_signatures", shop="boutique", count=count),
             shop="boutique",
         )
         said = Message(id=f"{count}_{kind}", kind=cast("Kind", kind), at=at, alert=alert)

@@ -1,6 +1,7 @@
-"""The ways an alert goes out: Sentry, a signed webhook, e-mail. One message each, at least once.
+"""The ways an alert goes out: Sentry, a signed webhook, e-mail, and every service that Apprise speaks to.
 
-A message that is delivered again keeps its id. Nothing personal is in it: see `alerts.py`.
+One message each, at least once. A message that is delivered again keeps its id. Nothing personal is in it:
+see `rules.py`.
 """
 
 from __future__ import annotations
@@ -10,22 +11,28 @@ import base64
 import hashlib
 import hmac
 import json
+import logging
 import smtplib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 from importlib.metadata import version
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from bridge.alerts.letter import letter_of, utc
 from bridge.alerts.outbox import Kind, Message
+from bridge.errors import ConfigurationError
 from bridge.settings.loading import AlertSettings
-from bridge.telemetry.telemetry import capture
+from bridge.telemetry.sentry import capture
+
+if TYPE_CHECKING:
+    import apprise
 
 SECONDS: Final = 20.0
 """The longest a receiver may take; the specification advises 15 to 30."""
@@ -61,32 +68,90 @@ class Channel(Protocol):
 def channels_of(
     settings: AlertSettings, http: httpx.AsyncClient, now: Callable[[], datetime], *, sentry: bool
 ) -> tuple[Channel, ...]:
-    """The channels that are configured."""
-    found: list[Channel] = [SentryChannel()] if sentry else []
+    """The channels that are configured. Raises ConfigurationError for a URL that Apprise cannot use."""
+    lang = settings.language
+    found: list[Channel] = [SentryChannel(lang)] if sentry else []
     if settings.webhook_url and settings.webhook_secret:
         secret = settings.webhook_secret.get_secret_value()
-        found.append(WebhookChannel(http, settings.webhook_url, secret, now))
+        found.append(WebhookChannel(http, settings.webhook_url, secret, now, lang))
     if settings.email_to and settings.smtp_url:
         sender = settings.email_from or settings.email_to.split(",")[0].strip()
-        found.append(EmailChannel(settings.smtp_url.get_secret_value(), settings.email_to, sender))
+        found.append(EmailChannel(settings.smtp_url.get_secret_value(), settings.email_to, sender, lang))
+    if settings.urls:
+        found += _services([url.get_secret_value() for url in settings.urls], lang)
     return tuple(found)
 
 
+def _services(urls: Sequence[str], lang: str) -> Iterator[AppriseChannel]:
+    import apprise  # a tenth of a second, for those who have such a channel
+
+    for place, url in enumerate(urls, start=1):
+        # Any: Apprise types what each service overrides by the None of their base.
+        service: Any = apprise.Apprise.instantiate(url, asset=apprise.AppriseAsset(app_id="bridge"))
+        if service is None:
+            raise ConfigurationError(
+                f"alerts.urls: Apprise cannot use entry {place}; see what it wants there"
+            )
+        open_line = service.protocol and not service.secure
+        if service.password and (open_line or getattr(service, "secure_mode", "") == "insecure"):
+            raise ConfigurationError(
+                f"alerts.urls: entry {place} would send its password over a line that is not encrypted; "
+                "begin it with the form that ends in s://, like mailtos://"
+            )
+        name = f"{urlsplit(url).scheme}-{hashlib.sha256(url.encode()).hexdigest()[:6]}"
+        yield AppriseChannel(service, lang, name)
+
+
+@dataclass(frozen=True, slots=True)
 class SentryChannel:
     """One issue for each cause; its end is an information of its own, which does not reopen the issue."""
 
-    name = "sentry"
+    lang: str = "en"
+    name: str = "sentry"
 
     async def send(self, message: Message) -> None:
         """Sentry's own thread does the rest."""
-        alert = message.alert
+        alert, headline = message.alert, letter_of(message, self.lang).headline
         over = message.kind == "resolved"
         capture(
-            headline(message) if over else f"{headline(message)} ({alert.runbook})",
+            headline if over else f"{headline} ({alert.runbook})",
             shop=alert.shop,
             fingerprint=f"alert:{alert.key}:resolved" if over else f"alert:{alert.key}",
             level="info" if over else "error",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class AppriseChannel:
+    """Slack, Teams, ntfy and a hundred others: https://github.com/caronc/apprise/wiki.
+
+    `name`: its scheme and a digest of its URL, so that all processes, and the one after a restart, mean the
+    same by it.
+    """
+
+    service: apprise.NotifyBase = field(repr=False)
+    lang: str
+    name: str
+
+    async def send(self, message: Message) -> None:
+        """Apprise blocks, so it runs in a thread."""
+        await asyncio.to_thread(self._send, message)
+
+    def _send(self, message: Message) -> None:
+        import apprise
+
+        letter, over = letter_of(message, self.lang), message.kind == "resolved"
+        sender = apprise.Apprise(self.service)
+        # What went wrong Apprise tells its log only.
+        with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as said:  # type: ignore[no-untyped-call]
+            taken = sender.notify(
+                title=letter.subject,
+                body=letter.body,
+                notify_type=apprise.NotifyType.SUCCESS if over else apprise.NotifyType.WARNING,
+                body_format=apprise.NotifyFormat.TEXT,
+            )
+        if not taken:
+            raise Undelivered(f"it was not taken: {' '.join(said.getvalue().split())}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +165,12 @@ class WebhookChannel:
     url: str = field(repr=False)
     secret: str = field(repr=False)
     now: Callable[[], datetime]
+    lang: str = "en"
     name: str = "webhook"
 
     async def send(self, message: Message) -> None:
         """2xx is success, a redirect is not; 410 says that nobody listens any more."""
-        body = json.dumps(body_of(message), separators=(",", ":"), ensure_ascii=False).encode()
+        body = json.dumps(body_of(message, self.lang), separators=(",", ":"), ensure_ascii=False).encode()
         sent_at = int(self.now().timestamp())
         headers = {
             "content-type": "application/json",
@@ -131,83 +197,60 @@ def sign(secret: str, message_id: str, sent_at: int, body: bytes) -> str:
     return f"v1,{base64.b64encode(signed).decode()}"
 
 
-def body_of(message: Message) -> dict[str, Any]:
+def body_of(message: Message, lang: str = "en") -> dict[str, Any]:
     """The webhook's body."""
     return {
         "type": TYPES[message.kind],
-        "timestamp": _text(message.at),
-        "data": message.alert.as_dict(),
+        "timestamp": utc(message.at),
+        "data": message.alert.as_dict(lang),
     }
 
 
 @dataclass(frozen=True, slots=True)
 class EmailChannel:
     """`url`: smtp://user:password@host:587 (STARTTLS) or smtps://…:465. `recipients`: one, or several with
-    commas. A password never goes over a line that is not encrypted."""
+    commas. A password never goes over a line that is not encrypted.
+
+    Apprise's own e-mail would break what smtp_url promises: docs/adr/0022.
+    """
 
     url: str = field(repr=False)
     recipients: str = field(repr=False)
     sender: str = field(repr=False)
+    lang: str = "en"
     name: str = "email"
 
     async def send(self, message: Message) -> None:
         """smtplib blocks, so it runs in a thread."""
         try:
-            await asyncio.to_thread(self._send, email_of(message, self.sender, self.recipients))
+            await asyncio.to_thread(self._send, self._email(message))
         except (smtplib.SMTPException, OSError) as exc:
             raise Undelivered(f"the mail server did not take it ({type(exc).__name__})") from exc
 
     def _send(self, email: EmailMessage) -> None:
-        parts = urlsplit(self.url)
-        host, implicit = parts.hostname or "", parts.scheme == "smtps"
-        context = ssl.create_default_context()
+        parts, context = urlsplit(self.url), ssl.create_default_context()
+        host, encrypted = parts.hostname or "", parts.scheme == "smtps"
         server: smtplib.SMTP
-        if implicit:
+        if encrypted:
             server = smtplib.SMTP_SSL(host, parts.port or 465, timeout=SECONDS, context=context)
         else:
             server = smtplib.SMTP(host, parts.port or 587, timeout=SECONDS)
         with server:
             server.ehlo()
-            if not implicit and server.has_extn("starttls"):
+            if not encrypted and server.has_extn("starttls"):
                 server.starttls(context=context)
-                server.ehlo()
-                implicit = True
+                encrypted = True
             if parts.username:
-                if not implicit:
+                if not encrypted:
                     raise Undelivered("the mail server offers no STARTTLS; the password was not sent")
                 server.login(unquote(parts.username), unquote(parts.password or ""))
             server.send_message(email)
 
-
-def headline(message: Message) -> str:
-    """One line: what, and whether it begins or ends."""
-    return f"{'over' if message.kind == 'resolved' else message.kind}: {message.alert.text}"
-
-
-def email_of(message: Message, sender: str, recipients: str) -> EmailMessage:
-    """The alert as a letter."""
-    alert, meaning = message.alert, message.alert.meaning
-    email = EmailMessage()
-    email["From"], email["To"] = sender, recipients
-    email["Subject"] = f"[bridge] {message.kind}: {alert.name}{f' ({alert.shop})' if alert.shop else ''}"
-    email["Date"] = format_datetime(message.at)
-    email["Message-ID"] = f"<{message.id}@facturation-bridge.invalid>"
-    email["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answers from holidays
-    lines = [headline(message), "", f"since: {_text(alert.since)}", f"severity: {meaning.severity}"]
-    if message.kind == "resolved":
-        lines.append(f"over since: {_text(message.at)}")
-    else:
-        lines += ["", f"What it means: {meaning.meaning}", f"Check: {meaning.check}", f"Cure: {meaning.cure}"]
-        lines.append(f"Runbook: {alert.runbook}")
-    if alert.orders:
-        lines += [
-            "",
-            f"Orders ({len(alert.orders)} of {alert.count}):",
-            *(f"  {key}" for key in alert.orders),
-        ]
-    email.set_content("\n".join(lines) + "\n")
-    return email
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds")
+    def _email(self, message: Message) -> EmailMessage:
+        email, letter = EmailMessage(), letter_of(message, self.lang)
+        email["From"], email["To"], email["Subject"] = self.sender, self.recipients, letter.subject
+        email["Date"] = format_datetime(message.at)
+        email["Message-ID"] = f"<{message.id}@facturation-bridge.invalid>"
+        email["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answers from holidays
+        email.set_content(letter.body)
+        return email

@@ -24,6 +24,7 @@ from bridge.alerts.rules import Alert, evaluate
 from bridge.alerts.signatures import RejectedSignatures
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
+from bridge.reasons import because
 from bridge.tasks import end
 
 TICK: Final = 5.0
@@ -104,7 +105,7 @@ class Notifier:
         raised, resolved = changes or ((), ())
         for alert in alerts:
             if alert.key in raised:
-                log.warning("alert raised", step="evaluate", alert=alert.key, reason=alert.text)
+                log.warning("alert raised", step="evaluate", alert=alert.key, reason=alert.text())
         for key in resolved:
             log.info("alert resolved", step="evaluate", alert=key)
 
@@ -141,7 +142,7 @@ class Absence:
         self._least = least
         self._since: datetime | None = None
         self._told = False
-        self._unsaid: dict[tuple[str, Kind], tuple[Message, int]] = {}
+        self._unsaid: list[tuple[Channel, Message, int]] = []
 
     async def noticed(self, now: datetime) -> None:
         """Redis did not answer."""
@@ -160,24 +161,17 @@ class Absence:
 
     def _say(self, kind: Kind, now: datetime, since: datetime) -> None:
         process = f"{socket.gethostname()}:{os.getpid()}"
-        text = f"process {process} reaches Redis no more: nothing is stored or invoiced by it"
-        alert = Alert(name="redis", key=f"redis:{process}", since=since, text=text)
+        reason = because("alert_redis", process=process)
+        alert = Alert(name="redis", key=f"redis:{process}", since=since, reason=reason)
         message = Message(id=f"{uuid.uuid4().hex}_{kind}", kind=kind, at=now, alert=alert)
-        for channel in self._channels:
-            self._unsaid[channel.name, kind] = (message, 0)
+        self._unsaid += [(channel, message, self.TRIES) for channel in self._channels]
 
     async def _send(self) -> None:
-        for channel in self._channels:
-            for kind in ("raised", "resolved"):
-                await self._try(channel, kind)
-
-    async def _try(self, channel: Channel, kind: Kind) -> None:
-        message, tried = self._unsaid.pop((channel.name, kind), (None, 0))
-        if message is None:
-            return
-        try:
-            await channel.send(message)
-        except Undelivered as exc:
-            log.warning("alert undelivered", step="tell", delivery=message.id, reason=str(exc))
-            if tried + 1 < self.TRIES and not exc.final:
-                self._unsaid[channel.name, kind] = (message, tried + 1)
+        unsaid, self._unsaid = self._unsaid, []
+        for channel, message, tries in unsaid:
+            try:
+                await channel.send(message)
+            except Undelivered as exc:
+                log.warning("alert undelivered", step="tell", delivery=message.id, reason=str(exc))
+                if tries > 1 and not exc.final:
+                    self._unsaid.append((channel, message, tries - 1))

@@ -10,25 +10,22 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Awaitable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, cast
 
 from redis.exceptions import RedisError
 
 from bridge.alerts.rules import Alert, Asking, Pulse, Situation, Stuck
-from bridge.alerts.runbook import ALERTS
+from bridge.alerts.runbook import runbook
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
 from bridge.reasons import reason_from
-from bridge.store.store import PREFIX, Store
+from bridge.store.store import PREFIX, RESTS, Store
 from bridge.store.values import moment
-from bridge.texts import text_of
 from bridge.valkey.durability import look_at_durability
 from bridge.valkey.scripts import Scripts
 
-PATIENCE: Final = timedelta(hours=6)
-"""How long `sync.py` lets an order rest that waits for its shop's next word."""
 PAGE: Final = 500
 MISSING: Final = timedelta(seconds=20)
 """Less than between two judgements: what is missing in two of them is over."""
@@ -83,7 +80,7 @@ class AlertOutbox:
 
     async def look(self, quota: Quota, shops: Sequence[str], *, silence: bool) -> Situation:
         """Everything that is judged."""
-        stuck, *pulses = await self._scripts.run("pulse", int(PATIENCE.total_seconds() * 1000), *shops)
+        stuck, *pulses = await self._scripts.run("pulse", int(RESTS.total_seconds() * 1000), *shops)
         standing = await current(self._store)
         return Situation(
             vitals=await self._store.vitals(),
@@ -100,13 +97,12 @@ class AlertOutbox:
         found: dict[str, Asking] = {}
         for offset in range(0, 100 * PAGE, PAGE):
             page = await self._scripts.run("asking", offset, PAGE)
-            for key, since, created, reason, number in page:
+            for key, since, created, reason in page:
                 found[key.decode()] = Asking(
                     key=key.decode(),
                     created=_time(created),
                     since=_time(since),
-                    reason=text_of(reason_from(reason.decode())),
-                    number=number.decode(),
+                    reason=reason_from(reason.decode()),
                 )
             if len(page) < PAGE:
                 break
@@ -164,7 +160,7 @@ def _stuck(answer: list[bytes]) -> Stuck | None:
     if not answer:
         return None
     key, since, reason = answer
-    return Stuck(key=key.decode(), since=_time(since), reason=text_of(reason_from(reason.decode())))
+    return Stuck(key=key.decode(), since=_time(since), reason=reason_from(reason.decode()))
 
 
 def _pulse(shop: str, answer: list[Any]) -> Pulse:
@@ -181,17 +177,27 @@ def _pulse(shop: str, answer: list[Any]) -> Pulse:
 
 
 def _kept(alert: Alert) -> str:
-    kept = asdict(alert)
-    del kept["since"]
-    return json.dumps(kept, separators=(",", ":"))
+    """`text` is the reason; before reasons were values, it was a sentence."""
+    return json.dumps(
+        {
+            "name": alert.name,
+            "key": alert.key,
+            "text": alert.reason.as_json(),
+            "shop": alert.shop,
+            "count": alert.count,
+            "orders": alert.orders,
+        },
+        separators=(",", ":"),
+    )
 
 
 def _alert(since: str | bytes, said: str | bytes) -> Alert | None:
     """None for one that this version of the bridge does not know."""
     kept = json.loads(said)
-    if kept["name"] not in ALERTS:
+    if kept["name"] not in runbook():
         return None
-    return Alert(**{**kept, "since": _time(since), "orders": tuple(kept["orders"])})
+    reason, orders = reason_from(kept.pop("text")), tuple(kept.pop("orders"))
+    return Alert(**kept, since=_time(since), reason=reason, orders=orders)
 
 
 def _errand(answer: list[Any]) -> Delivery | None:

@@ -1,30 +1,33 @@
 """What somebody must be told, judged from what is seen. Pure.
 
 An alert is one cause, not one order: `key` tells causes apart, `notifier.py` says each once when it is raised
-and once when it is resolved. `runbook.ALERTS` says of each what it means. No text here
-holds anything personal: reasons come without names and numbers (`causes.py`), orders by their keys.
+and once when it is resolved. `runbook.py` says of each what it means. Nothing here is personal: of the
+reasons of its orders an alert holds what they have in common (`texts.common`), of the orders their keys.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from bridge.alerts.causes import cause_of, digest_of
-from bridge.alerts.runbook import ALERTS, PAGE, REFUSED, Meaning
+from bridge.alerts.runbook import PAGE, Meaning, runbook
 from bridge.alerts.silence import silence_of
-from bridge.facturation.quota import SHARES, Lane, QuotaState
+from bridge.facturation.quota import SHARES, Failure, Lane, QuotaState, standing_failure
 from bridge.keys import Key
+from bridge.reasons import LEGACY, NO_REASON, Reason, because
 from bridge.sources.registry import privacy_of
 from bridge.store.values import Vitals
 from bridge.telemetry.health import ledger_problem
+from bridge.texts import common, text_of
 from bridge.valkey.durability import Durability
 
 SAMPLE: Final = 5
 """So many orders are named in an alert."""
+REFUSED: Final = 10
+"""So many wrong signatures in a row are no accident."""
 NO_WORKER: Final = timedelta(minutes=1)
 """Longer than any restart of a worker."""
 LONG_PAUSE: Final = timedelta(minutes=5)
@@ -35,38 +38,44 @@ SOON: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One cause. `since`: when it began, as far as that is known. `orders`: the keys of the first few of
-    `count`."""
+    """One cause. `since`: when it began, as far as that is known. `reason`: what is the case, with nothing
+    personal in it. `orders`: the keys of the first few of `count`."""
 
     name: str
     key: str
     since: datetime
-    text: str
+    reason: Reason
     shop: str = ""
     count: int = 0
     orders: tuple[str, ...] = ()
 
     @property
     def meaning(self) -> Meaning:
-        """Its entry in `ALERTS`."""
-        return ALERTS[self.name]
+        """Its entry in the runbook, in English."""
+        return runbook()[self.name]
 
     @property
     def runbook(self) -> str:
         """Where the documentation tells all about it."""
         return f"{PAGE}#{self.name}"
 
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+    def text(self, lang: str = "en") -> str:
+        """What is the case."""
+        return text_of(self.reason, lang)
+
+    def as_dict(self, lang: str = "en") -> dict[str, Any]:
+        """For JSON. `text` is `code` and `facts` in words."""
+        entry = runbook(lang)[self.name]
         return {
             "name": self.name,
             "key": self.key,
-            "severity": self.meaning.severity.value,
+            "severity": entry.severity.value,
             "since": self.since.astimezone(UTC).isoformat(timespec="seconds"),
-            "text": self.text,
-            "meaning": self.meaning.meaning,
-            "check": self.meaning.check,
-            "cure": self.meaning.cure,
+            "text": self.text(lang),
+            **self.reason.as_dict(),
+            "meaning": entry.meaning,
+            "check": entry.check,
+            "cure": entry.cure,
             "runbook": self.runbook,
             "shop": self.shop,
             "count": self.count,
@@ -76,13 +85,12 @@ class Alert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """An order that asks for a person. `created`: its first event; `since`: it asks; `number`: the shop's."""
+    """An order that asks for a person. `created`: its first event; `since`: it asks."""
 
     key: str
     created: datetime
     since: datetime
-    reason: str
-    number: str = ""
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +111,7 @@ class Stuck:
 
     key: str
     since: datetime
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,9 +142,28 @@ def _attention(seen: Situation) -> Iterator[Alert]:
     causes: dict[str, list[Asking]] = defaultdict(list)
     for order in seen.asking:
         if privacy_of(order.key) is None:
-            causes[cause_of(order.reason, (order.key, order.number))].append(order)
+            causes[_codes(order.reason)].append(order)
     for cause, orders in causes.items():
-        yield _alert_of("attention", digest_of(cause), orders, f"{_orders(len(orders))}: {cause}")
+        why = _why(order.reason for order in orders)
+        yield _alert_of("attention", cause, orders, _many("alert_attention", len(orders), why=why))
+
+
+def _why(reasons: Iterable[Reason]) -> Reason:
+    """What they have in common; of sentences of an earlier version nothing is known."""
+    why = common(reasons)
+    return because("alert_why_earlier") if why.code == LEGACY else why
+
+
+def _codes(reason: Reason) -> str:
+    """`outer(inner,inner)`: what two reasons have in common that say the same of two orders."""
+    facts = ((fact,) if isinstance(fact, Reason) else fact for _, fact in reason.facts)
+    inner = [_codes(each) for fact in facts if isinstance(fact, tuple) for each in fact]
+    return f"{reason.code}({','.join(inner)})" if inner else reason.code
+
+
+def _many(code: str, count: int, **facts: str | date | Reason) -> Reason:
+    """The catalogue has one of each such reason for one, and one for many."""
+    return because(f"{code}_one", **facts) if count == 1 else because(code, count=count, **facts)
 
 
 def _privacy(seen: Situation) -> Iterator[Alert]:
@@ -147,28 +174,23 @@ def _privacy(seen: Situation) -> Iterator[Alert]:
             requests[Key.parse(order.key).shop, topic, privacy.TERMS[topic]].append(order)
     for (shop, topic, term), orders in requests.items():
         due = min(order.created for order in orders) + term
-        many = f"{len(orders)} requests" if len(orders) > 1 else "1 request"
-        text = f"shop {shop}: {many} {topic} to be answered by {due:%Y-%m-%d}"
+        reason = _many("alert_privacy", len(orders), shop=shop, topic=topic, due=due.date())
         # Near its end it is said again, and the first alert stands: nothing is over.
         for name in ("privacy", "privacy_due") if due - seen.now <= SOON else ("privacy",):
-            yield _alert_of(name, f"{shop}:{topic}", orders, text, shop)
+            yield _alert_of(name, f"{shop}:{topic}", orders, reason, shop)
 
 
-def _alert_of(name: str, cause: str, orders: list[Asking], text: str, shop: str = "") -> Alert:
+def _alert_of(name: str, cause: str, orders: list[Asking], reason: Reason, shop: str = "") -> Alert:
     first = sorted(orders, key=lambda order: (order.since, order.key))
     return Alert(
         name=name,
         key=f"{name}:{cause}",
         since=first[0].since,
-        text=text,
+        reason=reason,
         shop=shop,
         count=len(first),
         orders=tuple(order.key for order in first[:SAMPLE]),
     )
-
-
-def _orders(count: int) -> str:
-    return f"{count} orders ask for a person" if count > 1 else "1 order asks for a person"
 
 
 def _silence(seen: Situation) -> Iterator[Alert]:
@@ -177,12 +199,11 @@ def _silence(seen: Situation) -> Iterator[Alert]:
             continue
         silence = silence_of(pulse.hours, pulse.last_event, seen.now)
         if silence and silence.strange:
-            since = _text(pulse.last_event)
             yield Alert(
                 name="silence",
                 key=f"silence:{pulse.shop}",
                 since=pulse.last_event,
-                text=f"shop {pulse.shop} has sent nothing since {since}, against its weekly rhythm",
+                reason=because("alert_silence", shop=pulse.shop, since=pulse.last_event),
                 shop=pulse.shop,
             )
 
@@ -194,7 +215,7 @@ def _signatures(seen: Situation) -> Iterator[Alert]:
                 name="signatures",
                 key=f"signatures:{pulse.shop}",
                 since=pulse.refused_since or seen.now,
-                text=f"shop {pulse.shop}: {pulse.refused} deliveries in a row without a valid signature",
+                reason=because("alert_signatures", shop=pulse.shop, count=pulse.refused),
                 shop=pulse.shop,
                 count=pulse.refused,
             )
@@ -205,32 +226,34 @@ def _quota(seen: Situation) -> Iterator[Alert]:
     # Once raised it holds to the end of the pause.
     least = timedelta(0) if "quota" in seen.raised else LONG_PAUSE
     if paused and paused - seen.now > least:
-        text = f"no request goes out to Facturation.pro before {_text(paused)}"
+        reason = because("alert_paused", until=paused)
     elif quota["left_day"] <= quota["limit_day"] * (1 - SHARES[Lane.LIVE]):
-        text = f"the day's {quota['limit_day']} requests to Facturation.pro are used up"
+        reason = because("alert_day_used_up", limit=quota["limit_day"])
     else:
         return
-    yield Alert(name="quota", key="quota", since=seen.now, text=text)
+    yield Alert(name="quota", key="quota", since=seen.now, reason=reason)
 
 
 def _credentials(seen: Situation) -> Iterator[Alert]:
-    good, bad = seen.quota["last_success"], seen.quota["last_failure"]
-    reason = seen.quota["last_failure_reason"]
-    # The words of facturation/answers.py; a test holds the two together.
-    if bad and (good is None or bad > good) and reason.startswith("Facturation.pro refuses"):
-        yield Alert(name="credentials", key="credentials", since=bad, text=reason)
+    if standing_failure(seen.quota) is Failure.REFUSED:
+        yield Alert(
+            name="credentials",
+            key="credentials",
+            since=seen.quota["last_failure"] or seen.now,
+            reason=common([seen.quota["last_failure_reason"]]),
+        )
 
 
 def _no_worker(seen: Situation) -> Iterator[Alert]:
     vitals = seen.vitals
     last = vitals.last_beat or vitals.born
     if last and vitals.now - last > NO_WORKER:
-        waiting = f"; {vitals.waiting} order(s) wait" if vitals.waiting else ""
+        waiting = because("alert_waiting", count=vitals.waiting) if vitals.waiting else NO_REASON
         yield Alert(
             name="no_worker",
             key="no_worker",
             since=last,
-            text=f"no worker is alive since {_text(last)}{waiting}",
+            reason=because("alert_no_worker", since=last, waiting=waiting),
             count=vitals.waiting,
         )
 
@@ -238,14 +261,13 @@ def _no_worker(seen: Situation) -> Iterator[Alert]:
 def _backlog(seen: Situation) -> Iterator[Alert]:
     stuck = seen.stuck
     if stuck and seen.now - stuck.since > LONG_WAIT:
-        cause = cause_of(stuck.reason, (stuck.key,))
-        why = f": {cause}" if cause else ""
-        since, waiting = _text(stuck.since), seen.vitals.waiting
+        why = because("alert_why", why=_why([stuck.reason])) if stuck.reason.code else NO_REASON
+        waiting = seen.vitals.waiting
         yield Alert(
             name="backlog",
             key="backlog",
             since=stuck.since,
-            text=f"the oldest due order waits since {since}, of {waiting} waiting{why}",
+            reason=because("alert_backlog", since=stuck.since, count=waiting, why=why),
             count=waiting,
             orders=(stuck.key,),
         )
@@ -255,17 +277,13 @@ def _durability(seen: Situation) -> Iterator[Alert]:
     problem = seen.durability.problem()
     # A managed Redis may not show its settings; health warns of that, nobody is called.
     if problem and (seen.durability.fsync is not None or seen.durability.appendonly is False):
-        yield Alert(name="durability", key="durability", since=seen.now, text=problem)
+        yield Alert(name="durability", key="durability", since=seen.now, reason=problem)
 
 
 def _ledger(seen: Situation) -> Iterator[Alert]:
     problem = ledger_problem(seen.vitals)
     if problem:
-        yield Alert(name="ledger", key="ledger", since=seen.vitals.born or seen.now, text=problem)
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds")
+        yield Alert(name="ledger", key="ledger", since=seen.vitals.born or seen.now, reason=problem)
 
 
 RULES: Final[tuple[Callable[[Situation], Iterator[Alert]], ...]] = (

@@ -13,6 +13,7 @@ from decimal import Decimal
 from bridge.billing.text import percent
 from bridge.errors import NeedsPerson
 from bridge.orders import CENT, ZERO, Line, Tax, ZeroTaxReason, to_cents
+from bridge.reasons import because
 
 HALF_CENT = Decimal("0.005")
 FINEST_RATE = Decimal("0.001")
@@ -66,10 +67,7 @@ def _split(line: Line, taxed: Sequence[Tax], rates: Sequence[Decimal]) -> tuple[
     """One band per rate. The bases come from the taxes; what rounding leaves goes to the lowest rate."""
     if len(taxed) > 1 and all(_explains(rate, line, tax) for rate, tax in zip(rates, taxed, strict=True)):
         names = ", ".join(percent(rate) for rate in rates)
-        raise NeedsPerson(
-            f"line {line.title!r} carries taxes that add up on one amount ({names}), which is not French "
-            "VAT: make this document by hand"
-        )
+        raise NeedsPerson(because("taxes_add_up", line=line.title, rates=names))
     amounts: dict[Decimal, Decimal] = {}
     for rate, tax in zip(rates, taxed, strict=True):
         amounts[rate] = amounts.get(rate, ZERO) + tax.amount
@@ -84,8 +82,13 @@ def _split(line: Line, taxed: Sequence[Tax], rates: Sequence[Decimal]) -> tuple[
         bands.append(Band(line=line, rate=ZERO, net=rest, gross=rest, several=True, reason=untaxed.reason))
     else:
         raise NeedsPerson(
-            f"line {line.title!r}: its VAT of {line.tax} does not match {', '.join(map(percent, rates))} of "
-            f"{line.net}: correct the order in the shop or make the document by hand"
+            because(
+                "vat_does_not_match",
+                line=line.title,
+                vat=line.tax,
+                rates=", ".join(map(percent, rates)),
+                net=line.net,
+            )
         )
     several = len(bases) + len(bands) > 1
     bands += [
@@ -103,10 +106,7 @@ def _explains(rate: Decimal, line: Line, tax: Tax) -> bool:
 
 def _representable(rate: Decimal, line: Line) -> None:
     if rate <= 0 or rate >= 1 or rate % FINEST_RATE:
-        raise NeedsPerson(
-            f"line {line.title!r}: Facturation.pro cannot write a VAT rate of {percent(rate)}; "
-            "make this document by hand"
-        )
+        raise NeedsPerson(because("rate_not_writable", line=line.title, rate=percent(rate)))
 
 
 def _recover(lines: Sequence[Line], known_rates: Sequence[Decimal]) -> dict[tuple[str, str], Decimal]:
@@ -128,11 +128,7 @@ def _recover(lines: Sequence[Line], known_rates: Sequence[Decimal]) -> dict[tupl
     for (line_id, title), group in unnamed.items():
         if len(possible[group]) != 1:
             name = next(line.title for line in lines if line.id == line_id)
-            found = "no known rate gives it" if not possible[group] else "several rates would give it"
-            raise NeedsPerson(
-                f"line {name!r}: the platform states its VAT without a rate and {found}: "
-                "make the document by hand"
-            )
+            raise NeedsPerson(because("rate_ambiguous" if possible[group] else "rate_unknown", line=name))
         recovered[line_id, title] = next(iter(possible[group]))
     return recovered
 

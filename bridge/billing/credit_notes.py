@@ -18,6 +18,7 @@ from bridge.billing.totals import NO_CENTS, BilledLine, Rounding, encode
 from bridge.billing.wording import line_title
 from bridge.errors import NeedsPerson
 from bridge.orders import CENT, ZERO, Order, Refund, RefundState, legal_date, to_cents
+from bridge.reasons import Reason, because
 
 
 def refund_key(order: Order, refund_id: str) -> str:
@@ -45,16 +46,16 @@ def cancellation(order: Order, language: str) -> CreditNoteDraft:
 
 def credit_notes_for(
     order: Order, invoice: InvoiceDraft, bands: Sequence[Band], rounding: frozenset[Rounding]
-) -> tuple[tuple[CreditNoteDraft, ...], str]:
-    """The credit notes, and in plain English what a person must settle of the other refunds, or "".
+) -> tuple[tuple[CreditNoteDraft, ...], tuple[Reason, ...]]:
+    """The credit notes, and what a person must settle of the other refunds.
 
     `bands`: what the invoice bills, by rate.
     """
     given = [refund for refund in order.refunds if refund.state is RefundState.DONE and refund.amount > 0]
     if not given:
-        return (), ""
+        return (), ()
     notes: list[CreditNoteDraft] = []
-    holds: list[str] = []
+    holds: list[Reason] = []
     left = _Left(total=order.total, rates=_by_rate(_as_billed(band, order.currency) for band in bands))
     for refund in sorted(given, key=lambda refund: (refund.at, refund.id)):
         try:
@@ -62,21 +63,25 @@ def credit_notes_for(
             notes.append(note)
             left = left.less(refund.amount, credited)
         except NeedsPerson as exc:
-            holds.append(f"refund {refund.id} of {refund.amount} {order.currency}: {exc.reason}")
-    return tuple(notes), "; ".join(holds)
+            holds.append(_of_refund("refund_held", refund, order, reason=exc.reason))
+    return tuple(notes), tuple(holds)
 
 
-def revoked(order: Order) -> dict[str, str]:
-    """Credit notes that must not exist (any more), by key: what happened, for a person. A refund can fail
-    days after it was reported as done, and a cancelled order can come back to life."""
+def revoked(order: Order) -> dict[str, Reason]:
+    """Credit notes that must not exist (any more), by key: what happened. A refund can fail days after it was
+    reported as done, and a cancelled order can come back to life."""
     gone = {
-        refund_key(order, refund.id): f"refund {refund.id} of {refund.amount} {order.currency} failed"
+        refund_key(order, refund.id): _of_refund("refund_failed", refund, order)
         for refund in order.refunds
         if refund.state is RefundState.FAILED
     }
     if order.cancelled_at is None or order.paid:
-        gone[refund_key(order, f"cancel-{order.id}")] = "it is no longer cancelled"
+        gone[refund_key(order, f"cancel-{order.id}")] = because("no_longer_cancelled")
     return gone
+
+
+def _of_refund(code: str, refund: Refund, order: Order, **more: Reason) -> Reason:
+    return because(code, refund=refund.id, amount=refund.amount, currency=order.currency, **more)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,14 +114,11 @@ def _credit_note(
 ) -> tuple[CreditNoteDraft, dict[Decimal, Decimal]]:
     """The credit note, and what it credits of each rate."""
     if invoice.policy is DocumentPolicy.EXTERNAL:
-        raise NeedsPerson("its invoice is the platform's own: import the platform's credit note by hand")
+        raise NeedsPerson(because("credit_note_is_the_platforms"))
     if refund.amount > left.total:
-        raise NeedsPerson(
-            f"more than the {left.total} left to credit on this order: compare it with the shop and make the "
-            "credit note by hand"
-        )
+        raise NeedsPerson(because("refund_exceeds_rest", left=left.total, currency=order.currency))
     if refund.amount != to_cents(refund.amount):
-        raise NeedsPerson("its amount is not in cents: make the credit note by hand")
+        raise NeedsPerson(because("refund_not_in_cents"))
     full = CreditNoteDraft(
         key=refund_key(order, refund.id),
         invoice_key=order.key,
@@ -137,7 +139,7 @@ def _credit_note(
     billed, why = _billed(order, bands, refund, left)
     encoded = encode(billed, refund.amount, rounding)
     if not encoded.rules:
-        raise NeedsPerson("no lines come to exactly this amount: make the credit note by hand")
+        raise NeedsPerson(because("no_lines_for_refund"))
     note = replace(
         full,
         full=False,
@@ -160,10 +162,7 @@ def _billed(order: Order, bands: Sequence[Band], refund: Refund, left: _Left) ->
     stated = sum((line.gross for line in returned), ZERO)
     if returned and abs(stated - refund.amount) <= CENT:
         if not left.holds(_by_rate(returned), CENT * (len(returned) + 1)):
-            raise NeedsPerson(
-                "its lines take more of a VAT rate than is left to credit: compare it with the shop and make "
-                "the credit note by hand"
-            )
+            raise NeedsPerson(because("refund_exceeds_rate"))
         return returned, "Avoir des lignes remboursées."
     if returned and all(line.gross > 0 for line in returned):
         scaled = _spread(refund.amount, _by_rate(returned))
@@ -175,11 +174,9 @@ def _billed(order: Order, bands: Sequence[Band], refund: Refund, left: _Left) ->
             )
             return _one_line_a_rate(scaled), why
     if any(gross < 0 for gross in left.rates.values()):
-        raise NeedsPerson(
-            "it states no lines and a rate of its order is negative: make the credit note by hand"
-        )
+        raise NeedsPerson(because("refund_of_negative_rate"))
     if not any(left.rates.values()):
-        raise NeedsPerson("every VAT rate of its order is credited already: make the credit note by hand")
+        raise NeedsPerson(because("all_rates_credited"))
     why = "Remboursement d'un montant : réparti au prorata de ce qui reste à créditer par taux."
     return _one_line_a_rate(_spread(refund.amount, left.rates)), why
 
@@ -199,8 +196,7 @@ def _returned(bands: Sequence[Band], refund: Refund) -> list[BilledLine]:
         for band in cut([line], sorted(own - {ZERO}, reverse=True) or known):
             if band.rate not in (own or {*known, ZERO}):
                 raise NeedsPerson(
-                    f"line {line.title!r} is refunded with {percent(band.rate)} VAT but was not invoiced "
-                    "so: make the credit note by hand"
+                    because("refunded_at_another_rate", line=line.title, rate=percent(band.rate))
                 )
             billed.append(_as_billed(band, ""))
     return billed

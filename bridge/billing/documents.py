@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bridge.billing.bands import Band
+from bridge.billing.buyers import as_written
 from bridge.billing.credit_notes import cancellation, credit_notes_for, revoked
 from bridge.billing.customers import customer_for, language_of
 from bridge.billing.drafts import Documents, InvoiceDraft, PaymentNote
@@ -15,6 +16,7 @@ from bridge.billing.vat import Vat, assess
 from bridge.billing.wording import METHODS, from_template, information, line_title
 from bridge.errors import NeedsPerson
 from bridge.orders import CENT, ZERO, LineKind, Order, Payment, PaymentMethod, legal_date, to_cents
+from bridge.reasons import as_reason, because, together
 
 HALF_CENT = CENT / 2
 
@@ -24,6 +26,7 @@ def documents_for(order: Order, rules: Rules, rounding: frozenset[Rounding]) -> 
 
     `rounding`: the rules that Facturation.pro may follow; a document is `agreed` when all give its total.
     """
+    order = as_written(order, rules.fields)
     return replace(_documents(order, rules, rounding), revoked=revoked(order))
 
 
@@ -46,50 +49,39 @@ def _documents(order: Order, rules: Rules, rounding: frozenset[Rounding]) -> Doc
 def _nothing_due(order: Order, rules: Rules) -> Documents | None:
     """Tests, cancelled and unpaid orders; free ones are looked at once they are paid for."""
     if order.test and rules.test_orders is TestOrders.IGNORE:
-        return Documents(ignore="a test order, and the shop's `test_orders` says to ignore them")
+        return Documents(ignore=because("test_order"))
     if order.cancelled_at is not None and not order.paid:
         return _cancelled(order, rules)
     if not order.paid and order.total and rules.invoice_when is InvoiceWhen.PAID:
-        return Documents(wait="waits for payment")
+        return Documents(wait=because("waits_for_payment"))
     if not order.total and not order.problems and not rules.zero_total_orders:
-        return Documents(ignore="its total is zero, and the shop's `zero_total_orders` is off")
+        return Documents(ignore=because("total_zero"))
     return None
 
 
 def _cancelled(order: Order, rules: Rules) -> Documents:
     """Nothing is due; an invoice made before is reversed as a whole, if nothing else was done to it."""
-    why, hold = "cancelled before payment", ""
+    why = because("cancelled_before_payment")
     if rules.document is DocumentPolicy.EXTERNAL:
-        hold = "it was cancelled, and its invoice is the platform's own: import its credit note by hand"
-    elif order.refunded:
-        hold = (
-            f"it was cancelled after {order.refunded} {order.currency} of it were refunded: credit by hand "
-            "what is left of its invoice, then ignore the order"
-        )
-    if hold:
-        return Documents(ignore=why, hold_refunds=hold)
+        return Documents(ignore=why, hold_refunds=(because("cancelled_external"),))
+    if order.refunded:
+        refunded = because("cancelled_after_refund", refunded=order.refunded, currency=order.currency)
+        return Documents(ignore=why, hold_refunds=(refunded,))
     return Documents(ignore=why, credit_notes=(cancellation(order, language_of(order.customer, rules)),))
 
 
 def _refuse(order: Order, rules: Rules) -> None:
     """What no rule below can repair."""
     if order.problems:
-        raise NeedsPerson("; ".join(order.problems))
+        raise NeedsPerson(together([as_reason(problem) for problem in order.problems]))
     if order.total < 0:
-        raise NeedsPerson(
-            f"its total is negative ({order.total} {order.currency}): make a credit note by hand"
-        )
+        raise NeedsPerson(because("total_negative", total=order.total, currency=order.currency))
     if order.total != to_cents(order.total):
-        raise NeedsPerson(
-            f"its total of {order.total} {order.currency} is not in cents: make the invoice by hand"
-        )
+        raise NeedsPerson(because("total_not_in_cents", total=order.total, currency=order.currency))
     if not order.lines:
-        raise NeedsPerson("it has no lines: make the invoice by hand")
+        raise NeedsPerson(because("no_lines"))
     if rules.document is DocumentPolicy.EXTERNAL and not order.external_ref:
-        raise NeedsPerson(
-            "the shop imports the platform's own invoices (`document = external`), but this order has no "
-            "invoice number: wait for it and retry, or change `document`"
-        )
+        raise NeedsPerson(because("external_without_number"))
 
 
 def _invoice(
@@ -102,10 +94,7 @@ def _invoice(
     if order.currency in NO_CENTS:
         encoded = replace(encoded, agreed=False)
     if not encoded.rules:
-        raise NeedsPerson(
-            f"no lines come to its total of {order.total} {order.currency} excluding VAT: make the invoice "
-            "by hand"
-        )
+        raise NeedsPerson(because("no_lines_for_total", total=order.total, currency=order.currency))
     paid = _payments(order, rules)
     external = rules.document is DocumentPolicy.EXTERNAL
     invoice = InvoiceDraft(
@@ -159,8 +148,13 @@ def _same_total(order: Order, billed: list[BilledLine]) -> None:
     total = sum((line.gross for line in billed), ZERO)
     if abs(total - order.total) > HALF_CENT * (len(billed) + 1):
         raise NeedsPerson(
-            f"its lines come to {total} {order.currency} but {order.total} was charged (difference "
-            f"{order.total - total:+}): compare it with the shop and make the invoice by hand"
+            because(
+                "lines_differ",
+                lines=total,
+                total=order.total,
+                difference=order.total - total,
+                currency=order.currency,
+            )
         )
 
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from bridge.billing.rules import DocumentPolicy
 from bridge.orders import PaymentMethod
+from bridge.reasons import NO_REASON, Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,17 +120,17 @@ class CreditNoteDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Documents:
-    """All that one order should have. `hold`: in plain English, why a person must decide first; then nothing
-    of what it concerns is created. `hold_refunds`: the same for credit notes alone: the invoice is not
-    blocked. `ignore`: why nothing is due at all, "" when something is; credit notes beside it are due only if
+    """All that one order should have. `hold`: why a person must decide first; then nothing of what it
+    concerns is created. `hold_refunds`: the same for credit notes alone: the invoice is not
+    blocked. `ignore`: why nothing is due at all; credit notes beside it are due only if
     an invoice was made before. `wait`: what must happen in the shop first. `revoked`: keys of credit notes
     that must not exist (any more), each with what happened."""
 
     customer: CustomerDraft | None = None
     invoice: InvoiceDraft | None = None
     credit_notes: tuple[CreditNoteDraft, ...] = field(default=())
-    hold: str = ""
-    hold_refunds: str = ""
-    ignore: str = ""
-    wait: str = ""
-    revoked: Mapping[str, str] = field(default_factory=dict)
+    hold: Reason = NO_REASON
+    hold_refunds: tuple[Reason, ...] = ()
+    ignore: Reason = NO_REASON
+    wait: Reason = NO_REASON
+    revoked: Mapping[str, Reason] = field(default_factory=dict)

@@ -30,6 +30,7 @@ from bridge.billing.steps import (
 )
 from bridge.billing.totals import Rounding, fitting
 from bridge.orders import Order
+from bridge.reasons import Reason, because, together
 
 
 def keys_of(order: Order, documents: Documents) -> list[str]:
@@ -49,16 +50,14 @@ def next_step(
     invoice = documents.invoice
     existing = made.get(order.key)
     if existing and existing.twins:
-        return Rest(
-            "attention",
-            f"order {order.number} has several invoices in Facturation.pro (ids {existing.id}, "
-            f"{', '.join(map(str, existing.twins))}): keep one, refund the others, then ignore the order",
-        )
+        return _ask("several_invoices", order, ids=_ids(existing))
     for key, happened in documents.revoked.items():
         if key in made:
-            return Rest("attention", _revoked(order, made[key], happened))
+            note = made[key]
+            code = "revoked_draft" if note.draft else "revoked_note"
+            return _ask(code, order, happened=happened, note=_name(note))
     if documents.hold:
-        return Rest("attention", _named(order, documents.hold))
+        return Rest("attention", documents.hold)
     if invoice is None or documents.customer is None:
         # A cancelled order needs no invoice, but one that was made for it must be reversed.
         if existing and (documents.credit_notes or documents.hold_refunds):
@@ -83,29 +82,29 @@ def _is_another(customer: LedgerEntry, draft: CustomerDraft, rules: Rules) -> bo
     return matched_by_email(draft, rules) and customer.entity not in ("", entity_of(draft))
 
 
-def _named(order: Order, reason: str) -> str:
-    """The reason with the order's number before it; a source's own problems name the order already."""
-    return reason if reason.startswith("order ") else f"order {order.number}: {reason}"
+def _ask(code: str, order: Order, **facts: Decimal | int | str | Reason) -> Rest:
+    return Rest("attention", because(code, order=order.number, **facts))
 
 
-def _revoked(order: Order, note: LedgerEntry, happened: str) -> str:
-    return (
-        f"order {order.number}: {happened}, but credit note {note.number or note.id} was made for it: "
-        + ("delete that draft" if note.draft else "invoice its amount again by hand")
-        + ", then ignore the order"
-    )
+def _name(made: LedgerEntry) -> str:
+    """A document's number, or its id while it has none."""
+    return made.number or str(made.id)
+
+
+def _ids(made: LedgerEntry) -> str:
+    return ", ".join(map(str, (made.id, *made.twins)))
+
+
+def _refund(order: Order, note: CreditNoteDraft) -> dict[str, Decimal | int | str | Reason]:
+    return {"refund": note.refund_id, "amount": -note.total, "currency": order.currency}
 
 
 def _without_invoice(order: Order, documents: Documents, existing: LedgerEntry | None) -> Rest:
     if documents.ignore and existing:
-        return Rest(
-            "attention",
-            f"order {order.number}: {documents.ignore}, but invoice {existing.number or existing.id} was "
-            "made for it: credit it by hand if it is not due any more, then ignore the order",
-        )
+        return _ask("not_due_but_invoiced", order, why=documents.ignore, invoice=_name(existing))
     if documents.ignore:
         return Rest("ignored", documents.ignore)
-    return Rest("open", documents.wait or f"order {order.number}: nothing is due yet")
+    return Rest("open", documents.wait or because("nothing_due", order=order.number))
 
 
 def _invoice_step(
@@ -135,13 +134,15 @@ def _mismatch(
         better = documents_for(order, rules, rule).invoice if rule else None
         if better and better.agreed:
             return Mend(invoice.key, existing, better)
-    name = f"draft {existing.id}" if existing.draft else f"invoice {existing.number or existing.id}"
     total = existing.total or Decimal(0)
-    difference = invoice.total - total
-    return Rest(
-        "attention",
-        f"order {order.number}: {name} comes to {total:.2f} {order.currency} but the order to "
-        f"{invoice.total} (difference {difference:+.2f}): correct it in Facturation.pro, or accept it",
+    return _ask(
+        "draft_differs" if existing.draft else "invoice_differs",
+        order,
+        document=_name(existing),
+        total=total,
+        wanted=invoice.total,
+        difference=invoice.total - total,
+        currency=order.currency,
     )
 
 
@@ -161,38 +162,25 @@ def _credit_note_step(
             if note.full:
                 return ReverseInvoice(note, invoice)
             if rules.partial_refunds is PartialRefunds.HOLD:
-                return Rest(
-                    "attention",
-                    f"order {order.number}: refund {note.refund_id} of {-note.total} {order.currency} "
-                    f"needs a credit note on invoice {invoice.number}: make it there, then ignore the order",
-                )
+                return _ask("credit_by_hand", order, **_refund(order, note), invoice=invoice.number)
             as_draft = rules.partial_refunds is PartialRefunds.DRAFT or not note.agreed
             return CreateCreditNote(note, invoice, as_draft)
         step = _made_credit_note_step(order, rules, rounding, note, existing)
         if step:
             return step
     if documents.hold_refunds:
-        return Rest("attention", _named(order, documents.hold_refunds))
-    number = f"invoice {invoice.number or invoice.id}" + (" (draft)" if invoice.draft else "")
-    credited = f", {len(documents.credit_notes)} credit note(s)" if documents.credit_notes else ""
-    return Rest("done", f"order {order.number}: {number}{credited}")
+        return Rest("attention", together(documents.hold_refunds))
+    code = "invoiced_draft" if invoice.draft else "invoiced"
+    notes = len(documents.credit_notes)
+    return Rest("done", because(code, order=order.number, invoice=_name(invoice), credit_notes=notes))
 
 
 def _credit_on_a_draft(order: Order, note: CreditNoteDraft, invoice: LedgerEntry) -> Step:
     if not invoice.seen:
         return ReadBack(order.key, invoice)
     if not invoice.draft:
-        return Rest(
-            "attention",
-            f"order {order.number}: refund {note.refund_id} of {-note.total} {order.currency} cannot be "
-            f"credited, because invoice {invoice.id} has no number of Facturation.pro's own: make the credit "
-            "note by hand",
-        )
-    return Rest(
-        "attention",
-        f"order {order.number}: refund {note.refund_id} of {-note.total} {order.currency} came while its "
-        f"invoice is still draft {invoice.id}: finalise it and retry, or delete it and ignore the order",
-    )
+        return _ask("credit_without_number", order, **_refund(order, note), invoice=invoice.id)
+    return _ask("refund_of_a_draft", order, **_refund(order, note), invoice=invoice.id)
 
 
 def _made_credit_note_step(
@@ -203,12 +191,7 @@ def _made_credit_note_step(
     existing: LedgerEntry,
 ) -> Step | None:
     if existing.twins:
-        return Rest(
-            "attention",
-            f"order {order.number}: refund {note.refund_id} has several credit notes in Facturation.pro (ids "
-            f"{existing.id}, {', '.join(map(str, existing.twins))}): keep one, correct the others there, "
-            "then ignore the order",
-        )
+        return _ask("several_credit_notes", order, refund=note.refund_id, ids=_ids(existing))
     wanted = note.total if existing.accepted is None else existing.accepted
     if existing.total == wanted:
         if existing.draft and rules.partial_refunds is PartialRefunds.FINAL:
@@ -222,9 +205,11 @@ def _made_credit_note_step(
         better = next((each for each in notes if each.key == note.key and each.agreed), None)
         if better:
             return Mend(note.key, existing, better)
-    total = existing.total or Decimal(0)
-    return Rest(
-        "attention",
-        f"order {order.number}: credit note {existing.number or existing.id} comes to {total:.2f} "
-        f"{order.currency} but the refund to {note.total}: correct it in Facturation.pro, then accept it",
+    return _ask(
+        "credit_note_differs",
+        order,
+        note=_name(existing),
+        total=existing.total or Decimal(0),
+        wanted=note.total,
+        currency=order.currency,
     )

@@ -56,6 +56,8 @@ class Rules:
     `mentions`: legal texts by name (see `vat.py`), overriding the French defaults.
     `oss`: the seller declares VAT of other EU countries through the One-Stop Shop.
     `gateways`: the platform's word for a payment gateway → payment method, beside the source's own table.
+    `fields`: what is asked (vat_number, siret, company, purchase_number) → the shop's own names of fields.
+    `defer_to`: shops that tell the same sales and lead: what they have documented is ignored here.
     `title`, `information`: French templates with {number}, {shop}, {platform}.
     `language`: two letters, or "" for the buyer's own.
     """
@@ -76,6 +78,8 @@ class Rules:
     title: str = "Commande {number}"
     information: str = ""
     send_email: bool = False
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    defer_to: tuple[str, ...] = ()
     zero_total_orders: bool = False
 
     def regime_on(self, day: date) -> VatRegime:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, InvoiceDraft
 from bridge.billing.made import LedgerEntry
+from bridge.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class Rest:
     """Nothing to do. `outcome`: done, open (until the shop says more), ignored, or attention."""
 
     outcome: str
-    reason: str
+    reason: Reason
 
 
 Step = (

@@ -19,6 +19,7 @@ from bridge.billing.territories import EU_RATES, FRENCH_RATES, LIKE_FRENCH, Zone
 from bridge.billing.text import percent
 from bridge.errors import NeedsPerson
 from bridge.orders import Address, Line, LineKind, Order, Supply, ZeroTaxReason, legal_date
+from bridge.reasons import Reason, because
 
 BY_NUMBER = frozenset({Mention.INTRA_EU_GOODS, Mention.INTRA_EU_SERVICES})
 """Exempt because of the buyer's VAT number, which the document must show (CGI ann. II, art. 242 nonies A)."""
@@ -115,10 +116,7 @@ def _first_with_country(*addresses: Address | None) -> Address | None:
 def _franchise(order: Order, sale: _Sale) -> Vat:
     """No VAT at all, and none may have been charged (CGI 293 B, 283-3)."""
     if any(tax.amount for line in order.lines for tax in line.taxes):
-        raise NeedsPerson(
-            f"the shop charged VAT, but the seller is under the franchise en base on {sale.on:%Y-%m-%d}: "
-            "correct the shop's tax settings or `vat_regimes`, then retry"
-        )
+        raise NeedsPerson(because("vat_under_franchise", on=sale.on))
     text = mention(Mention.FRANCHISE, sale.on, sale.rules.mentions)
     bands = tuple(Band(line=line, rate=Decimal(0), net=line.gross, gross=line.gross) for line in order.lines)
     why = f"Franchise en base de TVA le {sale.on:%d/%m/%Y} : mention « {text} »."
@@ -131,29 +129,19 @@ def _oss_country(bands: Iterable[Band], sale: _Sale) -> str:
     french = rates.intersection(FRENCH_RATES).difference(EU_RATES[sale.country])
     if french and french != rates:
         named = ", ".join(percent(rate) for rate in sorted(rates, reverse=True))
-        raise NeedsPerson(
-            f"it carries French VAT and {sale.country}'s ({named}), which one document cannot state: correct "
-            "the shop's tax settings, or make the document by hand"
-        )
+        raise NeedsPerson(because("vat_of_two_countries", country=sale.country, rates=named))
     return "" if french or not rates else sale.country
 
 
 def _check_rate(band: Band, sale: _Sale) -> None:
     """Outside OSS only French rates can be owed."""
     if band.rate not in FRENCH_RATES:
-        place = sale.country or "an unknown country"
-        cure = " or set `oss` if this is that country's VAT" if sale.zone is Zone.EU else ""
-        raise NeedsPerson(
-            f"line {band.line.title!r} carries {percent(band.rate)} VAT for {place}, which is not a French "
-            f"rate: correct the shop's tax settings{cure}, or make the document by hand"
-        )
+        code = "rate_not_french_eu" if sale.zone is Zone.EU else "rate_not_french"
+        raise NeedsPerson(_line(code, band, rate=percent(band.rate), country=sale.country or "?"))
     # Goods to Northern Ireland are in the One-Stop Shop, under British VAT.
     abroad = sale.zone is Zone.OUTSIDE or (sale.zone is Zone.NORTHERN_IRELAND and sale.rules.oss)
     if abroad and band.rate in LIKE_FRENCH.get(sale.country, ()):
-        raise NeedsPerson(
-            f"line {band.line.title!r} carries {percent(band.rate)} VAT for {sale.country}: it may be that "
-            "country's own tax, which this document cannot state; make it by hand"
-        )
+        raise NeedsPerson(_line("vat_of_that_country", band, rate=percent(band.rate), country=sale.country))
 
 
 def _exemption(band: Band, sale: _Sale) -> tuple[Mention, str]:
@@ -171,11 +159,8 @@ def _exemption(band: Band, sale: _Sale) -> tuple[Mention, str]:
     if supply is Supply.SERVICES:
         return _services_abroad(band, sale)
     if sale.zone is Zone.UNKNOWN:
-        raise NeedsPerson(_country_missing(band))
-    raise NeedsPerson(
-        f"line {line.title!r} has no VAT for {sale.country} and nothing says whether it is goods or "
-        "services: set the shop's `supply`"
-    )
+        raise NeedsPerson(_line("no_country", band))
+    raise NeedsPerson(_line("goods_or_services", band, country=sale.country))
 
 
 def _supply(line: Line, sale: _Sale) -> Supply:
@@ -196,11 +181,7 @@ def _domestic(band: Band, sale: _Sale) -> tuple[Mention, str]:
     }
     if band.reason in told and mention(Mention.DOMESTIC_EXEMPT, sale.on, sale.rules.mentions):
         return Mention.DOMESTIC_EXEMPT, "exonération en France déclarée par la boutique"
-    raise NeedsPerson(
-        f"line {band.line.title!r} has no VAT for a customer in France and nothing proves why: correct the "
-        "shop's tax settings, or have the accountant write `mentions.domestic_exempt` where the shop says "
-        "it is exempt"
-    )
+    raise NeedsPerson(_line("no_vat_in_france", band))
 
 
 def _goods_abroad(band: Band, sale: _Sale) -> tuple[Mention, str]:
@@ -215,9 +196,9 @@ def _goods_abroad(band: Band, sale: _Sale) -> tuple[Mention, str]:
             number = sale.number
             if is_eu(number) and vat_country(number) != "FR":
                 return Mention.INTRA_EU_GOODS, f"livraison intracommunautaire, n° de TVA {number} ({place})"
-            raise NeedsPerson(_number_missing(band, place))
+            raise NeedsPerson(_line("no_vat_number", band, country=place))
         case _:
-            raise NeedsPerson(_country_missing(band))
+            raise NeedsPerson(_line("no_country", band))
 
 
 def _services_abroad(band: Band, sale: _Sale) -> tuple[Mention, str]:
@@ -228,38 +209,22 @@ def _services_abroad(band: Band, sale: _Sale) -> tuple[Mention, str]:
         case Zone.EU:
             if is_eu(number) and vat_country(number) != "FR":
                 return Mention.INTRA_EU_SERVICES, f"service à un assujetti de l'Union, n° de TVA {number}"
-            raise NeedsPerson(_number_missing(band, place))
+            raise NeedsPerson(_line("no_vat_number", band, country=place))
         case Zone.UNKNOWN:
-            raise NeedsPerson(_country_missing(band))
+            raise NeedsPerson(_line("no_country", band))
         case Zone.OVERSEAS:
-            raise NeedsPerson(
-                f"line {band.line.title!r} is a service without VAT for {place}, overseas France: which "
-                "VAT holds there is the accountant's answer, make the document by hand"
-            )
+            raise NeedsPerson(_line("service_overseas", band, country=place))
         case _:
             if sale.company and number:
                 return Mention.SERVICES_ABROAD, f"service à une entreprise hors de l'Union ({place})"
             consumer = Mention.CONSUMER_SERVICES_ABROAD
             if mention(consumer, sale.on, sale.rules.mentions):
                 return consumer, f"service à un client hors de l'Union ({place}), mention de la boutique"
-            raise NeedsPerson(
-                f"line {band.line.title!r} is a service without VAT for {place} and nothing proves that "
-                "the buyer is a business: add the company and its tax number, or have the accountant write "
-                "`mentions.consumer_services_abroad`"
-            )
+            raise NeedsPerson(_line("service_to_consumer_abroad", band, country=place))
 
 
-def _country_missing(band: Band) -> str:
-    return (
-        f"line {band.line.title!r} has no VAT and the order has no country: complete its address in the shop"
-    )
-
-
-def _number_missing(band: Band, place: str) -> str:
-    return (
-        f"line {band.line.title!r} has no VAT for {place} and the order has no valid VAT number of that "
-        "country: add the buyer's number in the shop, or correct the tax, then retry"
-    )
+def _line(code: str, band: Band, **facts: str) -> Reason:
+    return because(code, line=band.line.title, **facts)
 
 
 def _country(address: Address | None) -> str:

@@ -32,7 +32,7 @@ async def _list(*, as_json: bool) -> int:
     from bridge.alerts.outbox import current
     from bridge.runtime.wiring import connect
     from bridge.store.store import Store
-    from bridge.telemetry.telemetry import configure_logging
+    from bridge.telemetry.logs import configure_logging
 
     configure_logging("error", sys.stderr)
     settings = settings_here()
@@ -56,7 +56,7 @@ def _show(standing: Sequence[Alert]) -> None:
         since = alert.since.astimezone(UTC).isoformat(timespec="seconds")
         out.print(f"{alert.meaning.severity}  {alert.name}  since {since}", style="bold", markup=False)
         for line in (
-            alert.text,
+            alert.text(),
             *alert.orders,
             f"Check: {alert.meaning.check}",
             f"Cure: {alert.meaning.cure}",
@@ -74,7 +74,9 @@ async def test() -> int:
     from bridge.alerts.channels import Undelivered, channels_of
     from bridge.alerts.outbox import Message
     from bridge.alerts.rules import Alert
-    from bridge.telemetry.telemetry import configure_logging, configure_sentry
+    from bridge.reasons import because
+    from bridge.telemetry.logs import configure_logging
+    from bridge.telemetry.sentry import configure_sentry
 
     settings = settings_here()
     hidden = settings.secret_values()
@@ -82,9 +84,7 @@ async def test() -> int:
     dsn = settings.sentry_dsn.get_secret_value() if settings.sentry_dsn else None
     configure_sentry(dsn, settings.environment, version("facturation-bridge"), "command", hidden)
     now = datetime.now(UTC)
-    alert = Alert(
-        name="test", key="test", since=now, text="this is only a test, made by `bridge alerts test`"
-    )
+    alert = Alert(name="test", key="test", since=now, reason=because("alert_test"))
     message = Message(id=f"{uuid.uuid4().hex}_test", kind="test", at=now, alert=alert)
     failed = False
     async with httpx.AsyncClient() as http:
@@ -100,6 +100,7 @@ async def test() -> int:
     sentry_sdk.flush(timeout=5)
     if not channels:
         out.print(
-            "Nobody would be told: set alerts.webhook_url, alerts.email_to or sentry_dsn.", soft_wrap=True
+            "Nobody would be told: set alerts.urls, alerts.webhook_url, alerts.email_to or sentry_dsn.",
+            soft_wrap=True,
         )
     return FAILED if failed or not channels else 0

@@ -80,7 +80,8 @@ def _shared_redis(settings: Settings, role: str) -> str:
 
 
 def _announce(settings: Settings, role: str) -> None:
-    from bridge.telemetry.telemetry import configure_logging, configure_sentry
+    from bridge.telemetry.logs import configure_logging
+    from bridge.telemetry.sentry import configure_sentry
 
     hidden = settings.secret_values()
     configure_logging(settings.log_level, sys.stderr, hidden)
@@ -195,7 +196,7 @@ async def demo(
     """The whole system here, on a private Valkey and a sandbox, with an order of each platform."""
     from bridge.demo.demo import Demonstration, demonstrate
     from bridge.runtime.server import stop_on_signals
-    from bridge.telemetry.telemetry import configure_logging
+    from bridge.telemetry.logs import configure_logging
 
     configure_logging("error", sys.stderr)
     seen: list[Demonstration] = []
@@ -223,7 +224,7 @@ async def check(as_json: Json = False) -> int:
     """Preflight: configuration, Redis and its durability, credentials and firm, each shop's secrets."""
     from bridge.runtime.check import findings
     from bridge.runtime.wiring import open_services
-    from bridge.telemetry.telemetry import configure_logging
+    from bridge.telemetry.logs import configure_logging
 
     configure_logging("error", sys.stderr)
     settings = _settings()
@@ -244,7 +245,7 @@ async def check(as_json: Json = False) -> int:
 async def restored() -> int:
     """Say that an old copy of Redis' data was put back: older orders are looked up before creation."""
     from bridge.runtime.wiring import open_services
-    from bridge.telemetry.telemetry import configure_logging
+    from bridge.telemetry.logs import configure_logging
 
     configure_logging("error", sys.stderr)
     settings = _settings()
@@ -265,7 +266,7 @@ async def calibrate(as_json: Json = False) -> int:
     from bridge.orders import legal_date
     from bridge.runtime.wiring import open_services
     from bridge.sync.calibration import calibrate as find_rule
-    from bridge.telemetry.telemetry import configure_logging
+    from bridge.telemetry.logs import configure_logging
 
     configure_logging("error", sys.stderr)
     settings = _settings()

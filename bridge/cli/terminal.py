@@ -98,7 +98,7 @@ async def open_desk() -> AsyncIterator[Desk]:
     from bridge.facturation.quota import Quota
     from bridge.runtime.wiring import connect
     from bridge.store.store import Store
-    from bridge.telemetry.telemetry import configure_logging
+    from bridge.telemetry.logs import configure_logging
 
     configure_logging("error", sys.stderr)
     settings = settings_here()

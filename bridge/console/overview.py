@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from bridge.alerts.rules import Alert
-from bridge.alerts.runbook import REFUSED, Severity
+from bridge.alerts.rules import REFUSED, Alert
+from bridge.alerts.runbook import Severity
 from bridge.console import charts
 from bridge.console.login import Visit
 from bridge.console.rendering import Wording
@@ -25,7 +25,7 @@ REFRESH_SECONDS: Final = 10
 
 async def overview(visit: Visit, desk: Desk, health: Health) -> Response:
     """The page. When Redis is away, the checks alone say so."""
-    checks = health.rendered(await health.checks())
+    checks = health.rendered(await health.checks(), visit.wording.lang)
     if "workers" not in checks["checks"]:
         return visit.page(
             "overview.html", 503, section="overview", checks=checks, verdict=checks["status"], stats=None

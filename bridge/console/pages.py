@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from starlette.responses import RedirectResponse, Response
 
+from bridge.alerts.runbook import runbook
 from bridge.console.ages import AGES, between, moment_in
-from bridge.console.cures import cures
 from bridge.console.login import PageRefused, Visit, field
 from bridge.console.rendering import event_path, order_path, query_path, texts
 from bridge.desk import (
@@ -206,7 +206,9 @@ class Pages:
     async def alerts(self, visit: Visit) -> Response:
         """What stands, with its cure; then every alert there is."""
         alerts = await self._desk.alerts()
-        return visit.page("alerts.html", section="overview", alerts=alerts, runbook=cures(visit.wording.lang))
+        return visit.page(
+            "alerts.html", section="overview", alerts=alerts, runbook=runbook(visit.wording.lang)
+        )
 
     async def shops(self, visit: Visit) -> Response:
         """How each shop is set up, and what it sent last."""

@@ -12,7 +12,7 @@ from bridge.billing.rules import Rules
 from bridge.billing.totals import ALL
 from bridge.errors import NeedsPerson, UnreadableBody
 from bridge.orders import Event, Folded, Incomplete, Order, Unfinished
-from bridge.reasons import because
+from bridge.reasons import because, together
 from bridge.sources.base import Alarm, Delivery, Ignored, Source
 from bridge.sources.reading import whole
 from bridge.sources.registry import REGISTRY
@@ -62,7 +62,7 @@ def _look(source: Source, shop: str, rules: Rules, delivery: Delivery, now: date
     try:
         return _judge(source.fold(shop, identity.key(source.PLATFORM, shop), [event]), rules)
     except NeedsPerson as exc:
-        return Preview(f"attention: {exc}")
+        return Preview(f"attention: {text_of(exc.reason)}")
 
 
 def _judge(folded: Folded, rules: Rules) -> Preview:
@@ -70,26 +70,31 @@ def _judge(folded: Folded, rules: Rules) -> Preview:
         case Order():
             return _documents(folded, rules)
         case Unfinished():
-            return Preview(f"waits: {folded.reason}")
+            return Preview(f"waits: {text_of(folded.reason)}")
         case Incomplete():
-            return Preview(f"would be fetched from the platform ({folded.path}): {folded.reason}")
+            fetched = f"would be fetched from the platform ({folded.path})"
+            return Preview(f"{fetched}: {text_of(folded.reason)}")
         case _:
-            return Preview(f"ignored: {folded.reason}")
+            return Preview(f"ignored: {text_of(folded.reason)}")
 
 
 def _documents(folded: Order, rules: Rules) -> Preview:
     documents = documents_for(folded, rules, ALL)
     if documents.hold:
-        return Preview(f"attention: {documents.hold}", folded, documents)
+        return Preview(f"attention: {text_of(documents.hold)}", folded, documents)
     if documents.invoice is None:
-        said = f"ignored: {documents.ignore}" if documents.ignore else f"waits: {documents.wait}"
+        said = (
+            f"ignored: {text_of(documents.ignore)}"
+            if documents.ignore
+            else f"waits: {text_of(documents.wait)}"
+        )
         return Preview(said, folded, documents)
     sure = "at once" if documents.invoice.agreed else "after its total was read back from a draft"
     verdict = (
         f"{documents.invoice.policy.value} invoice of {documents.invoice.total} {folded.currency}, {sure}"
     )
     if documents.hold_refunds:
-        verdict += f"; attention: {documents.hold_refunds}"
+        verdict += f"; attention: {text_of(together(documents.hold_refunds))}"
     return Preview(verdict, folded, documents)
 
 

@@ -30,6 +30,7 @@ from bridge.keys import CUSTOMER, Key
 from bridge.sources.privacy import PrivacyRequest, Wanted
 from bridge.sources.registry import privacy_of
 from bridge.sync.index import term
+from bridge.texts import text_of
 from bridge.valkey.scripts import Scripts
 
 MANY: Final = 200
@@ -131,7 +132,7 @@ async def _request_row(desk: Books, order: OrderRow) -> RequestRow | None:
         try:
             asked = privacy.request_of(order.shop, topic, raw.body)
         except NeedsPerson as exc:
-            problem = exc.reason
+            problem = text_of(exc.reason)
     elif raw is None or raw.row.kept is Kept.EXPIRED:
         problem = "what it asks has expired"
     return RequestRow(

@@ -25,7 +25,7 @@ from bridge.desk.values import (
     State,
 )
 from bridge.orders import PARIS, to_cents
-from bridge.reasons import reason_from
+from bridge.reasons import reason_from, reason_of
 from bridge.store.values import moment
 from bridge.texts import text_of
 
@@ -128,11 +128,15 @@ def call_rows(runs: Sequence[bytes]) -> tuple[CallRow, ...]:
 def run_rows(runs: Sequence[bytes]) -> tuple[RunRow, ...]:
     """How those of the last runs ended that did not finish the order, oldest first."""
     return tuple(
-        RunRow(at=datetime.fromisoformat(noted["at"]), outcome=noted["ended"], reason=noted["why"])
+        RunRow(at=datetime.fromisoformat(noted["at"]), outcome=noted["ended"], reason=_why(noted["why"]))
         for run in runs
         for noted in json.loads(run)
         if "ended" in noted
     )
+
+
+def _why(noted: Any) -> str:
+    return text_of(reason_of(noted) if isinstance(noted, dict) else reason_from(noted))
 
 
 def action_rows(actions: Sequence[bytes]) -> tuple[ActionRow, ...]:

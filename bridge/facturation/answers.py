@@ -1,8 +1,8 @@
 """What an answer of Facturation.pro means. Pure: status, headers and body in; data or the right error out.
 
 Statuses: https://facturation.github.io/ ("Erreurs"). The shape of error bodies is not documented, so it is
-read tolerantly. Texts that come from the API are kept for the operator, without e-mail addresses; what was
-sent is never repeated.
+read tolerantly. Texts that come from the API are kept for the operator, as a personal fact and without e-mail
+addresses; what was sent is never repeated.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from bridge.errors import (
     QuotaReached,
     RequestForbidden,
 )
+from bridge.reasons import NO_REASON, Reason, because
 
 PAUSE_WITHOUT_RETRY_AFTER: Final = 60.0
 LONGEST_PAUSE: Final = 86_400.0
 """The longest window is a day: no honest Retry-After is longer."""
 LONGEST_EXPLANATION: Final = 500
 
-ADVICE: Final[Mapping[int, str]] = {
-    400: "Correct the order or the configuration it comes from, then retry the order.",
-    402: "The subscription has probably reached a limit: look on facturation.pro, then retry the order.",
-    404: "The record is gone, or firm_id is wrong: look in Facturation.pro, then retry the order.",
-    422: "Correct the order or the configuration it comes from, then retry the order.",
-    501: "A proxy has probably changed the Content-Type: look between the bridge and the API, then retry.",
+REFUSALS: Final[Mapping[int, str]] = {
+    400: "refused_for_a_value",
+    402: "refused_by_the_plan",
+    404: "refused_as_gone",
+    422: "refused_for_a_value",
+    501: "refused_for_its_type",
 }
+"""Status → the reason's code: they differ in their cure. Redirects and all others have one each."""
 DID_NOTHING: Final = frozenset(
     {400, 401, 402, 403, 404, 405, 406, 410, 411, 413, 414, 415, 417, 422, 426, 428, 429, 431, 501}
 )
 """By these a server says that it turned the request away. A redirect can follow work that was done (303), and
 so can a conflict (409: a proxy may have sent the request twice)."""
-REDIRECT_ADVICE: Final = "Set facturation.base_url to the API's final address, then retry the order."
-OTHER_ADVICE: Final = "Look at facturation.pro or ask its support, then retry the order."
 
 
 def decipher(call: str, status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Any:
@@ -62,30 +62,19 @@ def _data(call: str, status: int, body: bytes) -> Any:
     try:
         return json.loads(body, parse_float=Decimal)
     except (ValueError, RecursionError) as exc:
-        raise OutcomeUnknown(
-            f"Facturation.pro answered {call} with {status} but without JSON; it will be looked up"
-        ) from exc
+        raise OutcomeUnknown(because("answer_without_json", call=call, status=status)) from exc
 
 
 def _error(call: str, status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> BridgeError:
     """The whole table of statuses."""
-    said = explain(body)
-    because = f": {said}" if said else ""
+    said = _said(body)
     if status == 429:
         after = retry_after(headers.get("retry-after", ""), now)
-        return QuotaReached(
-            f"Facturation.pro asks everyone to wait {after:.0f} s (429 to {call})", after=after
-        )
+        return QuotaReached(because("asked_to_wait", call=call, seconds=f"{after:.0f}"), after=after)
     if status == 401:
-        return AccessRefused(
-            f"Facturation.pro refuses our credentials (401 to {call}). "
-            "Check facturation.api_id and facturation.api_key; every order waits meanwhile."
-        )
+        return AccessRefused(because("credentials_refused", call=call))
     if status == 403:
-        return AccessRefused(
-            f"Facturation.pro refuses us access (403 to {call}{because}). "
-            "Check the rights of the API key and facturation.firm_id; every order waits meanwhile."
-        )
+        return AccessRefused(because("access_refused", call=call, said=said))
     # 501 is theirs for a wrong Content-Type, so nothing was done. 408 comes from a proxy that lost patience;
     # a 404 in a proxy's words from one, too: it proves nothing about a record.
     creates = call.startswith("POST ")
@@ -95,21 +84,20 @@ def _error(call: str, status: int, headers: Mapping[str, str], body: bytes, now:
         or (status == 404 and _of_a_proxy(headers, body))
         or (creates and status not in DID_NOTHING)
     ):
-        return OutcomeUnknown(
-            f"Facturation.pro is in trouble ({status} to {call}{because}); it will be looked up"
-        )
-    advice = REDIRECT_ADVICE if status < 400 else ADVICE.get(status, OTHER_ADVICE)
-    return ApiRefused(f"Facturation.pro refused {call} ({status}){because}. {advice}", status=status)
+        return OutcomeUnknown(because("api_in_trouble", call=call, status=status, said=said))
+    code = "refused_by_redirect" if status < 400 else REFUSALS.get(status, "refused_otherwise")
+    return ApiRefused(because(code, call=call, status=status, said=said), status=status)
 
 
 def forbidden(call: str, body: bytes) -> RequestForbidden:
     """A 403 to this request, while others are answered."""
-    said = explain(body)
-    because = f": {said}" if said else ""
-    return RequestForbidden(
-        f"Facturation.pro forbids this one request (403 to {call}{because}) and answers others: its firewall "
-        "may dislike a text of the order, or the API key lacks a right"
-    )
+    return RequestForbidden(because("request_forbidden", call=call, said=_said(body)))
+
+
+def _said(body: bytes) -> Reason:
+    """The API's own words, for the end of a sentence."""
+    words = explain(body)
+    return because("api_said", words=words) if words else NO_REASON
 
 
 def retry_after(value: str, now: datetime) -> float:

@@ -14,10 +14,9 @@ from typing import Final, TypeVar
 import httpx
 from pydantic import SecretStr
 
-from bridge.billing.drafts import PaymentNote
 from bridge.billing.rules import DocumentPolicy
 from bridge.errors import ApiRefused, OutcomeUnknown
-from bridge.facturation.fields import Fields, payment_fields
+from bridge.facturation.fields import Fields
 from bridge.facturation.quota import Lane, Quota
 from bridge.facturation.records import (
     AccountRecord,
@@ -28,6 +27,7 @@ from bridge.facturation.records import (
     invoice_record,
 )
 from bridge.facturation.wire import ACCOUNT, Answer, ApiCall, BeforeSend, OnCall, Params, Wire
+from bridge.reasons import because
 
 __all__ = ["ApiCall", "BeforeSend", "FacturationClient", "OnCall", "open_client"]
 
@@ -186,10 +186,6 @@ class FacturationClient:
             invoice_record, "/invoices/{id}.json", invoice_id, fields, {"type_doc": "final"}
         )
 
-    async def pay_invoice(self, invoice_id: int, payment: PaymentNote) -> InvoiceRecord:
-        """States the payment of a final invoice."""
-        return await self.update_invoice(invoice_id, payment_fields(payment))
-
     async def refund_invoice(
         self, invoice_id: int, *, api_id: int, api_custom: str, before_send: BeforeSend
     ) -> InvoiceRecord:
@@ -258,7 +254,7 @@ class FacturationClient:
                 return [], None
             raise
         if not isinstance(answer.data, list):
-            raise OutcomeUnknown(f"Facturation.pro answered GET {path} with something that is no list")
+            raise OutcomeUnknown(because("answer_is_no_list", call=f"GET {path}"))
         return answer.data, _total_pages(answer.headers.get("x-pagination", ""))
 
     async def _patch(
@@ -284,9 +280,7 @@ def _read(read: Callable[[object], Typed], answer: object) -> Typed:
     try:
         return read(data)
     except ValueError as exc:
-        raise OutcomeUnknown(
-            f"Facturation.pro answered {call} with something unreadable ({exc}); it will be looked up"
-        ) from exc
+        raise OutcomeUnknown(because("answer_unreadable", call=call, what=str(exc))) from exc
 
 
 def _state(archived: bool) -> dict[str, str]:

@@ -29,6 +29,7 @@ from bridge.facturation.values import (
     decimal_text,
 )
 from bridge.orders import PaymentMethod
+from bridge.reasons import because
 
 Fields = dict[str, Any]
 
@@ -41,10 +42,7 @@ def api_id_of(key: str) -> int:
 def _identity(key: str) -> Fields:
     if len(key) > DEFAULT_LENGTH:
         # Cut, it would not be recognised in a look-up, and the document would be made twice.
-        raise NeedsPerson(
-            f"The key of this record has {len(key)} characters, Facturation.pro takes {DEFAULT_LENGTH}: "
-            "nothing was created. Make it by hand."
-        )
+        raise NeedsPerson(because("key_too_long", length=len(key), most=DEFAULT_LENGTH))
     return {"api_id": api_id_of(key), "api_custom": key}
 
 
@@ -127,16 +125,9 @@ def payment_fields(payment: PaymentNote) -> Fields:
 
 def _document(draft: InvoiceDraft | CreditNoteDraft, customer_id: int) -> Fields:
     if draft.currency not in CURRENCIES:
-        raise NeedsPerson(
-            f"Facturation.pro does not know the currency {draft.currency!r}: nothing was created. "
-            "Invoice this order by hand, then mark it as settled."
-        )
+        raise NeedsPerson(because("currency_unknown", currency=draft.currency))
     if len(draft.vat_exemption) > DEFAULT_LENGTH:
-        raise NeedsPerson(
-            f"The legal mentions of this document have {len(draft.vat_exemption)} characters, "
-            f"Facturation.pro takes {DEFAULT_LENGTH}: nothing was created. "
-            "Shorten them in the shop's `mentions`, then retry."
-        )
+        raise NeedsPerson(because("mentions_too_long", length=len(draft.vat_exemption), most=DEFAULT_LENGTH))
     return {
         "customer_id": customer_id,
         "currency": draft.currency,

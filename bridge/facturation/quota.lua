@@ -152,9 +152,10 @@ function commands.note_success()
   redis.call('HSET', health, 'last_success', text(now))
 end
 
--- ARGV 4: the reason, in words.
+-- ARGV 4: the kind (throttled, refused, unreachable), 5: the reason, as JSON.
 function commands.note_failure()
-  redis.call('HSET', health, 'last_failure', text(now), 'last_failure_reason', ARGV[4])
+  redis.call('HSET', health, 'last_failure', text(now), 'last_failure_kind', ARGV[4],
+    'last_failure_reason', ARGV[5])
 end
 
 function commands.state()
@@ -169,7 +170,7 @@ function commands.state()
     paused_until = till > now and text(till) or nil,
     refused = tonumber(at.refused or 0), throttled = tonumber(at.throttled or 0),
     last_success = at.last_success, last_failure = at.last_failure,
-    last_failure_reason = at.last_failure_reason,
+    last_failure_kind = at.last_failure_kind, last_failure_reason = at.last_failure_reason,
   })
 end
 

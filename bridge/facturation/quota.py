@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 from redis.asyncio import Redis
@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 from typing_extensions import TypedDict  # pydantic takes typing's own only from Python 3.12 on
 
 from bridge.errors import QuotaReached, StoreUnavailable
+from bridge.reasons import Reason, because, reason_from
 from bridge.valkey.connection import SharedConnection
 
 log = structlog.get_logger(__name__)
@@ -44,6 +45,15 @@ SHARES: Final[Mapping[Lane, float]] = {
     # History can wait: half of every window stays free for today's orders.
     Lane.BACKFILL: 0.50,
 }
+
+
+class Failure(StrEnum):
+    """Why nobody's request gets through: 429, refused credentials or rights, or no usable answer."""
+
+    THROTTLED = "throttled"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+
 
 LONGEST_SLEEP: Final = 2.0
 """Seconds that `take` sleeps at the most; a longer wait is given back to the schedule."""
@@ -75,7 +85,14 @@ class QuotaState(TypedDict):
     throttled: int
     last_success: datetime | None
     last_failure: datetime | None
-    last_failure_reason: str
+    last_failure_kind: Failure
+    last_failure_reason: Reason
+
+
+def standing_failure(quota: QuotaState) -> Failure | None:
+    """The kind of the last failure, unless a good answer came after it."""
+    good, bad = quota["last_success"], quota["last_failure"]
+    return quota["last_failure_kind"] if bad and (good is None or bad > good) else None
 
 
 class Quota:
@@ -115,9 +132,7 @@ class Quota:
             wait = wait_ms / 1000
             if wait > patience:
                 raise QuotaReached(
-                    f"no {lane} request goes out to Facturation.pro for {wait:.0f} s (its quota is used "
-                    "up, or it refused us): nothing was sent, it goes on by itself",
-                    after=wait,
+                    because("quota_reached", lane=lane.value, seconds=f"{wait:.0f}"), after=wait
                 )
             patience -= wait
             await self._sleep(wait)
@@ -136,28 +151,23 @@ class Quota:
             self._success_noted = time.monotonic()
             await self._report("note_success")
 
-    async def note_failure(self, reason: str) -> None:
-        """Facturation.pro cannot be reached, or refuses everyone. `reason`: for the operator."""
+    async def note_failure(self, kind: Failure, reason: Reason) -> None:
+        """Facturation.pro cannot be reached, or refuses everyone."""
         self._success_noted = float("-inf")
-        await self._report("note_failure", reason)
+        await self._report("note_failure", kind, reason.as_json())
 
     async def state(self) -> QuotaState:
         """Where the quota stands. Raises StoreUnavailable."""
         said: dict[str, Any] = json.loads(await self._run("state"))
-        return QuotaState(
-            limit_five=said["limit_five"],
-            limit_day=said["limit_day"],
-            left_five=said["left_five"],
-            left_day=said["left_day"],
-            foreign_five=said["foreign_five"],
-            foreign_day=said["foreign_day"],
-            paused_until=_time(said.get("paused_until")),
-            refused=said["refused"],
-            throttled=said["throttled"],
-            last_success=_time(said.get("last_success")),
-            last_failure=_time(said.get("last_failure")),
-            last_failure_reason=said.get("last_failure_reason", ""),
-        )
+        times = ("paused_until", "last_success", "last_failure")
+        known = {
+            **said,
+            **{name: _time(said.get(name)) for name in times},
+            # An earlier version wrote a sentence, and no kind.
+            "last_failure_kind": Failure(said.get("last_failure_kind", Failure.UNREACHABLE)),
+            "last_failure_reason": reason_from(said.get("last_failure_reason", "")),
+        }
+        return cast("QuotaState", known)
 
     async def _run(self, command: str, *args: str | float) -> Any:
         try:

@@ -26,9 +26,10 @@ from pydantic import SecretStr
 from bridge.errors import AccessRefused, BridgeError, NotSent, OutcomeUnknown, QuotaReached, RetryLater
 from bridge.facturation.answers import PAUSE_WITHOUT_RETRY_AFTER, decipher, forbidden
 from bridge.facturation.fields import Fields
-from bridge.facturation.quota import Lane, Quota
+from bridge.facturation.quota import Failure, Lane, Quota
 from bridge.facturation.records import account_record
 from bridge.failpoints import failpoint
+from bridge.reasons import because
 
 log = structlog.get_logger(__name__)
 
@@ -158,13 +159,25 @@ class Wire:
         try:
             response = await self._exchange(request, call, before_send)
         except RetryLater as exc:
-            await self._report(method, path, type(exc.__cause__ or exc).__name__, started)
+            outcome = type(exc.__cause__ or exc).__name__
+            await self._report(
+                ApiCall(method=method, path=path, outcome=outcome, seconds=time.monotonic() - started)
+            )
             if exc.__cause__:
-                await self._quota.note_failure(exc.reason)
+                await self._quota.note_failure(Failure.UNREACHABLE, exc.reason)
             raise
         failpoint("api", call, "answered")
         limit, remaining = _rate_limit(response)
-        await self._report(method, path, str(response.status_code), started, limit, remaining)
+        await self._report(
+            ApiCall(
+                method=method,
+                path=path,
+                outcome=str(response.status_code),
+                seconds=time.monotonic() - started,
+                limit=limit,
+                remaining=remaining,
+            )
+        )
         if limit is not None and remaining is not None:
             await self._quota.learn(permit, limit, remaining)
         answer = await self._judge(call, response)
@@ -177,17 +190,17 @@ class Wire:
             data = decipher(call, response.status_code, response.headers, response.content, datetime.now(UTC))
         except QuotaReached as exc:
             await self._quota.pause(exc.after or PAUSE_WITHOUT_RETRY_AFTER)
-            await self._quota.note_failure(exc.reason)
+            await self._quota.note_failure(Failure.THROTTLED, exc.reason)
             raise
         except AccessRefused as exc:
             if response.status_code == 403 and not call.endswith(ACCOUNT) and await self._is_let_in():
                 raise forbidden(call, response.content) from exc
             # One worker tries again after a while; a thousand waiting orders need not all be refused.
             await self._quota.pause(REFUSED_PAUSE)
-            await self._quota.note_failure(exc.reason)
+            await self._quota.note_failure(Failure.REFUSED, exc.reason)
             raise
         except OutcomeUnknown as exc:
-            await self._quota.note_failure(exc.reason)
+            await self._quota.note_failure(Failure.UNREACHABLE, exc.reason)
             raise
         await self._quota.note_success()
         return Answer(call, data, response.headers)
@@ -235,39 +248,19 @@ class Wire:
         ) as exc:
             what = type(exc).__name__
             if left:
-                raise OutcomeUnknown(
-                    f"Facturation.pro gave no answer to {call} ({what}); it will be looked up"
-                ) from exc
-            raise NotSent(
-                f"Facturation.pro could not be reached for {call} ({what}); nothing was sent"
-            ) from exc
+                raise OutcomeUnknown(because("api_without_answer", call=call, what=what)) from exc
+            raise NotSent(because("api_not_reached", call=call, what=what)) from exc
 
-    async def _report(
-        self,
-        method: str,
-        path: str,
-        outcome: str,
-        started: float,
-        limit: int | None = None,
-        remaining: int | None = None,
-    ) -> None:
+    async def _report(self, call: ApiCall) -> None:
         if self._on_call is None:
             return
-        seconds = time.monotonic() - started
         try:
-            await self._on_call(
-                ApiCall(
-                    method=method,
-                    path=path,
-                    outcome=outcome,
-                    seconds=seconds,
-                    limit=limit,
-                    remaining=remaining,
-                )
-            )
+            await self._on_call(call)
         except Exception:
             # The answer is worth more than its log: losing it would cost a look-up and a long wait.
-            log.exception("an API call was not logged", method=method, path=path, outcome=outcome)
+            log.exception(
+                "an API call was not logged", method=call.method, path=call.path, outcome=call.outcome
+            )
 
 
 def user_agent(contact: str) -> str:

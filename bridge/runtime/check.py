@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from bridge.errors import ApiRefused, BridgeError, NotSent, RetryLater, StoreUnavailable
 from bridge.facturation.client import open_client
-from bridge.facturation.quota import Lane, Permit, Quota
+from bridge.facturation.quota import Failure, Lane, Permit, Quota
+from bridge.reasons import Reason
 from bridge.runtime.wiring import Services
 from bridge.settings.loading import Settings
 from bridge.sources.base import Source
@@ -40,7 +41,7 @@ class _OneQuestion(Quota):
     async def learn(self, permit: Permit, limit: int, remaining: int) -> None: ...
     async def pause(self, seconds: float) -> None: ...
     async def note_success(self) -> None: ...
-    async def note_failure(self, reason: str) -> None: ...
+    async def note_failure(self, kind: Failure, reason: Reason) -> None: ...
 
 
 async def findings(settings: Settings, services: Services) -> AsyncIterator[Finding]:
@@ -58,9 +59,13 @@ async def findings(settings: Settings, services: Services) -> AsyncIterator[Find
         yield Finding("redis", *_version(*await services.store.version()))
         problem = durability.problem()
         state = "ok" if not problem else "warn" if durability.fsync in (None, "always") else "fail"
-        yield Finding("durability", state, problem or "every acknowledged write is on disk")
+        yield Finding(
+            "durability", state, text_of(problem) if problem else "every acknowledged write is on disk"
+        )
         problem = ledger_problem(await services.store.vitals())
-        yield Finding("ledger", "warn" if problem else "ok", problem or "no sign of lost data")
+        yield Finding(
+            "ledger", "warn" if problem else "ok", text_of(problem) if problem else "no sign of lost data"
+        )
     yield await _account(settings, services)
     yield _console(settings)
     for name, shop in settings.shops.items():

@@ -32,12 +32,16 @@ from bridge.runtime.jobs import deserialize, serialize
 from bridge.settings.loading import Settings
 from bridge.sources.registry import REGISTRY
 from bridge.store.store import Store
+from bridge.sync.calls import note_call
 from bridge.sync.executor import Executor
 from bridge.sync.fetch import fetcher
-from bridge.sync.loop import Report, Shop, Syncer, in_background, note_call
+from bridge.sync.lease import in_background
+from bridge.sync.loop import Report, Syncer
+from bridge.sync.shop import Shop
 from bridge.tasks import end
 from bridge.telemetry.health import Health
-from bridge.telemetry.telemetry import Metrics, capture
+from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.sentry import capture
 from bridge.valkey.pools import follows_sentinels, open_pool
 
 POOL = 32

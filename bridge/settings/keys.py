@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import (
@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bridge.billing.buyers import Asked
 from bridge.billing.mentions import Mention
 from bridge.billing.rules import DocumentPolicy, InvoiceWhen, PartialRefunds, Rules, TestOrders, VatRegime
 from bridge.orders import PaymentMethod, Supply
@@ -30,6 +31,7 @@ from bridge.settings.values import (
     Platform,
     RedisUrl,
     Secret,
+    SecretList,
     Secrets,
     SentryDsn,
     ShopName,
@@ -128,6 +130,12 @@ class AlertSettings(_Table):
         default=None,
         description="The mail server: smtp://user:password@host:587 (STARTTLS), or smtps://… (TLS at once).",
     )
+    urls: SecretList = Field(
+        default=(),
+        description="More ways: Apprise URLs, as github.com/caronc/apprise has them for Slack, Teams, ntfy "
+        "and a hundred others. In a variable: one, or a JSON list of several.",
+    )
+    language: Literal["en", "fr"] = Field(default="en", description="en, or fr: what is sent out.")
     silence: bool = Field(
         default=True,
         description="Tell when a shop falls silent against its own weekly rhythm, learnt in two weeks.",
@@ -221,6 +229,11 @@ class ShopSettings(_Table):
         default=False, description="Facturation.pro sends the final invoice to the buyer."
     )
     zero_total_orders: bool = Field(default=False, description="Invoice orders over 0.00 as well.")
+    fields: dict[Asked, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="The shop's own names of fields where buyers state vat_number, siret, company or "
+        'purchase_number: { siret = ["ma_cle"] }. Usual names are known.',
+    )
 
     def rules(self) -> Rules:
         """The same choices as the pure value that billing takes."""

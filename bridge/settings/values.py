@@ -134,9 +134,8 @@ def _lower(value: object) -> object:
 
 
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
-Secrets = Annotated[
-    tuple[Secret, ...], NoDecode, BeforeValidator(_secret_list), AfterValidator(_at_least_one)
-]
+SecretList = Annotated[tuple[Secret, ...], NoDecode, BeforeValidator(_secret_list)]
+Secrets = Annotated[SecretList, AfterValidator(_at_least_one)]
 RedisUrl = Annotated[Secret, AfterValidator(_redis_url)]
 SentryDsn = Annotated[Secret, AfterValidator(_sentry_dsn)]
 WebhookSecret = Annotated[Secret, AfterValidator(_webhook_secret)]

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.failpoints import failpoint
 from bridge.keys import EVENT, Key
+from bridge.reasons import Reason
 from bridge.sources.base import Alarm, ForOrder, Identity, Ignored
 from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome, Vitals, moment, view_of
 from bridge.valkey.connection import SharedConnection
@@ -30,6 +31,8 @@ LEASE: Final = timedelta(seconds=5)
 """Of one order. Renewed by its holder; when the holder dies, others wait no longer than this."""
 REHINT: Final = timedelta(seconds=5)
 """After so long without an answer the wake-up is sent again."""
+RESTS: Final = timedelta(hours=6)
+"""How long an order rests that waits for its shop's next word, before it is looked at all the same."""
 ARCHIVE_AGE: Final = timedelta(hours=6)
 """The list of archived customers is asked for anew after so long."""
 FULL: Final = 0.9
@@ -133,7 +136,7 @@ class Store:
         lease: Lease,
         view: HeldOrder,
         outcome: Outcome,
-        reason: str,
+        reason: Reason,
         *,
         after: float = 0.0,
         counted: bool = False,
@@ -152,7 +155,7 @@ class Store:
             lease.token,
             view.version,
             outcome.value,
-            reason,
+            reason.as_json(),
             int(after * 1000),
             int(counted),
             self._retention_ms,
@@ -173,21 +176,38 @@ class Store:
         await self._run("fetched", order_key, path, self._compressor.compress(body))
 
     async def begin(
-        self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str
+        self,
+        lease: Lease,
+        key: str,
+        attempt: str,
+        placed_at: datetime,
+        scope: str,
+        payments: Sequence[str] = (),
     ) -> CreationPermit:
         """Asks for leave to create the document `key`; writes the intent when it is given.
 
-        `scope`: the prefix of all keys of this shop. Raises LeaseLost.
+        `scope`: the prefix of all keys of this shop. `payments`: ids of those that the order
+        claims for itself, all or none. Raises LeaseLost.
         """
         placed = int(placed_at.timestamp() * 1000)
         answer = await self._run(
-            "begin", key, lease.order_key, lease.token, attempt, placed, scope, await self._is_durable()
+            "begin",
+            key,
+            lease.order_key,
+            lease.token,
+            attempt,
+            placed,
+            scope,
+            await self._is_durable(),
+            *payments,
         )
         match answer:
             case [b"done", record]:
                 return CreationPermit(act="done", record=json.loads(record))
             case [b"busy"]:
                 return CreationPermit(act="busy")
+            case [b"claimed", other]:
+                return CreationPermit(act="claimed", other=other.decode())
             case [b"post", name]:
                 return CreationPermit(act="post", attempt=name.decode())
             case [b"lookup", age, name, unsure]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import zstandard
 
 from bridge.orders import Event
+from bridge.reasons import Reason, reason_from
 
 
 class Outcome(StrEnum):
@@ -38,23 +39,25 @@ class HeldOrder:
     events: tuple[Event, ...]
     lane: str = ""
     issue_credit_notes: bool = False
-    set_aside: tuple[Outcome, str] | None = None
+    set_aside: tuple[Outcome, Reason] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreationPermit:
     """The answer to "may this be created now?".
 
-    `act`: "done" (see `record`), "busy" (another order is at it), "post" (the intent is written) or "lookup"
-    (an attempt exists or may have been forgotten; `age` in seconds since it). `unsure`: only the ledger's
-    youth is the reason, and nobody has asked yet whether this shop was ever bridged before.
+    `act`: "done" (see `record`), "busy" (another order is at it), "claimed" (its payment pays `other`),
+    "post" (the intent is written) or "lookup" (an attempt exists or may be forgotten; `age` in seconds since
+    it). `unsure`: only the ledger's youth is the reason, and nobody has asked yet whether this shop was ever
+    bridged before.
     """
 
-    act: Literal["done", "busy", "post", "lookup"]
+    act: Literal["done", "busy", "claimed", "post", "lookup"]
     attempt: str = ""
     age: float = 0.0
     unsure: bool = False
     record: dict[str, Any] | None = None
+    other: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +113,7 @@ def view_of(answer: list[Any], *, takes: int) -> HeldOrder:
         events=tuple(_event_of(*event) for event in events),
         lane=lane,
         issue_credit_notes=credit == "final",
-        set_aside=(Outcome(set_aside), reason) if set_aside else None,
+        set_aside=(Outcome(set_aside), reason_from(reason)) if set_aside else None,
     )
 
 

@@ -15,6 +15,7 @@ from bridge.billing.totals import ALL, PROBE, Rounding, fitting, total_under
 from bridge.errors import NeedsPerson
 from bridge.facturation.client import FacturationClient
 from bridge.facturation.fields import line_fields
+from bridge.reasons import because
 from bridge.store.store import Store
 
 TITLE = "Calibrage de la passerelle (brouillon à supprimer)"
@@ -61,7 +62,7 @@ async def _total_of_a_draft(client: FacturationClient, customer_id: int, today: 
     draft = await client.create_invoice(fields, mode="draft", before_send=_at_once)
     try:
         if draft.total_with_vat is None:
-            raise NeedsPerson(f"draft {draft.id} came back without a total: look at it in Facturation.pro")
+            raise NeedsPerson(because("draft_without_total", draft=draft.id))
         return draft.total_with_vat
     finally:
         await client.delete_draft(draft.id)

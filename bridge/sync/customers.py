@@ -14,6 +14,7 @@ from bridge.billing.steps import EnsureCustomer, UpdateCustomer
 from bridge.errors import ApiRefused, CustomerGone
 from bridge.facturation.fields import Fields, api_id_of, customer_fields
 from bridge.facturation.records import CustomerRecord
+from bridge.reasons import because
 from bridge.sync.exactly_once import Attempts, BeforeSend, Run
 
 EVER = datetime(1970, 1, 2, tzinfo=UTC)
@@ -127,10 +128,7 @@ class Customers:
         if gone:
             token = self._attempts.clock.token()
             await self._attempts.store.forget(_keys(draft, run.rules), customer_id, token)
-            raise CustomerGone(
-                f"order {run.order.number}: customer {customer_id} was deleted in Facturation.pro; the buyer "
-                "is looked for there, and created anew where there is none"
-            )
+            raise CustomerGone(because("customer_deleted", order=run.order.number, customer=customer_id))
 
 
 def _keys(draft: CustomerDraft, rules: Rules) -> list[str]:

@@ -35,8 +35,10 @@ from bridge.facturation.fields import (
 )
 from bridge.facturation.records import InvoiceRecord
 from bridge.orders import legal_date
+from bridge.reasons import as_reason, because
 from bridge.sync.customers import SAYS_NO_CUSTOMER, Customers
 from bridge.sync.exactly_once import Attempts, BeforeSend, Run
+from bridge.texts import text_of
 
 
 class DocumentBook:
@@ -82,9 +84,13 @@ class DocumentBook:
         reversal = await self._attempts.api.find_credit_note_of(invoice.id, invoice.customer_id)
         if reversal:
             raise NeedsPerson(
-                f"order {run.order.number}: refund {draft.refund_id} is not credited, because all of invoice "
-                f"{invoice.number} was reversed by {reversal.number or reversal.id}: ignore the order if "
-                "that is right"
+                because(
+                    "reversed_already",
+                    order=run.order.number,
+                    refund=draft.refund_id,
+                    invoice=invoice.number,
+                    note=reversal.number or reversal.id,
+                )
             )
 
         async def create(before_send: BeforeSend) -> LedgerEntry:
@@ -143,7 +149,7 @@ class DocumentBook:
             record = await self._attempts.api.finalise_invoice(made.id, {"invoiced_on": today})
             made = replace(_made(record, made.why), mended=made.mended, accepted=made.accepted)
             if made.draft:
-                raise NeedsPerson(f"draft {made.id} does not become final: finalise it in Facturation.pro")
+                raise NeedsPerson(because("draft_stays_draft", draft=made.id))
         return await self._attempts.write([step.key], made)
 
     async def mend(self, step: Mend) -> dict[str, LedgerEntry]:
@@ -166,10 +172,7 @@ class DocumentBook:
             raise TypeError("a payment step without payment")
         record = await self._attempts.api.update_invoice(step.made.id, payment_fields(step.draft.paid))
         if record.paid_on is None:
-            raise NeedsPerson(
-                f"order {run.order.number}: Facturation.pro does not keep the payment of invoice "
-                f"{step.made.number}: record it there, then retry"
-            )
+            raise NeedsPerson(because("payment_not_kept", order=run.order.number, invoice=step.made.number))
         return await self._attempts.write([step.key], replace(step.made, paid=True))
 
     async def send_email(self, step: SendEmail) -> dict[str, LedgerEntry]:
@@ -185,7 +188,9 @@ class DocumentBook:
         try:
             await self._attempts.api.send_email(step.made.id)
         except (ApiRefused, OutcomeUnknown, RequestForbidden) as exc:
-            return await note(f"e-mail peut-être pas envoyé : {exc}")
+            return await note(
+                f"e-mail peut-être pas envoyé : {text_of(as_reason(exc.reason), 'fr', personal=False)}"
+            )
         except (NotSent, QuotaReached, AccessRefused):
             await self._attempts.write([step.key], step.made)
             raise

@@ -14,9 +14,18 @@ from typing import Any, Protocol
 
 from bridge.billing.made import LedgerEntry
 from bridge.billing.rules import Rules
-from bridge.errors import AccessRefused, CustomerGone, NeedsPerson, NotSent, QuotaReached, Settling
+from bridge.errors import (
+    AccessRefused,
+    CustomerGone,
+    NeedsPerson,
+    NotSent,
+    PaidElsewhere,
+    QuotaReached,
+    Settling,
+)
 from bridge.facturation.records import CustomerRecord, InvoiceRecord
 from bridge.orders import Order
+from bridge.reasons import because
 from bridge.store.values import CreationPermit, Lease
 
 SEND_DEADLINE = 5.0
@@ -50,7 +59,13 @@ class Ledger(Protocol):
 
     async def ledger(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]: ...
     async def begin(
-        self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str
+        self,
+        lease: Lease,
+        key: str,
+        attempt: str,
+        placed_at: datetime,
+        scope: str,
+        payments: Sequence[str] = (),
     ) -> CreationPermit: ...
     async def replace_attempt(self, lease: Lease, key: str, current: str, attempt: str) -> None: ...
     async def clear(self, key: str, attempt: str) -> None: ...
@@ -128,27 +143,31 @@ class Attempts:
         from when on there can have been an attempt, if that is not when the order was placed."""
         key, attempt, armed = keys[0], self.clock.token(), self.clock.boottime()
         since = since or run.order.placed_at
-        begun = await self.store.begin(run.lease, key, attempt, since, run.scope)
+        asked = (run.lease, key)
+        claims = run.order.payment_ids
+        begun = await self.store.begin(*asked, attempt, since, run.scope, claims)
         if begun.unsure and await self._judge(run.scope):
             armed = self.clock.boottime()
-            begun = await self.store.begin(run.lease, key, attempt, since, run.scope)
+            begun = await self.store.begin(*asked, attempt, since, run.scope, claims)
+        if begun.act == "claimed":
+            raise PaidElsewhere(begun.other)
         if begun.act == "done":
             return await self.write(keys, LedgerEntry.from_record(begun.record or {}))
         if begun.act == "busy":
-            raise Settling("another order of the same buyer is creating the customer", after=0.5)
+            raise Settling(because("neighbour_creates_customer"), after=0.5)
         if begun.act == "lookup":
             found = await look_up()
             if found:
                 return await self.write(keys, found)
             if begun.age < self._settle:
                 wait = min(self._settle - begun.age + 1, max(5.0, begun.age))
-                raise Settling("an earlier attempt may still arrive; it is looked for again", after=wait)
+                raise Settling(because("attempt_may_arrive"), after=wait)
             armed = self.clock.boottime()
             await self.store.replace_attempt(run.lease, key, begun.attempt, attempt)
 
         def last_moment() -> None:
             if self.clock.boottime() - armed > SEND_DEADLINE:
-                raise NotSent("it took too long to get ready; nothing was sent", after=1)
+                raise NotSent(because("not_sent_in_time"), after=1)
 
         try:
             made = await create(last_moment)

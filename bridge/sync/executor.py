@@ -20,6 +20,7 @@ from bridge.billing.steps import (
 )
 from bridge.errors import ApiRefused, RetryLater
 from bridge.orders import legal_date
+from bridge.reasons import because
 from bridge.sync.customers import Customers
 from bridge.sync.documents import DocumentBook
 from bridge.sync.exactly_once import Api, Attempts, Clock, Ledger, Run
@@ -46,7 +47,7 @@ class Executor:
             now = self._clock.now()
             if legal_date(now - MIDNIGHT) == legal_date(now + MIDNIGHT):
                 raise
-            reason = f"{exc.reason} (around midnight: it is tried again with the new date)"
+            reason = because("around_midnight", reason=exc.reason)
             raise RetryLater(reason, after=2 * MIDNIGHT.total_seconds()) from exc
 
     async def _act(self, step: Step, run: Run) -> dict[str, LedgerEntry]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import httpx
 
 from bridge.errors import NeedsPerson, RetryLater
+from bridge.reasons import because
 from bridge.sources.base import Source
-from bridge.sync.loop import Fetch
+from bridge.sync.shop import Fetch
 
 
 def fetcher(http: httpx.AsyncClient, source: Source, shop: str, key: str, base_url: str) -> Fetch:
@@ -17,18 +18,25 @@ def fetcher(http: httpx.AsyncClient, source: Source, shop: str, key: str, base_u
         try:
             answer = await http.get(request.url, headers=request.headers)
         except httpx.HTTPError as exc:
-            raise RetryLater(f"{source.PLATFORM} cannot be reached ({type(exc).__name__})") from exc
+            raise RetryLater(
+                because("shop_unreachable", platform=source.PLATFORM, error=type(exc).__name__)
+            ) from exc
         if answer.status_code == 200:
             return answer.content
         if answer.status_code == 429 or answer.status_code >= 500:
             after = answer.headers.get("retry-after", "")
             raise RetryLater(
-                f"{source.PLATFORM} answers {answer.status_code}",
+                because("shop_answers", platform=source.PLATFORM, status=answer.status_code),
                 after=float(after) if after.isdigit() else None,
             )
         raise NeedsPerson(
-            f"{source.PLATFORM} answers {answer.status_code} to a read of {path.partition('?')[0]}: "
-            f"check shops.{shop}.platform_api_key and platform_api_url, then retry"
+            because(
+                "shop_refuses_read",
+                platform=source.PLATFORM,
+                status=answer.status_code,
+                path=path.partition("?")[0],
+                shop=shop,
+            )
         )
 
     return fetch

@@ -17,10 +17,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bridge.errors import StoreUnavailable
-from bridge.facturation.quota import SHARES, Lane, Quota, QuotaState
+from bridge.facturation.quota import SHARES, Failure, Lane, Quota, QuotaState, standing_failure
+from bridge.reasons import Reason, because
 from bridge.store.store import Store
 from bridge.store.values import Vitals
-from bridge.telemetry.telemetry import Metrics
+from bridge.telemetry.metrics import Metrics
+from bridge.texts import common, text_of
 from bridge.valkey.diagnosis import trouble
 from bridge.valkey.durability import Durability, look_at_durability
 
@@ -29,8 +31,6 @@ WORKER_SILENCE = timedelta(seconds=15)
 OLD = timedelta(minutes=5)
 """An order that waits longer than this is worth a look."""
 TOO_OLD = timedelta(hours=6)
-
-
 YOUNG = timedelta(days=7)
 """So long a ledger that replaces a lost one is worth a warning."""
 CALLS_PER_ORDER = 2
@@ -51,7 +51,7 @@ class Check:
 
     status: Status
     observed: Any
-    reason: str = ""
+    reason: Reason | None = None
 
 
 def assess(vitals: Vitals, durability: Durability, quota: QuotaState) -> dict[str, Check]:
@@ -70,8 +70,11 @@ def assess(vitals: Vitals, durability: Durability, quota: QuotaState) -> dict[st
 
 def _unusable(observed: str, exc: StoreUnavailable) -> Check:
     wrong = trouble(exc)
-    reason = f"Redis cannot be used, {wrong.what}: {wrong.cure}. Shops are answered 503 meanwhile"
-    return Check(status=Status.FAIL, observed=observed, reason=reason)
+    return Check(
+        status=Status.FAIL,
+        observed=observed,
+        reason=because("health_redis", what=wrong.what, cure=wrong.cure),
+    )
 
 
 def _durability(durability: Durability) -> Check:
@@ -85,11 +88,7 @@ def _workers(vitals: Vitals) -> Check:
     observed = {"alive": vitals.workers, "last_beat": _text(beat)}
     if beat and vitals.now - beat <= WORKER_SILENCE:
         return Check(status=Status.PASS, observed=observed)
-    return Check(
-        status=Status.FAIL,
-        observed=observed,
-        reason="no worker is alive: events are kept but nothing is invoiced; start `bridge worker`",
-    )
+    return Check(status=Status.FAIL, observed=observed, reason=because("health_workers"))
 
 
 def drained_at(vitals: Vitals, quota: QuotaState) -> datetime:
@@ -118,29 +117,23 @@ def _backlog(vitals: Vitals, quota: QuotaState) -> Check:
     if age <= OLD:
         return Check(status=Status.PASS, observed=observed)
     status = Status.FAIL if age > TOO_OLD and vitals.overdue else Status.WARN
-    return Check(status=status, observed=observed, reason="orders wait: `bridge orders list` says what for")
+    return Check(status=status, observed=observed, reason=because("health_backlog"))
 
 
 def _attention(vitals: Vitals) -> Check:
     if not vitals.attention:
         return Check(status=Status.PASS, observed=0)
-    return Check(
-        status=Status.WARN,
-        observed=vitals.attention,
-        reason="orders ask for a person: see `bridge orders list --state attention`",
-    )
+    return Check(status=Status.WARN, observed=vitals.attention, reason=because("health_attention"))
 
 
 def _facturation(quota: QuotaState) -> Check:
-    good, bad = quota["last_success"], quota["last_failure"]
-    observed = {"last_success": _text(good), "last_failure": _text(bad)}
-    if bad and (good is None or bad > good):
-        reason = quota["last_failure_reason"]
-        # A 429 is the answer of a healthy API, and work goes on by itself. The words are those of
-        # facturation/answers.py; a test holds the two together.
-        throttled = reason.startswith("Facturation.pro asks everyone to wait")
-        return Check(status=Status.WARN if throttled else Status.FAIL, observed=observed, reason=reason)
-    return Check(status=Status.PASS, observed=observed)
+    observed = {"last_success": _text(quota["last_success"]), "last_failure": _text(quota["last_failure"])}
+    failure = standing_failure(quota)
+    if failure is None:
+        return Check(status=Status.PASS, observed=observed)
+    # A 429 is the answer of a healthy API, and work goes on by itself.
+    status = Status.WARN if failure is Failure.THROTTLED else Status.FAIL
+    return Check(status=status, observed=observed, reason=common([quota["last_failure_reason"]]))
 
 
 def _quota(quota: QuotaState, vitals: Vitals) -> Check:
@@ -151,11 +144,9 @@ def _quota(quota: QuotaState, vitals: Vitals) -> Check:
         "paused_until": _text(paused),
     }
     if paused and paused > vitals.now:
-        return Check(
-            status=Status.WARN, observed=observed, reason=f"no request goes out before {_text(paused)}"
-        )
+        return Check(status=Status.WARN, observed=observed, reason=because("alert_paused", until=paused))
     if quota["left_day"] <= quota["limit_day"] * 0.05:
-        return Check(status=Status.WARN, observed=observed, reason="the day's requests are nearly used up")
+        return Check(status=Status.WARN, observed=observed, reason=because("health_day_nearly_used_up"))
     return Check(status=Status.PASS, observed=observed)
 
 
@@ -169,15 +160,11 @@ def _ledger(vitals: Vitals) -> Check:
     return Check(status=Status.WARN if problem else Status.PASS, observed=observed, reason=problem)
 
 
-def ledger_problem(vitals: Vitals) -> str:
-    """What a ledger younger than the firm's invoices means, or "" when it is not, or no longer matters."""
+def ledger_problem(vitals: Vitals) -> Reason | None:
+    """What a ledger younger than the firm's invoices means; None when it is not, or no longer matters."""
     if not vitals.known or vitals.born is None or vitals.now - vitals.born > YOUNG:
-        return ""
-    shops = ", ".join(scope.rstrip(":") for scope in vitals.known)
-    return (
-        f"the ledger was born {_text(vitals.born)}, after documents of {shops} in Facturation.pro: Redis is "
-        "new or lost its data. Older orders are looked up before anything is created; nothing is to be done"
-    )
+        return None
+    return because("young_ledger", born=vitals.born, shops=", ".join(key.rstrip(":") for key in vitals.known))
 
 
 def overall(checks: Mapping[str, Check]) -> Status:
@@ -210,7 +197,7 @@ class Health:
             checks["redis"] = _unusable("takes no events", exc)
         return checks
 
-    def rendered(self, checks: Mapping[str, Check]) -> dict[str, Any]:
+    def rendered(self, checks: Mapping[str, Check], lang: str = "en") -> dict[str, Any]:
         """The JSON of `/health`."""
         now = self.now()
         shown = {}
@@ -222,7 +209,7 @@ class Health:
                 "status": check.status.value,
                 "observed": check.observed,
                 "since": _text(self._since[name][1]),
-            } | ({"reason": check.reason} if check.reason else {})
+            } | ({"reason": text_of(check.reason, lang)} if check.reason else {})
         return {"status": overall(checks).value, "checks": shown}
 
     async def livez(self, _request: Request) -> Response:

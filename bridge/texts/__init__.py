@@ -2,8 +2,8 @@
 
 An entry is `[code]` with `en`, `fr`, a `group` (what kind of matter it is; orders are grouped by it and the
 code), and where it helps `cure` (a key of `[cures]`, whose texts say the one thing to do) and `personal` (the
-facts that name a buyer). `{fact}` stands for a fact, `{fact:money}` for an amount in the reader's way,
-`{fact:day}` and `{fact:moment}` for times (in Paris).
+facts that name a buyer). `{fact}` stands for a fact, `{fact:money}` for an amount in the reader's way
+(`signed`: with its sign), `{fact:day}` and `{fact:moment}` for times (in Paris).
 """
 
 from __future__ import annotations
@@ -80,12 +80,32 @@ def cure_of(reason: Reason, lang: str = "en") -> str:
     return entry.cure[lang] if entry else ""
 
 
-def common_text(reasons: Iterable[Reason], lang: str = "en") -> str:
-    """What reasons of one code have in common: facts that differ, or are personal, are left out."""
+def common(reasons: Iterable[Reason]) -> Reason:
+    """What reasons of one code have in common: facts that differ, or name a buyer, are left out."""
     first, *others = reasons
-    shared = set(first.facts).intersection(*(each.facts for each in others))
-    facts = tuple((name, fact if (name, fact) in shared else GAP) for name, fact in first.facts)
-    return text_of(Reason(first.code, facts), lang, personal=False)
+    entry = catalogue().get(first.code)
+    known = [dict(each.facts) for each in others]
+    facts = (
+        (
+            name,
+            GAP if entry is None or name in entry.personal else _shared(fact, [d.get(name) for d in known]),
+        )
+        for name, fact in first.facts
+    )
+    return Reason(first.code, tuple(facts))
+
+
+def _shared(fact: Fact, others: list[Fact | None]) -> Fact:
+    match fact:
+        case str():
+            return fact if all(each == fact for each in others) else GAP
+        case Reason():
+            alike = [each for each in others if isinstance(each, Reason) and each.code == fact.code]
+            return common([fact, *alike]) if len(alike) == len(others) else GAP
+        case _:
+            codes = [each.code for each in fact]
+            lists = [each for each in others if isinstance(each, tuple) and [e.code for e in each] == codes]
+            return tuple(map(common, zip(fact, *lists, strict=True))) if len(lists) == len(others) else GAP
 
 
 class _Shown:
@@ -121,4 +141,9 @@ def _moment(written: str, lang: str) -> str:
     return f"{at:%Y-%m-%d %H:%M} (Paris)" if lang == "en" else f"le {at:%d/%m/%Y à %H:%M}"
 
 
-_FORMATS: Final = {"money": money, "day": _day, "moment": _moment}
+def _signed(amount: str, lang: str) -> str:
+    written = money(amount, lang)
+    return written if written.startswith("-") else f"+{written}"
+
+
+_FORMATS: Final = {"money": money, "signed": _signed, "day": _day, "moment": _moment}

@@ -8,6 +8,7 @@ from typing import Any
 from redis.exceptions import RedisError, ResponseError
 
 from bridge.errors import StoreUnavailable
+from bridge.reasons import Reason, because
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +32,8 @@ class Durability:
         """For health and `bridge check`."""
         return {"appendonly": self.appendonly, "appendfsync": self.fsync, "eviction": self.eviction}
 
-    def problem(self) -> str:
-        """What is wrong and how to mend it, or ""."""
+    def problem(self) -> Reason | None:
+        """What is wrong and how to mend it."""
         cures = []
         if not self.appendonly:
             cures.append("appendonly yes")
@@ -41,10 +42,9 @@ class Durability:
         if self.eviction != "noeviction":
             cures.append("maxmemory-policy noeviction")
         if not cures:
-            return ""
-        if self.fsync is None:
-            return f"Redis does not show its settings; make sure of: {', '.join(cures)}"
-        return f"acknowledged events can be lost when Redis crashes: set {', '.join(cures)} in redis.conf"
+            return None
+        code = "redis_hides_settings" if self.fsync is None else "redis_forgets"
+        return because(code, settings=", ".join(cures))
 
 
 async def look_at_durability(redis: Any) -> Durability:

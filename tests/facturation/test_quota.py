@@ -12,7 +12,9 @@ import pytest
 from redis.asyncio import Redis
 
 from bridge.errors import QuotaReached, StoreUnavailable
-from bridge.facturation.quota import Lane, Permit, Quota
+from bridge.facturation.quota import Failure, Lane, Permit, Quota, standing_failure
+from bridge.reasons import NO_REASON, because
+from bridge.texts import text_of
 
 FIRM = 7
 LOG, DAY, LEARNT, PAUSE = (f"bridge:quota:{FIRM}:{name}" for name in ("log", "day", "learnt", "pause"))
@@ -298,13 +300,24 @@ async def test_health_knows_the_last_success_and_failure(redis: Redis) -> None:
     quota = quota_of(redis)
     assert (await quota.state())["last_success"] is None
     await quota.note_success()
-    await quota.note_failure("Facturation.pro refuses our credentials")
+    reason = because("credentials_refused", call="GET /account.json")
+    await quota.note_failure(Failure.REFUSED, reason)
     state = await quota.state()
     assert state["last_success"] is not None
     assert state["last_failure"] is not None
-    assert state["last_failure_reason"] == "Facturation.pro refuses our credentials"
+    assert (state["last_failure_kind"], state["last_failure_reason"]) == (Failure.REFUSED, reason)
     await quota.note_success()
     assert ((await quota.state())["last_success"] or state["last_failure"]) >= state["last_failure"]
+
+
+async def test_a_failure_that_an_earlier_version_wrote_is_still_read(redis: Any) -> None:
+    await redis.hset(
+        f"bridge:quota:{FIRM}:health",
+        mapping={"last_failure": 1_700_000_000_000, "last_failure_reason": "Facturation.pro is in trouble"},
+    )
+    state = await quota_of(redis).state()
+    assert standing_failure(state) is Failure.UNREACHABLE
+    assert text_of(state["last_failure_reason"]) == "Facturation.pro is in trouble"
 
 
 async def test_one_round_trip_per_permit(redis: Redis) -> None:
@@ -332,7 +345,7 @@ async def test_without_redis_no_permit_but_no_answer_is_lost() -> None:
         lambda: quota.learn(Permit(0), 600, 1),
         lambda: quota.pause(1),
         quota.note_success,
-        lambda: quota.note_failure("x"),
+        lambda: quota.note_failure(Failure.UNREACHABLE, NO_REASON),
     ]
     for report in after_an_answer:
         await report()

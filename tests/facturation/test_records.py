@@ -27,6 +27,7 @@ from bridge.facturation.fields import (
 from bridge.facturation.records import account_record, customer_record, emails_in, invoice_record
 from bridge.facturation.values import CURRENCIES, LANGUAGES, PAYMENT_MODES, clean, decimal_text
 from bridge.orders import PaymentMethod
+from bridge.reasons import because
 
 TODAY = date(2026, 11, 22)
 PERSON = CustomerDraft(
@@ -190,8 +191,9 @@ def test_an_unknown_currency_asks_a_person() -> None:
 
 def test_a_legal_mention_is_never_cut() -> None:
     assert invoice_fields(replace(INVOICE, vat_exemption="x" * 255), 12, TODAY)["vat_exemption"] == "x" * 255
-    with pytest.raises(NeedsPerson, match="256 characters"):
+    with pytest.raises(NeedsPerson) as asked:
         invoice_fields(replace(INVOICE, vat_exemption="x" * 256), 12, TODAY)
+    assert asked.value.reason == because("mentions_too_long", length=256, most=255)
 
 
 def test_exemption_and_oss() -> None:

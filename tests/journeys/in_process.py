@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from bridge.reasons import reason_from
 from bridge.receive import create_app
 from bridge.runtime.wiring import Services, open_services
 from bridge.sandbox import (
@@ -28,6 +29,7 @@ from bridge.sandbox import (
 from bridge.sandbox.records import Invoice
 from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
 from bridge.sources.registry import REGISTRY
+from bridge.texts import text_of
 from tests.journeys.orders import as_body
 
 SHOPS = {"boutique": "shopify", "atelier": "woocommerce", "abonnements": "stripe"}
@@ -77,9 +79,10 @@ class Here:
         return await self.state(keys[0])
 
     async def state(self, key: str) -> dict[str, str]:
-        """The order as the store keeps it."""
+        """The order as the store keeps it, its reason in English."""
         kept: Any = await self.redis.hgetall(f"bridge:order:{key}")
-        return {name.decode(): value.decode() for name, value in kept.items()}
+        fields = {name.decode(): value.decode() for name, value in kept.items()}
+        return fields | {"reason": text_of(reason_from(fields.get("reason", "")))}
 
     @property
     def redis(self) -> Any:

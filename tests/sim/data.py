@@ -95,6 +95,7 @@ class Data:
     verdicts: dict[str, tuple[int, str]] = field(default_factory=dict)
     archived: tuple[dict[str, int], int] | None = None
     rounding: str = ""
+    payments: dict[str, str] = field(default_factory=dict)
     paused_until: int = 0
     rings: list[tuple[str, str]] = field(default_factory=list)
 
@@ -312,7 +313,15 @@ class Data:
         return {key: entry.record for key, entry in known if entry and entry.state == "done"}
 
     def begin(
-        self, now: int, lease: Lease, key: str, attempt: str, placed_ms: int, scope: str, durable: bool
+        self,
+        now: int,
+        lease: Lease,
+        key: str,
+        attempt: str,
+        placed_ms: int,
+        scope: str,
+        durable: bool,
+        payments: Sequence[str] = (),
     ) -> CreationPermit:
         """begin.lua"""
         order = lease.order_key
@@ -330,6 +339,11 @@ class Data:
                 state = ""
         if entry and state == "intent" and entry.owner != order and self._holder(entry.owner, now):
             return CreationPermit(act="busy")
+        for payment in payments:
+            rival = self._rival(payment, order)
+            if rival:
+                return CreationPermit(act="claimed", other=rival)
+        self.payments |= dict.fromkeys(payments, order)
         forgotten = not state and placed_ms < trusted_since + YOUNG_MS
         if forgotten or (entry and state and entry.at < trusted_since):
             state = "intent"
@@ -341,6 +355,15 @@ class Data:
             return CreationPermit(act="lookup", attempt=entry.attempt, age=age, unsure=unsure)
         self.entries[key] = Entry("intent", now, attempt, order)
         return CreationPermit(act="post", attempt=attempt)
+
+    def _rival(self, payment: str, order: str) -> str:
+        """Whose the payment is, if not this order's."""
+        other = self.payments.get(payment, order)
+        owner = self.orders.get(other)
+        asleep = owner is None or owner.state == "ignored"
+        document = self.entries.get(other)
+        at_work = document is not None and document.state in ("intent", "done")
+        return "" if other == order or (asleep and not at_work) else other
 
     def replace_attempt(self, now: int, lease: Lease, key: str, current: str, attempt: str) -> None:
         """replace_attempt.lua"""

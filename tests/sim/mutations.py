@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from bridge.errors import LeaseLost, NotSent, OutcomeUnknown
 from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome
 from bridge.sync.exactly_once import BeforeSend
-from bridge.sync.loop import Shop
+from bridge.sync.shop import Shop
 from tests.sim.api_model import Client, standstill
 from tests.sim.data import Data, Entry
 from tests.sim.run import Mode, Parts, run_seed
@@ -25,7 +25,15 @@ class NoIntent(Data):
     """Leave to create is given, and not noted."""
 
     def begin(
-        self, now: int, lease: Lease, key: str, attempt: str, placed_ms: int, scope: str, durable: bool
+        self,
+        now: int,
+        lease: Lease,
+        key: str,
+        attempt: str,
+        placed_ms: int,
+        scope: str,
+        durable: bool,
+        payments: Sequence[str] = (),
     ) -> CreationPermit:
         known = self.entries.get(key)
         entries, self.entries = self.entries, {key: known} if known and known.state == "done" else {}
@@ -47,19 +55,27 @@ class FloorForMissingOnly(Data):
     """The ledger's age matters where an entry is missing, not where it may be an older one come back."""
 
     def begin(
-        self, now: int, lease: Lease, key: str, attempt: str, placed_ms: int, scope: str, durable: bool
+        self,
+        now: int,
+        lease: Lease,
+        key: str,
+        attempt: str,
+        placed_ms: int,
+        scope: str,
+        durable: bool,
+        payments: Sequence[str] = (),
     ) -> CreationPermit:
         entry = self.entries.get(key)
         trusted_since = self.floor_at(durable, now)
         if entry and entry.state != "done" and entry.attempt != "?" and entry.at < trusted_since:
             at, entry.at = entry.at, trusted_since
-            begun = Data.begin(self, now, lease, key, attempt, placed_ms, scope, durable)
+            begun = Data.begin(self, now, lease, key, attempt, placed_ms, scope, durable, payments)
             after = self.entries[key]
             if begun.act == "lookup":
                 after.at = at
                 return replace(begun, age=(now - at) / 1000)
             return begun
-        return Data.begin(self, now, lease, key, attempt, placed_ms, scope, durable)
+        return Data.begin(self, now, lease, key, attempt, placed_ms, scope, durable, payments)
 
 
 class AlwaysClean(Data):
@@ -95,9 +111,15 @@ class NoCustomerFence(StoreModel):
         return await super().ledger([key for key in keys if not key.startswith("buyer:")])
 
     async def begin(
-        self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str
+        self,
+        lease: Lease,
+        key: str,
+        attempt: str,
+        placed_at: datetime,
+        scope: str,
+        payments: Sequence[str] = (),
     ) -> CreationPermit:
-        return await super().begin(lease, _own(lease, key), attempt, placed_at, scope)
+        return await super().begin(lease, _own(lease, key), attempt, placed_at, scope, payments)
 
     async def replace_attempt(self, lease: Lease, key: str, current: str, attempt: str) -> None:
         await super().replace_attempt(lease, _own(lease, key), current, attempt)
@@ -111,9 +133,17 @@ class NeverBusy(Data):
     """An order does not wait for another one that creates their common customer."""
 
     def begin(
-        self, now: int, lease: Lease, key: str, attempt: str, placed_ms: int, scope: str, durable: bool
+        self,
+        now: int,
+        lease: Lease,
+        key: str,
+        attempt: str,
+        placed_ms: int,
+        scope: str,
+        durable: bool,
+        payments: Sequence[str] = (),
     ) -> CreationPermit:
-        begun = Data.begin(self, now, lease, key, attempt, placed_ms, scope, durable)
+        begun = Data.begin(self, now, lease, key, attempt, placed_ms, scope, durable, payments)
         if begun.act == "busy":
             self.entries[key] = Entry("intent", now, attempt, lease.order_key)
             return CreationPermit(act="post", attempt=attempt)

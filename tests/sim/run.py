@@ -24,7 +24,8 @@ from bridge.errors import StoreUnavailable
 from bridge.orders import Order
 from bridge.sync import loop as sync
 from bridge.sync.executor import Executor
-from bridge.sync.loop import Shop, Syncer
+from bridge.sync.loop import Syncer
+from bridge.sync.shop import Shop
 from tests.sim.api_model import Client, Facturation, sleep
 from tests.sim.checks import of_facturation, of_the_store_at_rest, of_the_unfinished
 from tests.sim.data import Data

@@ -18,7 +18,7 @@ from bridge.billing.rules import PartialRefunds, Rules
 from bridge.orders import Event, Folded
 from bridge.sources import shopify
 from bridge.sources.base import ForOrder, Source
-from bridge.sync.loop import Shop
+from bridge.sync.shop import Shop
 
 EPOCH = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 """Virtual second 0."""

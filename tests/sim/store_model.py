@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from bridge.errors import LeaseLost, StoreUnavailable
+from bridge.reasons import Reason
 from bridge.sources.base import Identity
 from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome
 from tests.sim.data import Data, RecordAnswer
@@ -137,7 +138,7 @@ class StoreModel:
         lease: Lease,
         view: HeldOrder,
         outcome: Outcome,
-        reason: str,
+        reason: Reason,
         *,
         after: float = 0.0,
         counted: bool = False,
@@ -146,7 +147,9 @@ class StoreModel:
     ) -> HeldOrder | None:
         after_ms = int(after * 1000)
         return await self._server.call(
-            lambda d, now: d.release(now, lease, view, outcome, reason, after_ms, counted, keep or {})
+            lambda d, now: d.release(
+                now, lease, view, outcome, reason.as_json(), after_ms, counted, keep or {}
+            )
         )
 
     async def keep_fetched(self, order_key: str, path: str, body: bytes) -> None:
@@ -157,11 +160,17 @@ class StoreModel:
         return {key: json.loads(record) for key, record in records.items()}
 
     async def begin(
-        self, lease: Lease, key: str, attempt: str, placed_at: datetime, scope: str
+        self,
+        lease: Lease,
+        key: str,
+        attempt: str,
+        placed_at: datetime,
+        scope: str,
+        payments: Sequence[str] = (),
     ) -> CreationPermit:
         placed, durable = int(placed_at.timestamp() * 1000), self._server.durable
         return await self._server.call(
-            lambda d, now: d.begin(now, lease, key, attempt, placed, scope, durable)
+            lambda d, now: d.begin(now, lease, key, attempt, placed, scope, durable, payments)
         )
 
     async def replace_attempt(self, lease: Lease, key: str, current: str, attempt: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bridge.sync.loop import Shop
+from bridge.sync.shop import Shop
 from tests.sim.mutations import MUTATIONS, StandsStill, first_caught
 from tests.sim.run import History, Mode, Parts, prepared, run_seed
 

@@ -319,44 +319,16 @@ def test_gateway_words_can_be_met() -> None:
     assert all(slug(word) == word for word in GATEWAYS)
 
 
-@pytest.mark.parametrize(
-    "name", ["VAT", "vat_id", "Numéro de TVA", "N° TVA", "NIF", "TVA intracommunautaire", "VAT-number"]
-)
-def test_cart_fields_for_the_vat_number(name: str) -> None:
-    order = order_of(paid(note_attributes=[{"name": name, "value": "FR 403"}, {"name": "TVA", "value": "x"}]))
-    assert order.customer.vat_number == "FR 403"
+def test_cart_fields_are_kept_by_name() -> None:
+    order = order_of(
+        paid(note_attributes=[{"name": "N° TVA", "value": "FR 403"}, {"name": "gift", "value": "x"}])
+    )
+    assert order.customer.fields == (("N° TVA", "FR 403"), ("gift", "x"))
 
 
 @pytest.mark.parametrize("value", [None, "", " ", [], {"a": 1}, True])
 def test_a_cart_field_without_a_text_is_no_number(value: Any) -> None:
-    assert not order_of(paid(note_attributes=[{"name": "TVA", "value": value}])).customer.vat_number
-
-
-@pytest.mark.parametrize(
-    ("company", "country", "number"),
-    [
-        ("Atelier FR40303265045", "FR", "FR40303265045"),
-        ("Atelier fr40303265045", "FR", "FR40303265045"),
-        ("Atelier FR40303265045", "BE", ""),
-        ("Atelier FR41303265045", "FR", ""),
-        ("FRESHFLOWERS", "FR", ""),
-    ],
-)
-def test_a_vat_number_in_the_company_must_be_valid_and_of_the_country(
-    company: str, country: str, number: str
-) -> None:
-    address = {
-        **body_of("orders-paid__simple")["billing_address"],
-        "company": company,
-        "country_code": country,
-    }
-    customer = order_of(paid(billing_address=address)).customer
-    assert (customer.company, customer.vat_number) == (company, number)
-
-
-def test_a_siret_in_the_second_address_line() -> None:
-    address = {**body_of("orders-paid__simple")["billing_address"], "address2": "SIRET 732 829 320 00074"}
-    assert order_of(paid(billing_address=address)).customer.siret == "73282932000074"
+    assert not order_of(paid(note_attributes=[{"name": "TVA", "value": value}])).customer.fields
 
 
 def test_the_buyers_own_address_stands_in_for_a_missing_billing_address() -> None:

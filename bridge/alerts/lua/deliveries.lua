@@ -1,4 +1,4 @@
--- herald_errands: what is to be said now, for whoever asks first; it comes back when nobody reports on it.
+-- What is to be said now, for whoever asks first; it comes back when nobody reports on it.
 -- ARGV: comes back after ms → {id, times tried, raised or resolved at, since, JSON}...
 local ERRANDS, now, mine = P .. 'alerts:errands', now_ms(), {}
 local all = redis.call('HGETALL', ERRANDS)

@@ -1,4 +1,4 @@
--- herald_postpone: an delivery failed; it is tried again, or given up. ARGV: id, after ms, or '' to give up
+-- A delivery failed; it is tried again, or given up. ARGV: id, after ms, or '' to give up
 local ERRANDS = P .. 'alerts:errands'
 local held = redis.call('HGET', ERRANDS, ARGV[1])
 if not held then return 0 end

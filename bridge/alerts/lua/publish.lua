@@ -1,4 +1,4 @@
--- herald_proclaim: what holds now in place of what held before. What is new, or was missing twice, is written
+-- What holds now in place of what held before. What is new, or was missing twice, is written
 -- among the deliveries in the same breath: once, whoever judges.
 -- ARGV: the judge's token, missing for so long ms, channels (a,b), then for each alert: key, token, since ms, JSON
 -- → {{raised...}, {resolved...}} | nothing when another is the judge by now

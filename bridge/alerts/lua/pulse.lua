@@ -1,4 +1,4 @@
--- herald_pulse: signs of life. The counters of `count` live for days; here the finished hours are kept for weeks.
+-- Signs of life. The counters of `count` live for days; here the finished hours are kept for weeks.
 -- ARGV: longest wait for a shop's word ms, shop...
 -- → {the due order that waits longest: key, since, reason; or nothing}, then for each shop {last event,
 --   wrong signatures since, the first of them, {hour, events...}}

@@ -38,7 +38,6 @@ Link and Klarna for instance, is OTHER; a shop may map it by name."""
 PERSONAL_TAX_IDS = frozenset({"fr_spi", "br_cpf"})
 """Tax ids of people, not of companies: https://docs.stripe.com/invoicing/customer/tax-ids."""
 
-VAT_FIELDS = frozenset({"vat", "vat_number", "vat_id", "tva", "numero_tva", "tva_intracommunautaire"})
 COMPANY_FIELDS = frozenset({"company", "company_name", "business_name", "entreprise", "societe"})
 PURCHASE_FIELDS = frozenset(
     {"po", "po number", "purchase order", "purchase order number", "bon de commande", "numéro de commande"}
@@ -58,6 +57,7 @@ def customer_of_invoice(invoice: StripeInvoice) -> Customer:
         shipping=details,
         tax_ids=invoice.customer_tax_ids,
         metadata=invoice.metadata,
+        fields=((field.name, field.value) for field in invoice.custom_fields),
     )
 
 
@@ -75,6 +75,7 @@ def customer_of_session(session: StripeSession) -> Customer:
         shipping=(collected.shipping_details if collected else None) or session.shipping_details,
         tax_ids=details.tax_ids if details else (),
         metadata=session.metadata,
+        fields=((field.name, field.said) for field in session.custom_fields),
         business=business,
         language=_language(session.locale),
     )
@@ -90,6 +91,7 @@ def _customer(
     shipping: ShippingDetails | None,
     tax_ids: Sequence[TaxId],
     metadata: Mapping[str, str],
+    fields: Iterable[tuple[str, str]],
     business: str = "",
     language: str = "",
 ) -> Customer:
@@ -111,8 +113,9 @@ def _customer(
         language=language,
         billing=_address(address),
         shipping=_address(shipping.address, shipping.name) if shipping else None,
-        vat_number=_vat_number(tax_ids) or _field(metadata, VAT_FIELDS),
+        vat_number=_vat_number(tax_ids),
         siret=_tax_id(tax_ids, "fr_siret") or _tax_id(tax_ids, "fr_siren"),
+        fields=(*fields, *metadata.items()),
     )
 
 

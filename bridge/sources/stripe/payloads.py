@@ -79,6 +79,31 @@ class CustomField(Payload):
     value: Text = ""
 
 
+class FieldText(Payload):
+    value: Text = ""
+    custom: Text = ""
+
+
+class CheckoutField(Payload):
+    """https://docs.stripe.com/api/checkout/sessions/object#checkout_session_object-custom_fields"""
+
+    key: Text = ""
+    label: FieldText = FieldText()
+    text: FieldText | None = None
+    numeric: FieldText | None = None
+    dropdown: FieldText | None = None
+
+    @property
+    def name(self) -> str:
+        """As the buyer saw it."""
+        return self.label.custom or self.key
+
+    @property
+    def said(self) -> str:
+        """What the buyer entered or chose."""
+        return next((each.value for each in (self.text, self.numeric, self.dropdown) if each), "")
+
+
 class StripeInvoice(Thing):
     """https://docs.stripe.com/api/invoices/object; the customer fields are frozen when it is finalized."""
 
@@ -175,6 +200,7 @@ class StripeSession(Thing):
     collected_information: CollectedInformation | None = None
     shipping_details: ShippingDetails | None = None
     locale: Text = ""
+    custom_fields: Annotated[tuple[CheckoutField, ...], BeforeValidator(or_empty)] = ()
     metadata: Words = Field(default_factory=dict)
 
 

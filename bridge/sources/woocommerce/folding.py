@@ -12,7 +12,7 @@ from bridge.orders import ZERO, Event, Folded, Ignored, Incomplete, Order, Refun
 from bridge.sources.base import FETCHED
 from bridge.sources.reading import read
 from bridge.sources.woocommerce.lines import order_lines, refund_lines, tax_problems
-from bridge.sources.woocommerce.parties import PURCHASE_KEYS, customer_of, found, payments_of
+from bridge.sources.woocommerce.parties import customer_of, payments_of
 from bridge.sources.woocommerce.payloads import OrderBody, RefundBody, RefundList, RefundNote
 from bridge.sources.woocommerce.topics import DELETED, PLATFORM
 
@@ -87,7 +87,6 @@ def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
             )
         ),
         cancelled_at=_cancelled_at(history, [event for event in events if event.topic == DELETED]),
-        purchase_number=found(newest, PURCHASE_KEYS),
         problems=(*problem, *tax_problems(newest, what), *_contradictions(history, what)),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bridge.orders import Address, Customer, Payment, PaymentMethod
@@ -48,10 +48,7 @@ METHODS: Mapping[str, PaymentMethod] = {
 
 # Where plugins put what WooCommerce has no field for, best first. A key is compared without its leading `_`
 # and without `billing_`, so that `_billing_vat_number` and `vat_number` are one.
-VAT_KEYS = ("vat_number", "eu_vat_number", "vat", "vat_id", "eu_vat", "tva", "numero_tva", "tva_intracom")
-SIRET_KEYS = ("siret", "siret_number", "numero_siret")
 LANGUAGE_KEYS = ("wpml_language", "locale", "language", "lang", "trp_language")
-PURCHASE_KEYS = ("po_number", "purchase_order_number", "purchase_order")
 
 _LANGUAGE = re.compile(r"([a-z]{2})(?:[_-].*)?", re.IGNORECASE)
 
@@ -87,9 +84,22 @@ def customer_of(order: OrderBody) -> Customer:
         language=language[1].lower() if language else "",
         billing=_address(billing),
         shipping=_address(order.shipping),
-        vat_number=found(order, VAT_KEYS),
-        siret=found(order, SIRET_KEYS),
+        fields=(*order.meta_data.items(), *_further(billing)),
     )
+
+
+# https://woocommerce.github.io/woocommerce-rest-api-docs/#order-billing-properties
+_OWN_FIELDS = frozenset(
+    {
+        *("first_name", "last_name", "company", "address_1", "address_2", "city", "state", "postcode"),
+        *("country", "email", "phone"),
+    }
+)
+
+
+def _further(billing: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What plugins added to the billing address."""
+    return ((name, word) for name, word in billing.items() if word and name not in _OWN_FIELDS)
 
 
 def _address(words: Mapping[str, str]) -> Address | None:

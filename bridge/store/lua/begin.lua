@@ -1,6 +1,6 @@
 -- begin: may this document be created now? Writes the intent when it may.
--- ARGV: document key, order key, token, attempt, placed ms, scope, durable
--- → {'done', record} | {'busy'} | {'post', attempt} | {'lookup', age ms, attempt, 1 when only the ledger's youth
+-- ARGV: document key, order key, token, attempt, placed ms, scope, durable, payment id...
+-- → {'done', record} | {'busy'} | {'claimed', order key} | {'post', attempt} | {'lookup', age ms, attempt, 1 when only the ledger's youth
 --   is the reason and nobody has asked yet whether it forgot anything} | {'lost'}
 local ledger, order, attempt = ledger_of(ARGV[1]), ARGV[2], ARGV[4]
 if redis.call('GET', lease_of(order)) ~= ARGV[3] then return {'lost'} end
@@ -15,6 +15,20 @@ if verdict == 'clean' then
   if entry[3] == '?' then state = false end
 end
 if state == 'intent' and owner ~= order and redis.call('EXISTS', lease_of(owner)) == 1 then return {'busy'} end
+-- One payment pays one sale: the first order that is about to be documented claims it. A claim is
+-- void when its order was set aside, or is gone, before it had a document.
+local function rival_of(payment)
+  local other = redis.call('GET', payment_of(payment))
+  if not other or other == order then return nil end
+  local asleep = redis.call('EXISTS', order_of(other)) == 0 or redis.call('HGET', order_of(other), 'state') == 'ignored'
+  local document = redis.call('HGET', ledger_of(other), 'state')
+  return (not asleep or document == 'intent' or document == 'done') and other or nil
+end
+for i = 8, #ARGV do
+  local rival = rival_of(ARGV[i])
+  if rival then return {'claimed', rival} end
+end
+for i = 8, #ARGV do redis.call('SET', payment_of(ARGV[i]), order) end
 -- An older attempt, or one that this ledger has forgotten, may exist: its time counts from the trusted_since.
 if (not state and tonumber(ARGV[5]) < trusted_since + 300000) or (state and at < trusted_since) then
   state, at = 'intent', trusted_since

@@ -12,6 +12,7 @@ local function events_of(key) return P .. 'events:' .. key end
 local function fetched_of(key) return P .. 'fetched:' .. key end
 local function calls_of(key) return P .. 'calls:' .. key end
 local function lease_of(key) return P .. 'lease:' .. key end
+local function payment_of(id) return P .. 'payment:' .. id end
 local function ledger_of(key) return P .. 'ledger:' .. key end
 
 local DUE, ATTENTION, ORDERS, META = P .. 'due', P .. 'attention', P .. 'orders', P .. 'meta'
