@@ -30,7 +30,7 @@ from bridge.facturation.quota import Quota
 from bridge.receive import ShopEndpoint, Webhooks
 from bridge.runtime.jobs import deserialize, serialize
 from bridge.settings.loading import Settings
-from bridge.sources import REGISTRY
+from bridge.sources.registry import REGISTRY
 from bridge.store.store import Store
 from bridge.sync.calls import note_call
 from bridge.sync.executor import Executor

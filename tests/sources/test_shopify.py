@@ -16,12 +16,15 @@ from hypothesis import strategies as st
 import bridge.sources.shopify as shopify
 from bridge.errors import NeedsPerson
 from bridge.orders import Event, Folded, Ignored, LineKind, Order, PaymentMethod, RefundState, Tax, Unfinished
-from bridge.sources.base import digest
+from bridge.sources.base import Alarm, ForOrder
 from bridge.sources.privacy import Wanted
+from bridge.sources.reading import digest
 from bridge.sources.shopify import privacy
 from bridge.sources.shopify.payloads import slug
 from bridge.sources.shopify.payments import GATEWAYS
 from bridge.sources.shopify.refunds import _split
+from bridge.sources.shopify.topics import ALARMING
+from bridge.texts import text_of
 
 FIXTURES = Path(__file__).parent / "fixtures" / "shopify"
 CORPUS = Path(__file__).parents[3] / "shared" / "payloads" / "shopify"
@@ -68,6 +71,12 @@ def refund_with(*transactions: Body, **changes: Any) -> Event:
 # --- identify ----------------------------------------------------------------------------------------------
 
 
+def alarm_of(given: dict[str, str], body: bytes) -> str:
+    identity = shopify.identify("boutique", given, body)
+    assert isinstance(identity, Alarm)
+    return text_of(identity.reason)
+
+
 def headers(topic: str, delivery: str = "d1", **more: str) -> dict[str, str]:
     return {"x-shopify-topic": topic, "x-shopify-webhook-id": delivery, **more}
 
@@ -92,6 +101,7 @@ def test_without_delivery_id_the_body_is_the_identity() -> None:
 @pytest.mark.parametrize("text", ["9007199254740993", '"9007199254740993"'])
 def test_an_id_past_2_to_the_53_stays_exact(text: str) -> None:
     identity = shopify.identify("boutique", headers("orders/paid"), f'{{"id": {text}}}'.encode())
+    assert isinstance(identity, ForOrder)
     assert identity.order_key == "shopify:boutique:order:9007199254740993"
 
 
@@ -100,13 +110,12 @@ def test_an_id_past_2_to_the_53_stays_exact(text: str) -> None:
 )
 def test_an_id_that_is_no_whole_number_alarms(text: str) -> None:
     identity = shopify.identify("boutique", headers("orders/paid"), f'{{"id": {text}}}'.encode())
-    assert identity.alarm
-    assert not identity.order_key
+    assert isinstance(identity, Alarm)
 
 
 @pytest.mark.parametrize("topic", ["customers/data_request", "customers/redact", "shop/redact"])
 def test_privacy_requests_alarm_with_their_term(topic: str) -> None:
-    assert "30 days" in shopify.identify("boutique", headers(topic), b"{}").alarm
+    assert "30 days" in alarm_of(headers(topic), b"{}")
 
 
 REQUEST: dict[str, Any] = {
@@ -130,7 +139,7 @@ def test_a_request_names_buyer_and_orders_by_their_keys() -> None:
 def test_what_a_person_is_told_of_a_request_names_nobody_and_is_a_command() -> None:
     body = json.dumps(REQUEST).encode()
     given = {"x-shopify-topic": "customers/redact", "x-shopify-webhook-id": "w1; rm -rf ~"}
-    alarm = shopify.identify("boutique", given, body).alarm
+    alarm = alarm_of(given, body)
     assert "customer 9007199254740993 with orders 299938, 280263 within 30 days" in alarm
     # The id is the sender's word, and is not signed.
     assert "`bridge privacy carry-out 'shopify:boutique:event:customers/redact:w1; rm -rf ~'`" in alarm
@@ -195,13 +204,11 @@ def test_an_event_is_the_buyers_own_or_only_mentions_them(topic: str, payload: A
 
 @pytest.mark.parametrize("topic", ["disputes/create", "app/uninstalled", "", "orders/imagined"])
 def test_what_cannot_be_done_alone_alarms(topic: str) -> None:
-    identity = shopify.identify("boutique", headers(topic), b'{"id": 1}')
-    assert identity.alarm
-    assert not identity.ignored
+    assert alarm_of(headers(topic), b'{"id": 1}')
 
 
 def test_alarming_topics_are_in_no_other_set() -> None:
-    alarming = set(shopify.ALARMING)
+    alarming = set(ALARMING)
     assert not (alarming | set(privacy.TERMS)) & (shopify.HANDLED | set(shopify.IGNORED))
     assert not alarming & set(privacy.TERMS)
 
@@ -505,15 +512,14 @@ def test_no_payload_of_the_corpus_is_a_surprise() -> None:
         topic = next(topic for start, topic in TOPIC_OF.items() if path.stem.startswith(start))
         body = path.read_bytes()
         identity = shopify.identify("boutique", headers(topic), body)
-        if not identity.order_key:
-            assert bool(identity.ignored) != bool(identity.alarm), path.stem
+        if not isinstance(identity, ForOrder):
             continue
         known = Event(id=identity.event_id, topic=topic, body=body, received_at=NOW)
         if path.stem.startswith("shape_only"):  # every value is "example string"
             with pytest.raises(NeedsPerson, match="total_price"):
-                shopify.fold("boutique", identity.order_key, [known])
+                shopify.fold("boutique", KEY, [known])
             continue
-        result = shopify.fold("boutique", identity.order_key, [known])
+        result = shopify.fold("boutique", identity.key("shopify", "boutique"), [known])
         seen.add(type(result))
         if isinstance(result, Order):
             if path.stem in MADE_UP:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bridge.errors import NeedsPerson
+from bridge.keys import Key
 from bridge.orders import Event, Folded, Ignored, Order, Unfinished, utc
-from bridge.sources.base import read
+from bridge.sources.reading import read
 from bridge.sources.shopify.lines import lines_of
 from bridge.sources.shopify.parties import customer_of
 from bridge.sources.shopify.payloads import (
@@ -22,12 +23,8 @@ from bridge.sources.shopify.payloads import (
 from bridge.sources.shopify.payments import STATUS, latest_moves, paid_when, payments_of, receipts_of
 from bridge.sources.shopify.problems import problems_of
 from bridge.sources.shopify.refunds import refunds_of
+from bridge.sources.shopify.topics import PLATFORM, SNAPSHOTS
 
-SNAPSHOTS = frozenset(
-    f"orders/{verb}"
-    for verb in ("create", "paid", "updated", "cancelled", "partially_fulfilled", "fulfilled")
-)
-"""Topics whose body is the whole order."""
 SAMPLE_ORDER = "820982911946154508"
 """The order of every test notification, whatever its topic; it never existed."""
 EDIT_GRACE = timedelta(seconds=5)
@@ -51,7 +48,7 @@ class _Known:
 
 def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
     """The newest snapshot is the order; refunds and transactions are united from wherever they stand."""
-    known = _read_all(f"order {order_key.rpartition(':')[2]} of {shop}", events)
+    known = _read_all(f"order {Key.parse(order_key).id} of {shop}", events)
     if not known.snapshots:
         return _without_order(order_key, known)
     if known.edited_at and known.edited_at > known.newest.changed_at + EDIT_GRACE:
@@ -84,7 +81,7 @@ def _read_all(what: str, events: Sequence[Event]) -> _Known:
 
 
 def _without_order(order_key: str, known: _Known) -> Ignored | Unfinished:
-    if order_key.endswith(f":{SAMPLE_ORDER}"):
+    if Key.parse(order_key).id == SAMPLE_ORDER:
         return Ignored(reason="it is Shopify's sample order of a test notification")
     if known.deleted and not known.refunds and not known.moves:
         return Ignored(reason="it was deleted in Shopify before anything else was received about it")
@@ -113,7 +110,7 @@ def _order(shop: str, key: str, known: _Known) -> Order:
     number = order.name or f"#{order.id}"
     return Order(
         key=key,
-        platform="shopify",
+        platform=PLATFORM,
         shop=shop,
         id=order.id,
         number=number,

@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 
 from bridge.errors import NeedsPerson
 from bridge.orders import Event, Folded, Ignored, Order, Unfinished
-from bridge.sources.base import FETCHED, read, read_value
+from bridge.sources.base import FETCHED
+from bridge.sources.reading import read, read_value
 from bridge.sources.stripe.line_payloads import StripeItem, StripeLine
 from bridge.sources.stripe.lines import lines_of_invoice, lines_of_session
 from bridge.sources.stripe.parties import (
@@ -31,7 +32,7 @@ from bridge.sources.stripe.payloads import (
 )
 from bridge.sources.stripe.reading import PageMissing, money, read_entries, read_pages
 from bridge.sources.stripe.refunds import RefundEvidence, unite_refunds
-from bridge.sources.stripe.topics import KINDS, Kind
+from bridge.sources.stripe.topics import KINDS, PLATFORM, Kind
 
 T = TypeVar("T", bound=Thing)
 
@@ -80,7 +81,7 @@ def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
 
 
 def _gather(shop: str, order_key: str, events: Sequence[Event]) -> Facts:
-    what = order_key or f"a Stripe event of shop {shop} without an order"
+    what = order_key
     if unknown := [event.topic for event in events if event.topic not in KINDS and event.topic != FETCHED]:
         raise NeedsPerson(f"{what}: {min(unknown)} events are not for the bridge; look at its payload")
 
@@ -139,7 +140,7 @@ def _fold_invoice(facts: Facts, order_key: str) -> Folded:
     received = {one.body.id: one.body for one in facts.received}
     return Order(
         key=order_key,
-        platform="stripe",
+        platform=PLATFORM,
         shop=facts.shop,
         id=invoice.id,
         number=invoice.number or invoice.id,
@@ -198,7 +199,7 @@ def _fold_session(facts: Facts, order_key: str) -> Folded:
     refunds, more = unite_refunds(_told(facts, session.currency, paid_at))
     return Order(
         key=order_key,
-        platform="stripe",
+        platform=PLATFORM,
         shop=facts.shop,
         id=session.id,
         number=session.payment_intent.id or session.id,

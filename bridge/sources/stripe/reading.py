@@ -11,7 +11,7 @@ from pydantic import BeforeValidator
 
 from bridge.errors import NeedsPerson
 from bridge.orders import Event, Incomplete, decimal_from
-from bridge.sources.base import Payload, read, read_value
+from bridge.sources.reading import Payload, read, read_value
 from bridge.sources.stripe.receiving import SANE_ID
 
 ZERO_DECIMALS = frozenset(

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.errors import NeedsPerson
+from bridge.keys import Key
 from bridge.orders import ZERO, Event, Folded, Ignored, Incomplete, Order, Refund
-from bridge.sources.base import FETCHED, read
+from bridge.sources.base import FETCHED
+from bridge.sources.reading import read
 from bridge.sources.woocommerce.lines import order_lines, refund_lines, tax_problems
 from bridge.sources.woocommerce.parties import customer_of, payments_of
 from bridge.sources.woocommerce.payloads import OrderBody, RefundBody, RefundList, RefundNote
-from bridge.sources.woocommerce.receiving import DELETED, PLATFORM, WEBHOOKS_PAGE
+from bridge.sources.woocommerce.topics import DELETED, PLATFORM
 
+WEBHOOKS_PAGE = "WooCommerce › Settings › Advanced › Webhooks"
 DRAFTS: Mapping[str, str] = {
     "auto-draft": "the order is an empty form in the shop's administration",
     "draft": "the order is a draft in the shop's administration",
@@ -43,7 +46,7 @@ def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
 
     Raises NeedsPerson when an event cannot be understood.
     """
-    number = order_key.rpartition(":")[2]
+    number = Key.parse(order_key).id
     what = f"order {number} of shop {shop}"
     orders = [
         (event, read(OrderBody, event, what)) for event in events if event.topic not in (DELETED, FETCHED)
