@@ -15,7 +15,9 @@ import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from bridge.errors import NeedsPerson, UnreadableBody
+from bridge.keys import Key
 from bridge.orders import Event, decimal_from
+from bridge.reasons import because
 
 LONGEST_NUMBER = 400
 """Digits; Python reads no more than 4,300 of them."""
@@ -125,26 +127,36 @@ class Payload(BaseModel):
 P = TypeVar("P", bound=Payload)
 
 
-def read(model: type[P], event: Event, what: str) -> P:
-    """The event's body as `model`, numbers exact. `what` names it for a person ("order 12 of shop x").
+def read(model: type[P], event: Event, order: Key) -> P:
+    """The event's body as `model`, numbers exact. `order`: whose event it is, for people.
 
     Raises NeedsPerson naming the path of the first thing that cannot be read, never its value.
     """
-    name = f"{what}: the {event.topic} event"
     try:
         data = json.loads(event.body, parse_float=Decimal)
     except (ValueError, RecursionError) as exc:
-        raise NeedsPerson(f"{name} cannot be read as JSON; look at its payload") from exc
-    return read_value(model, data, name)
+        why = because("payload_not_json", order=order.id, shop=order.shop, part=event.topic)
+        raise NeedsPerson(why) from exc
+    return read_value(model, data, order, event.topic)
 
 
-def read_value(model: type[P], data: object, what: str) -> P:
-    """`data` (JSON already parsed with exact numbers) as `model`; raises NeedsPerson as `read` does."""
+def read_value(model: type[P], data: object, order: Key, part: str) -> P:
+    """`data` (JSON already parsed with exact numbers) as `model`; raises NeedsPerson as `read` does.
+
+    `part`: the topic or the list that it comes from, for people.
+    """
     try:
         return model.model_validate(data)
     except ValidationError as exc:
         first = exc.errors(include_input=False, include_url=False)[0]
-        path = ".".join(str(step) for step in first["loc"]) or "its top"
+        path = ".".join(str(step) for step in first["loc"]) or "/"
         raise NeedsPerson(
-            f"{what} cannot be understood at {path} ({first['msg']}); look at its payload"
+            because(
+                "payload_not_understood",
+                order=order.id,
+                shop=order.shop,
+                part=part,
+                path=path,
+                problem=first["msg"],
+            )
         ) from exc

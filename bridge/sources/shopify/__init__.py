@@ -8,6 +8,7 @@ with the whole of it, so the newest by `updated_at` is the order. Refunds and pa
 from __future__ import annotations
 
 from bridge.errors import NeedsPerson
+from bridge.reasons import because
 from bridge.sources.base import ApiRequest
 from bridge.sources.privacy import PrivacySource
 from bridge.sources.shopify import privacy
@@ -46,7 +47,7 @@ PRIVACY: PrivacySource | None = privacy
 def api_request(path: str, key: str, base_url: str) -> ApiRequest:
     """Shopify's payloads are whole, so `fold` never asks for more; `base_url` is the shop's own address."""
     if not base_url:
-        raise NeedsPerson("Shopify's API has an address for each shop; give it as base_url")
+        raise NeedsPerson(because("api_address_missing", path=path))
     return ApiRequest(
         url=f"{base_url.rstrip('/')}/admin/api/{API_VERSION}/{path.lstrip('/')}",
         headers={"x-shopify-access-token": key},

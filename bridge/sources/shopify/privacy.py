@@ -50,7 +50,7 @@ def _request(shop: str, topic: str, data: Any) -> PrivacyRequest:
     wanted = WANTED[topic]
     expected = {"customer", ORDERS_AT[topic]} if topic in ORDERS_AT else set()
     if not isinstance(data, dict) or data.keys() & TELLING != {"shop_id", "shop_domain"} | expected:
-        raise NeedsPerson("its body has not the shape that Shopify describes")
+        raise NeedsPerson(because("shopify_request_shape"))
     name = plain_text(str(data["shop_domain"]))[:100]
     if wanted is Wanted.ERASE_SHOP:
         return PrivacyRequest(wanted=wanted, shop=name)
@@ -59,7 +59,7 @@ def _request(shop: str, topic: str, data: Any) -> PrivacyRequest:
     named = data[ORDERS_AT[topic]]
     orders = [number_of(each) for each in named] if isinstance(named, list) else [""]
     if not (customer_id or (isinstance(email, str) and "@" in email)) or not all(orders):
-        raise NeedsPerson("its body names no customer, or an order without a number")
+        raise NeedsPerson(because("shopify_request_nobody"))
     return PrivacyRequest(
         wanted=wanted,
         shop=name,

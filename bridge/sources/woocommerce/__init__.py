@@ -21,6 +21,7 @@ from __future__ import annotations
 import base64
 
 from bridge.errors import NeedsPerson
+from bridge.reasons import because
 from bridge.sources.base import ApiRequest
 from bridge.sources.privacy import PrivacySource
 from bridge.sources.woocommerce.folding import fold
@@ -57,6 +58,6 @@ PRIVACY: PrivacySource | None = None
 def api_request(path: str, key: str, base_url: str) -> ApiRequest:
     """A GET with an API key "ck_…:cs_…". The shop's own address is needed; raises NeedsPerson without it."""
     if not base_url:
-        raise NeedsPerson(f"{path} cannot be asked for: the shop's own address is not configured")
+        raise NeedsPerson(because("api_address_missing", path=path))
     token = base64.b64encode(key.encode()).decode()
     return ApiRequest(url=base_url.rstrip("/") + path, headers={"Authorization": f"Basic {token}"})
