@@ -67,7 +67,7 @@ async def test() -> int:
     settings = settings_here()
     announce(settings, "command")
     now = datetime.now(UTC)
-    alert = Alert(name="test", key="test", since=now, reason=because("alert_test"))
+    alert = Alert(key="test", since=now, reason=because("alert_test"))
     message = Message(id=f"{uuid.uuid4().hex}_test", kind="test", at=now, alert=alert)
     failed = False
     async with httpx.AsyncClient() as http:

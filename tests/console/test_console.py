@@ -216,9 +216,7 @@ async def test_the_overview_shows_what_was_raised_with_the_way_to_its_cure(open_
 async def test_every_alert_can_be_shown(open_house: House) -> None:
     book, since = open_house.here.services.notifier.book, datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
     alerts = [
-        Alert(
-            name=name, key=name, since=since, reason=reason_from(f"<{name}> `bridge check`"), shop="atelier"
-        )
+        Alert(key=name, since=since, reason=reason_from(f"<{name}> `bridge check`"), shop="atelier")
         for name in runbook()
     ]
     await open_house.here.redis.set("bridge:alerts:judge", "a test")
