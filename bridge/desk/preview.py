@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from bridge.billing.documents import documents_for
-from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, DraftLine, InvoiceDraft
+from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, InvoiceDraft
 from bridge.billing.rules import Rules
 from bridge.billing.totals import ALL
+from bridge.desk.plain import plain
 from bridge.errors import NeedsPerson, UnreadableBody
 from bridge.orders import Event, Folded, Incomplete, Order, Unfinished
 from bridge.reasons import because, together
@@ -103,38 +104,10 @@ def as_json(result: Preview) -> dict[str, Any]:
     shown: dict[str, Any] = {"verdict": result.verdict, "topic": result.topic}
     documents = result.documents
     if documents and documents.customer:
-        shown["customer"] = _customer(documents.customer)
+        shown["customer"] = plain(CustomerDraft, documents.customer)
     if documents and documents.invoice:
-        shown["invoice"] = _document(documents.invoice) | {
-            "final_at_once": documents.invoice.agreed,
-            "title": documents.invoice.title,
-        }
-    if documents and documents.invoice and documents.credit_notes:
-        shown["credit_notes"] = [_document(note) for note in documents.credit_notes]
+        invoice = plain(InvoiceDraft, documents.invoice)
+        shown["invoice"] = invoice | {"final_at_once": documents.invoice.agreed}
+        if documents.credit_notes:
+            shown["credit_notes"] = plain(tuple[CreditNoteDraft, ...], documents.credit_notes)
     return shown
-
-
-def _customer(draft: CustomerDraft) -> dict[str, Any]:
-    names = ("key", "individual", "company", "first_name", "last_name", "street", "postcode", "city")
-    more = ("country", "email", "phone", "language", "vat_number", "siret")
-    return {name: getattr(draft, name) for name in (*names, *more)} | {"why": list(draft.why)}
-
-
-def _document(draft: InvoiceDraft | CreditNoteDraft) -> dict[str, Any]:
-    return {
-        "key": draft.key,
-        "total": str(draft.total),
-        "currency": draft.currency,
-        "vat_exemption": draft.vat_exemption,
-        "lines": [_line(line) for line in draft.lines],
-        "why": list(draft.why),
-    }
-
-
-def _line(line: DraftLine) -> dict[str, str]:
-    return {
-        "title": line.title,
-        "quantity": str(line.quantity),
-        "unit_price": str(line.unit_price),
-        "vat": str(line.vat),
-    }
