@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from bridge.desk import Desk
+from bridge.desk.actions import Desk
 from bridge.runtime.wiring import Services, open_services
 from bridge.sandbox import Sandbox, SandboxConfig, create_sandbox, serve_sandbox
 from bridge.settings.loading import FacturationSettings, Settings, ShopSettings

@@ -18,14 +18,11 @@ from bridge.alerts.rules import (
     NO_WORKER,
     REFUSED,
     Alert,
-    Asking,
-    Pulse,
-    Situation,
-    Stuck,
     evaluate,
 )
 from bridge.alerts.runbook import letter_forms, runbook
 from bridge.alerts.silence import SHORTEST, hour_of, silence_of
+from bridge.alerts.situation import Asking, Pulse, Situation, Stuck
 from bridge.errors import AccessRefused
 from bridge.facturation.answers import decipher
 from bridge.facturation.quota import Failure, QuotaState

@@ -46,7 +46,6 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 KEY = bytes(range(32))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
 ALERT = Alert(
-    name="attention",
     key="attention:abc",
     since=NOW - timedelta(hours=1),
     reason=because("alert_attention", count=2, why=because("currency_unknown", currency="XTS")),

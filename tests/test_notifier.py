@@ -39,7 +39,6 @@ from bridge.store.values import Lease, Outcome
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NO_CURRENCY = because("currency_unknown", currency="XTS")
 ALERT = Alert(
-    name="attention",
     key="attention:abc",
     since=NOW - timedelta(hours=1),
     reason=because("alert_attention", count=2, why=NO_CURRENCY),

@@ -284,7 +284,6 @@ async def test_an_alert_is_one_issue_and_its_end_an_information(sentry: Sentry) 
     at = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
     for count, kind in ((1, "raised"), (2, "raised"), (2, "resolved")):
         alert = Alert(
-            name="signatures",
             key="signatures:boutique",
             since=at,
             reason=because("alert_signatures", shop="boutique", count=count),

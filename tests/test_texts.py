@@ -1,4 +1,4 @@
-"""The catalogue: every reason in two languages, with the same facts in both."""
+"""The catalogue: every reason in two languages."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from bridge.reasons import NO_REASON, because, reason_from
 from bridge.texts import GAP, LANGUAGES, catalogue, common, cure_of, text_of
 
 
-def places(text: str) -> list[tuple[str, str]]:
+def places(text: str) -> dict[str, str]:
     """The facts that a text names, each with the format it is shown in."""
-    return sorted((name, spec or "") for _, name, spec, _ in string.Formatter().parse(text) if name)
+    return {name: spec or "" for _, name, spec, _ in string.Formatter().parse(text) if name}
 
 
 @pytest.mark.parametrize("code", sorted(catalogue()))
-def test_an_entry_names_the_same_facts_in_both_languages(code: str) -> None:
+def test_an_entry_can_be_said_in_both_languages(code: str) -> None:
     entry = catalogue()[code]
     english, french = (places(entry.text[lang]) for lang in LANGUAGES)
-    assert english == french
-    assert entry.personal <= {name for name, _ in english}
+    assert {*english.values(), *french.values()} <= {"", "money", "signed", "day", "moment"}
+    assert entry.personal <= english.keys() & french.keys(), "what is hidden in one is hidden in the other"
     assert bool(entry.cure["en"]) == bool(entry.cure["fr"])
-    for lang in LANGUAGES:
-        assert entry.text[lang].count("`") % 2 == 0
+    for text in (*entry.text.values(), *entry.cure.values()):
+        assert text.count("`") % 2 == 0
+        assert text == text.strip() or text[0] in " ;", "only what ends another sentence begins with a space"
     assert "'" not in entry.text["fr"] + entry.cure["fr"], "an apostrophe is ’ in French"
 
 

@@ -162,7 +162,7 @@ class Absence:
     def _say(self, kind: Kind, now: datetime, since: datetime) -> None:
         process = f"{socket.gethostname()}:{os.getpid()}"
         reason = because("alert_redis", process=process)
-        alert = Alert(name="redis", key=f"redis:{process}", since=since, reason=reason)
+        alert = Alert(key=f"redis:{process}", since=since, reason=reason)
         message = Message(id=f"{uuid.uuid4().hex}_{kind}", kind=kind, at=now, alert=alert)
         self._unsaid += [(channel, message, self.TRIES) for channel in self._channels]
 

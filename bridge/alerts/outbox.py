@@ -16,8 +16,9 @@ from typing import Any, Final, Literal, cast
 
 from redis.exceptions import RedisError
 
-from bridge.alerts.rules import Alert, Asking, Pulse, Situation, Stuck
+from bridge.alerts.rules import Alert
 from bridge.alerts.runbook import runbook
+from bridge.alerts.situation import Asking, Pulse, Situation, Stuck
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
 from bridge.reasons import reason_from
@@ -180,7 +181,7 @@ def _kept(alert: Alert) -> str:
     """`text` is the reason; before reasons were values, it was a sentence."""
     return json.dumps(
         {
-            "name": alert.name,
+            "name": alert.name,  # for processes of an earlier version, while an upgrade is under way
             "key": alert.key,
             "text": alert.reason.as_json(),
             "shop": alert.shop,
@@ -194,10 +195,15 @@ def _kept(alert: Alert) -> str:
 def _alert(since: str | bytes, said: str | bytes) -> Alert | None:
     """None for one that this version of the bridge does not know."""
     kept = json.loads(said)
-    if kept["name"] not in runbook():
-        return None
-    reason, orders = reason_from(kept.pop("text")), tuple(kept.pop("orders"))
-    return Alert(**kept, since=_time(since), reason=reason, orders=orders)
+    alert = Alert(
+        key=kept["key"],
+        since=_time(since),
+        reason=reason_from(kept["text"]),
+        shop=kept["shop"],
+        count=kept["count"],
+        orders=tuple(kept["orders"]),
+    )
+    return alert if alert.name in runbook() else None
 
 
 def _errand(answer: list[Any]) -> Delivery | None:

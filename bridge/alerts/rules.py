@@ -8,21 +8,20 @@ reasons of its orders an alert holds what they have in common (`texts.common`), 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from bridge.alerts.runbook import PAGE, Meaning, runbook
 from bridge.alerts.silence import silence_of
-from bridge.facturation.quota import SHARES, Failure, Lane, QuotaState, standing_failure
+from bridge.alerts.situation import Asking, Situation
+from bridge.facturation.quota import SHARES, Failure, Lane, standing_failure
 from bridge.keys import Key
 from bridge.reasons import LEGACY, NO_REASON, Reason, because
 from bridge.sources.registry import privacy_of
-from bridge.store.values import Vitals
 from bridge.telemetry.health import ledger_problem
 from bridge.texts import common, text_of
-from bridge.valkey.durability import Durability
 
 SAMPLE: Final = 5
 """So many orders are named in an alert."""
@@ -38,16 +37,21 @@ SOON: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One cause. `since`: when it began, as far as that is known. `reason`: what is the case, with nothing
-    personal in it. `orders`: the keys of the first few of `count`."""
+    """One cause. `key`: its name in the runbook, and what tells it from others of this name, between colons.
+    `since`: when it began, as far as that is known. `reason`: what is the case, with nothing personal in it.
+    `orders`: the keys of the first few of `count`."""
 
-    name: str
     key: str
     since: datetime
     reason: Reason
     shop: str = ""
     count: int = 0
     orders: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What kind of thing is the case."""
+        return self.key.partition(":")[0]
 
     @property
     def meaning(self) -> Meaning:
@@ -83,56 +87,6 @@ class Alert:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
-    """An order that asks for a person. `created`: its first event; `since`: it asks."""
-
-    key: str
-    created: datetime
-    since: datetime
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pulse:
-    """Signs of life of one shop. `refused`: wrong signatures since the last good event, `refused_since` the
-    first of them; `hours`: events by hour since 1970."""
-
-    shop: str
-    last_event: datetime | None = None
-    refused: int = 0
-    refused_since: datetime | None = None
-    hours: Mapping[int, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stuck:
-    """The longest waiting of the orders that are due, not waiting for the shop's next word."""
-
-    key: str
-    since: datetime
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """Everything that is judged. `raised`: keys of the alerts that stand already."""
-
-    vitals: Vitals
-    durability: Durability
-    quota: QuotaState
-    asking: tuple[Asking, ...] = ()
-    pulses: tuple[Pulse, ...] = ()
-    stuck: Stuck | None = None
-    raised: frozenset[str] = frozenset()
-    silence: bool = True
-
-    @property
-    def now(self) -> datetime:
-        """Redis' clock."""
-        return self.vitals.now
-
-
 def evaluate(seen: Situation) -> tuple[Alert, ...]:
     """Every alert that holds now."""
     return tuple(alert for rule in RULES for alert in rule(seen))
@@ -145,7 +99,7 @@ def _attention(seen: Situation) -> Iterator[Alert]:
             causes[_codes(order.reason)].append(order)
     for cause, orders in causes.items():
         why = _why(order.reason for order in orders)
-        yield _alert_of("attention", cause, orders, _many("alert_attention", len(orders), why=why))
+        yield _alert_of(f"attention:{cause}", orders, _many("alert_attention", len(orders), why=why))
 
 
 def _why(reasons: Iterable[Reason]) -> Reason:
@@ -177,14 +131,13 @@ def _privacy(seen: Situation) -> Iterator[Alert]:
         reason = _many("alert_privacy", len(orders), shop=shop, topic=topic, due=due.date())
         # Near its end it is said again, and the first alert stands: nothing is over.
         for name in ("privacy", "privacy_due") if due - seen.now <= SOON else ("privacy",):
-            yield _alert_of(name, f"{shop}:{topic}", orders, reason, shop)
+            yield _alert_of(f"{name}:{shop}:{topic}", orders, reason, shop)
 
 
-def _alert_of(name: str, cause: str, orders: list[Asking], reason: Reason, shop: str = "") -> Alert:
+def _alert_of(key: str, orders: list[Asking], reason: Reason, shop: str = "") -> Alert:
     first = sorted(orders, key=lambda order: (order.since, order.key))
     return Alert(
-        name=name,
-        key=f"{name}:{cause}",
+        key=key,
         since=first[0].since,
         reason=reason,
         shop=shop,
@@ -200,7 +153,6 @@ def _silence(seen: Situation) -> Iterator[Alert]:
         silence = silence_of(pulse.hours, pulse.last_event, seen.now)
         if silence and silence.strange:
             yield Alert(
-                name="silence",
                 key=f"silence:{pulse.shop}",
                 since=pulse.last_event,
                 reason=because("alert_silence", shop=pulse.shop, since=pulse.last_event),
@@ -212,7 +164,6 @@ def _signatures(seen: Situation) -> Iterator[Alert]:
     for pulse in seen.pulses:
         if pulse.refused >= REFUSED:
             yield Alert(
-                name="signatures",
                 key=f"signatures:{pulse.shop}",
                 since=pulse.refused_since or seen.now,
                 reason=because("alert_signatures", shop=pulse.shop, count=pulse.refused),
@@ -231,13 +182,12 @@ def _quota(seen: Situation) -> Iterator[Alert]:
         reason = because("alert_day_used_up", limit=quota["limit_day"])
     else:
         return
-    yield Alert(name="quota", key="quota", since=seen.now, reason=reason)
+    yield Alert(key="quota", since=seen.now, reason=reason)
 
 
 def _credentials(seen: Situation) -> Iterator[Alert]:
     if standing_failure(seen.quota) is Failure.REFUSED:
         yield Alert(
-            name="credentials",
             key="credentials",
             since=seen.quota["last_failure"] or seen.now,
             reason=common([seen.quota["last_failure_reason"]]),
@@ -250,7 +200,6 @@ def _no_worker(seen: Situation) -> Iterator[Alert]:
     if last and vitals.now - last > NO_WORKER:
         waiting = because("alert_waiting", count=vitals.waiting) if vitals.waiting else NO_REASON
         yield Alert(
-            name="no_worker",
             key="no_worker",
             since=last,
             reason=because("alert_no_worker", since=last, waiting=waiting),
@@ -261,10 +210,9 @@ def _no_worker(seen: Situation) -> Iterator[Alert]:
 def _backlog(seen: Situation) -> Iterator[Alert]:
     stuck = seen.stuck
     if stuck and seen.now - stuck.since > LONG_WAIT:
-        why = because("alert_why", why=_why([stuck.reason])) if stuck.reason.code else NO_REASON
+        why = because("alert_why", why=_why([stuck.reason])) if stuck.reason else NO_REASON
         waiting = seen.vitals.waiting
         yield Alert(
-            name="backlog",
             key="backlog",
             since=stuck.since,
             reason=because("alert_backlog", since=stuck.since, count=waiting, why=why),
@@ -277,13 +225,13 @@ def _durability(seen: Situation) -> Iterator[Alert]:
     problem = seen.durability.problem()
     # A managed Redis may not show its settings; health warns of that, nobody is called.
     if problem and (seen.durability.fsync is not None or seen.durability.appendonly is False):
-        yield Alert(name="durability", key="durability", since=seen.now, reason=problem)
+        yield Alert(key="durability", since=seen.now, reason=problem)
 
 
 def _ledger(seen: Situation) -> Iterator[Alert]:
     problem = ledger_problem(seen.vitals)
     if problem:
-        yield Alert(name="ledger", key="ledger", since=seen.vitals.born or seen.now, reason=problem)
+        yield Alert(key="ledger", since=seen.vitals.born or seen.now, reason=problem)
 
 
 RULES: Final[tuple[Callable[[Situation], Iterator[Alert]], ...]] = (

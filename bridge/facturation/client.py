@@ -52,10 +52,7 @@ async def open_client(
     on_call: OnCall | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[FacturationClient]:
-    """A client of one firm; its connections are closed at the end of the block.
-
-    `base_url`: without path. `contact`: goes into the User-Agent. `transport`: see Wire.
-    """
+    """A client of one firm, over a Wire of these; its connections are closed at the end of the block."""
     wire = Wire(
         base_url=base_url,
         firm_id=firm_id,

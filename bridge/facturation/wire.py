@@ -76,38 +76,34 @@ class Answer:
     headers: Mapping[str, str]
 
 
+@dataclass(kw_only=True)
 class Wire:
-    """The connections to one firm.
+    """The connections to one firm. `base_url`: without path. `contact`: goes into the User-Agent.
 
     `transport`: another than TCP, for tests. It has no moment of the first byte, so `before_send` comes just
     before it is handed the request, and whatever it raises counts as "may have been sent".
     """
 
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        firm_id: int,
-        api_id: str,
-        api_key: SecretStr,
-        contact: str,
-        quota: Quota,
-        on_call: OnCall | None,
-        transport: httpx.AsyncBaseTransport | None,
-    ) -> None:
-        self._firm_id = firm_id
-        self._firm = f"/firms/{firm_id}"
-        self._quota = quota
-        self._on_call = on_call
-        self._lane = Lane.LIVE
+    base_url: str
+    firm_id: int
+    api_id: str
+    api_key: SecretStr
+    contact: str
+    quota: Quota
+    on_call: OnCall | None = None
+    transport: httpx.AsyncBaseTransport | None = None
+    lane: Lane = Lane.LIVE
+
+    def __post_init__(self) -> None:
+        self._firm = f"/firms/{self.firm_id}"
         # With a transport of our own, httpx takes no proxy from the environment: a CONNECT would pass for
         # the first byte of the request.
-        transport = transport or httpx.AsyncHTTPTransport(retries=0, socket_options=socket_options())
+        transport = self.transport or httpx.AsyncHTTPTransport(retries=0, socket_options=socket_options())
         self._traced = isinstance(transport, httpx.AsyncHTTPTransport)
         self._http = httpx.AsyncClient(
-            base_url=base_url,
-            auth=httpx.BasicAuth(api_id, api_key.get_secret_value()),
-            headers={"User-Agent": user_agent(contact), "Accept": "application/json"},
+            base_url=self.base_url,
+            auth=httpx.BasicAuth(self.api_id, self.api_key.get_secret_value()),
+            headers={"User-Agent": user_agent(self.contact), "Accept": "application/json"},
             timeout=httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # each request stands on its own
             follow_redirects=False,
@@ -117,7 +113,7 @@ class Wire:
         logging.getLogger("httpx").setLevel(logging.WARNING)
 
     def __repr__(self) -> str:
-        return f"<Wire to {str(self._http.base_url).rstrip('/')}{self._firm}, {self._lane}>"
+        return f"<Wire to {str(self._http.base_url).rstrip('/')}{self._firm}, {self.lane}>"
 
     async def aclose(self) -> None:
         """Closes the connections."""
@@ -126,8 +122,8 @@ class Wire:
     def using(self, *, lane: Lane | None, on_call: OnCall | None) -> Self:
         """The same connections, for work of another lane or with a call log of its own."""
         other = copy.copy(self)
-        other._lane = lane or self._lane
-        other._on_call = on_call or self._on_call
+        other.lane = lane or self.lane
+        other.on_call = on_call or self.on_call
         return other
 
     async def call(
@@ -153,7 +149,7 @@ class Wire:
             headers=headers,
         )
         failpoint("api", call, "before")
-        permit = await self._quota.take(self._lane)
+        permit = await self.quota.take(self.lane)
         failpoint("api", call, "permitted")
         started = time.monotonic()
         try:
@@ -164,7 +160,7 @@ class Wire:
                 ApiCall(method=method, path=path, outcome=outcome, seconds=time.monotonic() - started)
             )
             if exc.__cause__:
-                await self._quota.note_failure(Failure.UNREACHABLE, exc.reason)
+                await self.quota.note_failure(Failure.UNREACHABLE, exc.reason)
             raise
         failpoint("api", call, "answered")
         limit, remaining = _rate_limit(response)
@@ -179,7 +175,7 @@ class Wire:
             )
         )
         if limit is not None and remaining is not None:
-            await self._quota.learn(permit, limit, remaining)
+            await self.quota.learn(permit, limit, remaining)
         answer = await self._judge(call, response)
         failpoint("api", call, "after")
         return answer
@@ -189,27 +185,27 @@ class Wire:
         try:
             data = decipher(call, response.status_code, response.headers, response.content, datetime.now(UTC))
         except QuotaReached as exc:
-            await self._quota.pause(exc.after or PAUSE_WITHOUT_RETRY_AFTER)
-            await self._quota.note_failure(Failure.THROTTLED, exc.reason)
+            await self.quota.pause(exc.after or PAUSE_WITHOUT_RETRY_AFTER)
+            await self.quota.note_failure(Failure.THROTTLED, exc.reason)
             raise
         except AccessRefused as exc:
             if response.status_code == 403 and not call.endswith(ACCOUNT) and await self._is_let_in():
                 raise forbidden(call, response.content) from exc
             # One worker tries again after a while; a thousand waiting orders need not all be refused.
-            await self._quota.pause(REFUSED_PAUSE)
-            await self._quota.note_failure(Failure.REFUSED, exc.reason)
+            await self.quota.pause(REFUSED_PAUSE)
+            await self.quota.note_failure(Failure.REFUSED, exc.reason)
             raise
         except OutcomeUnknown as exc:
-            await self._quota.note_failure(Failure.UNREACHABLE, exc.reason)
+            await self.quota.note_failure(Failure.UNREACHABLE, exc.reason)
             raise
-        await self._quota.note_success()
+        await self.quota.note_success()
         return Answer(call, data, response.headers)
 
     async def _is_let_in(self) -> bool:
         """Does the account answer, and reach our firm? Then a 403 was for one request; in doubt, for all."""
         try:
             answer = await self.call("GET", ACCOUNT)
-            return self._firm_id in account_record(answer.data).firms
+            return self.firm_id in account_record(answer.data).firms
         except (BridgeError, ValueError):
             return False
 
@@ -252,10 +248,10 @@ class Wire:
             raise NotSent(because("api_not_reached", call=call, what=what)) from exc
 
     async def _report(self, call: ApiCall) -> None:
-        if self._on_call is None:
+        if self.on_call is None:
             return
         try:
-            await self._on_call(call)
+            await self.on_call(call)
         except Exception:
             # The answer is worth more than its log: losing it would cost a look-up and a long wait.
             log.exception(

@@ -14,7 +14,7 @@ from bridge.settings.loading import Settings
 from bridge.sources.base import Source
 from bridge.sources.registry import REGISTRY
 from bridge.telemetry.health import ledger_problem
-from bridge.texts import text_of
+from bridge.texts import cure_of, text_of
 from bridge.valkey.diagnosis import trouble
 
 OLDEST_REDIS = (6, 2)
@@ -59,13 +59,9 @@ async def findings(settings: Settings, services: Services) -> AsyncIterator[Find
         yield Finding("redis", *_version(*await services.store.version()))
         problem = durability.problem()
         state = "ok" if not problem else "warn" if durability.fsync in (None, "always") else "fail"
-        yield Finding(
-            "durability", state, text_of(problem) if problem else "every acknowledged write is on disk"
-        )
+        yield Finding("durability", state, text_of(problem) or "every acknowledged write is on disk")
         problem = ledger_problem(await services.store.vitals())
-        yield Finding(
-            "ledger", "warn" if problem else "ok", text_of(problem) if problem else "no sign of lost data"
-        )
+        yield Finding("ledger", "warn" if problem else "ok", text_of(problem) or "no sign of lost data")
     yield await _account(settings, services)
     yield _console(settings)
     for name, shop in settings.shops.items():
@@ -95,11 +91,10 @@ async def _account(settings: Settings, services: Services) -> Finding:
             account = await client.account()
     except NotSent as exc:
         address = settings.facturation.base_url
-        return Finding(
-            "facturation", "fail", f"{exc}: check the network and facturation.base_url ({address})"
-        )
+        said = f"{text_of(exc.reason)}: check the network and facturation.base_url ({address})"
+        return Finding("facturation", "fail", said)
     except (RetryLater, ApiRefused) as exc:
-        return Finding("facturation", "fail", str(exc))
+        return Finding("facturation", "fail", f"{text_of(exc.reason)}. {cure_of(exc.reason)}".rstrip())
     except BridgeError as exc:
         return Finding("facturation", "fail", f"could not be asked: {exc}")
     if firm_id not in account.firms:

@@ -204,7 +204,10 @@ class Syncer:
             if view.takes > POISON:
                 raise NeedsPerson(because("worker_died", times=view.takes - 1))
             if view.set_aside:
-                return progress, Ending(*view.set_aside)
+                return progress, Ending(view.set_aside, view.reason)
+            if view.reason and lease.order_key.split(":")[2] == "event":
+                # A dispute, a request, an unknown topic: it never becomes an order, and what it asked stands.
+                raise NeedsPerson(view.reason)
             shop = self._shop_of(lease.order_key)
             order = await self._fold(shop, lease, view)
             if not isinstance(order, Order):

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import SHARES, Failure, Lane, Quota, QuotaState, standing_failure
-from bridge.reasons import Reason, because
+from bridge.reasons import NO_REASON, Reason, because
 from bridge.store.store import Store
 from bridge.store.values import Vitals
 from bridge.telemetry.metrics import Metrics
@@ -51,7 +51,7 @@ class Check:
 
     status: Status
     observed: Any
-    reason: Reason | None = None
+    reason: Reason = NO_REASON
 
 
 def assess(vitals: Vitals, durability: Durability, quota: QuotaState) -> dict[str, Check]:
@@ -160,10 +160,10 @@ def _ledger(vitals: Vitals) -> Check:
     return Check(status=Status.WARN if problem else Status.PASS, observed=observed, reason=problem)
 
 
-def ledger_problem(vitals: Vitals) -> Reason | None:
-    """What a ledger younger than the firm's invoices means; None when it is not, or no longer matters."""
+def ledger_problem(vitals: Vitals) -> Reason:
+    """What a ledger younger than the firm's invoices means; none when it is not, or no longer matters."""
     if not vitals.known or vitals.born is None or vitals.now - vitals.born > YOUNG:
-        return None
+        return NO_REASON
     return because("young_ledger", born=vitals.born, shops=", ".join(key.rstrip(":") for key in vitals.known))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from redis.exceptions import RedisError, ResponseError
 
 from bridge.errors import StoreUnavailable
-from bridge.reasons import Reason, because
+from bridge.reasons import NO_REASON, Reason, because
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Durability:
         """For health and `bridge check`."""
         return {"appendonly": self.appendonly, "appendfsync": self.fsync, "eviction": self.eviction}
 
-    def problem(self) -> Reason | None:
+    def problem(self) -> Reason:
         """What is wrong and how to mend it."""
         cures = []
         if not self.appendonly:
@@ -42,7 +42,7 @@ class Durability:
         if self.eviction != "noeviction":
             cures.append("maxmemory-policy noeviction")
         if not cures:
-            return None
+            return NO_REASON
         code = "redis_hides_settings" if self.fsync is None else "redis_forgets"
         return because(code, settings=", ".join(cures))
 

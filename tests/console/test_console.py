@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from bridge.alerts.rules import Alert
 from bridge.alerts.runbook import runbook
 from bridge.reasons import reason_from
+from bridge.texts import text_of
 from tests.console.console_server import TOKEN, House, csrf_in, house
 from tests.journeys.orders import item, shopify_order, shopify_refund
 from tests.journeys.waiting import until
@@ -215,9 +216,7 @@ async def test_the_overview_shows_what_was_raised_with_the_way_to_its_cure(open_
 async def test_every_alert_can_be_shown(open_house: House) -> None:
     book, since = open_house.here.services.notifier.book, datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
     alerts = [
-        Alert(
-            name=name, key=name, since=since, reason=reason_from(f"<{name}> `bridge check`"), shop="atelier"
-        )
+        Alert(key=name, since=since, reason=reason_from(f"<{name}> `bridge check`"), shop="atelier")
         for name in runbook()
     ]
     await open_house.here.redis.set("bridge:alerts:judge", "a test")
@@ -280,7 +279,7 @@ async def test_alerts_come_and_go_in_the_activity(open_house: House) -> None:
     assert await open_house.judge() == ()
     seen = await open_house.desk.feed()
     assert [(entry.what, entry.order_key) for entry in seen] == [("alert", ""), ("alert_over", "")]
-    assert "alert_signatures" in str(seen[0].text)
+    assert "shop atelier: 10 deliveries in a row" in text_of(seen[0].text)
 
 
 async def test_without_redis_the_overview_still_tells_why(redis_url: str, redis: Redis) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from bridge.errors import LeaseLost
 from bridge.orders import Event
+from bridge.reasons import reason_from
 from bridge.sources.base import FETCHED, Alarm, ForOrder, Identity, Ignored
 from bridge.store.store import ARCHIVE_AGE, LEASE, REHINT, WAKE_UPS
 from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome
@@ -155,6 +156,7 @@ class Data:
             takes=takes,
             failing_since=_moment(order.failing_since) if order.failing_since else None,
             rounding=self.rounding,
+            reason=reason_from(order.reason),
             events=tuple(events),
         )
 
