@@ -320,7 +320,7 @@ async def test_what_could_not_be_handed_in_is_counted_on(store: Store) -> None:
     notifier = herald_of(store)
     notifier.rejected.update({"boutique": 3, "atelier": 4})
 
-    async def away(*_: Any) -> None:
+    async def away(shop: str, count: int) -> None:
         raise StoreUnavailable("away")
 
     notifier.book.note_refused = away  # type: ignore[method-assign]
