@@ -21,8 +21,9 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from bridge.errors import BadSignature, BodyTooLarge, Rejected, StoreUnavailable
 from bridge.failpoints import failpoint
-from bridge.sources.base import Source
+from bridge.sources.base import Ignored, Source
 from bridge.store.store import Store
+from bridge.texts import text_of
 
 BODY_SECONDS = 15.0
 """A body that takes longer to arrive is given up; a shop's own time-out is 5 s."""
@@ -144,8 +145,8 @@ class Webhooks:
         answer = {"status": status, "event": identity.event_id, "topic": identity.topic}
         if order_key:
             answer["order"] = order_key
-        if identity.ignored:
-            answer["reason"] = identity.ignored
+        if isinstance(identity, Ignored):
+            answer["reason"] = text_of(identity.reason)
         return answer
 
 

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from bridge.reasons import reason_of
+from bridge.texts import text_of
 from tests.desk_world import World, key_of, open_world, running_sandbox, shopify_order
 
 BRIDGE = (str(Path(sys.executable).with_name("bridge")),)
@@ -54,7 +56,7 @@ def bridge(folder: Path, *words: str, columns: int = 80) -> subprocess.Completed
     return subprocess.run(
         [*BRIDGE, *words],
         cwd=folder,
-        env=environ | {"COLUMNS": str(columns)},
+        env=environ | {"COLUMNS": str(columns), "LC_ALL": "C.UTF-8"},
         capture_output=True,
         text=True,
         timeout=60,
@@ -174,6 +176,28 @@ async def test_a_story_says_what_can_be_done(desk: Desk) -> None:
     assert "what you can do" not in await desk("orders", "show", done)
 
 
+async def test_the_terminal_speaks_french(desk: Desk) -> None:
+    await desk.world.order(**WRONG)
+    listed = await desk("--lang", "fr", "orders", "list")
+    assert "à traiter" in listed
+    shown = await desk("--lang", "fr", "orders", "show", "1042")
+    assert "ce que vous pouvez faire" in shown
+    assert "reprendre, une fois la cause corrigée" in shown
+    said = await desk("--lang", "fr", "orders", "retry", "77", status=1)
+    assert said.startswith("échec : il n’y a pas de commande 77")
+    assert "orders show" in await desk("--lang", "de", "orders", "show", "--help"), "else it is English"
+
+
+async def test_scripts_get_a_reason_in_words_and_as_a_value(desk: Desk) -> None:
+    await desk.world.order(**WRONG)
+    (row,) = (await desk.json("orders", "list"))["orders"]
+    story = await desk.json("orders", "show", "1042")
+    for each in (row, story["order"], story["runs"][0]):
+        reason = reason_of(each)
+        assert (reason.code, text_of(reason)) == (row["code"], row["reason"])
+    assert "99.99" in row["reason"]
+
+
 async def test_orders_of_a_time(desk: Desk) -> None:
     key = await desk.world.order()
     assert key in await desk("orders", "list", "--since", "5m")
@@ -207,7 +231,7 @@ async def test_events(desk: Desk) -> None:
     assert json.loads(raw)["name"] == "#1042"
     assert "1 order will be looked at again" in await desk("events", "replay", named_to_the_shop)
     assert "unknown or expired" in await desk("events", "replay", "boutique:x", status=1)
-    assert "there is no event boutique:x" in await desk("events", "show", "boutique:x", status=1)
+    assert "unknown or expired" in await desk("events", "show", "boutique:x", status=1)
 
 
 async def test_replaying_what_failed(desk: Desk) -> None:
@@ -281,7 +305,7 @@ async def test_a_request_of_shopify_is_carried_out(desk: Desk) -> None:
     for request in listed["requests"]:
         assert f"bridge privacy carry-out {request['key']}\n" in shown
     # The reason of the second holds the very command that does it, and the first must be answered before.
-    words = re.findall(r"`bridge (.*)`", story.reason)[0].split()
+    words = re.findall(r"`bridge (.*)`", text_of(story.reason))[0].split()
     assert words == ["privacy", "carry-out", key]
     assert "Aborted" in await desk(*words, status=1)  # nobody said yes
     assert f"request {listed['requests'][0]['key']} asks for" in await desk(*words, "--yes", status=1)
@@ -309,11 +333,39 @@ def test_without_redis_one_line_says_so(tmp_path: Path, words: tuple[str, ...]) 
     )
 
 
-def test_a_wrong_state_is_bad_usage(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("orders", "list", "--state", "lost"), "lost is none of in_hand, waiting, attention"),
+        (("orders", "list", "--shop", "nope"), "nope is none of atelier, boutique"),
+        (("events", "list", "--shop", "nope"), "nope is none of atelier, boutique"),
+        (("replay", "--failed", "--shop", "nope"), "nope is none of atelier, boutique"),
+        (("orders", "list", "--cursor", "zzz"), "zzz is none that a page ended with"),
+        (("events", "list", "--cursor", "zzz"), "zzz is none that a page ended with"),
+        (("orders", "ignore", "1", "--reason", ""), "--reason"),
+        (("privacy", "erase", "camille", "--yes"), "camille is neither an e-mail address nor a customer"),
+        (("sandbox", "--port", "99999"), "less than or equal to 65535"),
+    ],
+)
+def test_what_cannot_be_meant_is_bad_usage(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
     configure(tmp_path, redis_url="redis://127.0.0.1:1/0")
-    done = bridge(tmp_path, "orders", "list", "--state", "lost")
-    assert done.returncode == 2
-    assert "in_hand, waiting, attention" in done.stderr
+    done = bridge(tmp_path, *words)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+    assert told in " ".join(done.stderr.split())
+
+
+def test_what_is_wrong_with_the_configuration_comes_before_a_shop_that_is_unknown(tmp_path: Path) -> None:
+    done = bridge(tmp_path, "orders", "list", "--shop", "nope")
+    assert (done.returncode, "add a [facturation] table" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"), [("bridge.cli.main", "pydantic"), ("bridge.runtime.roles", "fastapi")]
+)
+def test_what_is_not_used_is_not_imported(module: str, unwanted: str) -> None:
+    """Help and the shops' door start quickly: neither waits for what only others need."""
+    told = f"import sys, {module}; sys.exit({unwanted!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", told], check=False).returncode == 0
 
 
 # ------------------------------------------------------------------------------------- the private Valkey

@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from bridge.desk import Desk, EventRow, Kept, NotDone, OrderRow, State, UnknownOrder
+from bridge.desk.actions import Desk
+from bridge.desk.erasure import erase
 from bridge.desk.plain import plain
-from bridge.reasons import as_reason
+from bridge.desk.values import EventRow, Kept, NotDone, OrderRow, State, Story, UnknownOrder
+from bridge.reasons import NO_REASON, as_reason, because
 from bridge.sandbox import Fault, FaultKind
 from bridge.store.values import Lease, Outcome
+from bridge.texts import text_of
 from tests.desk_world import World, key_of, open_world, shopify_order
 
 EMAIL = "camille.martin@example.com"
@@ -171,7 +174,7 @@ async def test_a_story_tells_everything(world: World) -> None:
         ("POST /invoices.json", "201"),
     ]
     assert (story.working, story.due_at, story.actions) == (False, None, ())
-    assert json.loads(json.dumps(plain(story)))["documents"][1]["total"] == "64.70"
+    assert json.loads(json.dumps(plain(Story, story)))["documents"][1]["total"] == "64.70"
     assert await world.desk.story("shopify:boutique:order:0") is None
 
 
@@ -187,17 +190,18 @@ async def test_a_waiting_order_says_until_when(world: World) -> None:
         lease, view, Outcome.WAITING, as_reason("no answer"), after=3600, counted=True
     )
     row = await row_of(world.desk, key)
-    assert (row.state, row.reason, row.attempts) == (State.WAITING, "no answer", 1)
+    assert (row.state, text_of(row.reason), row.attempts) == (State.WAITING, "no answer", 1)
     assert row.next_at is not None
     assert timedelta(minutes=59) < row.next_at - datetime.now(UTC) < timedelta(minutes=61)
 
 
 async def test_events_newest_first_with_the_ignored_ones(world: World) -> None:
     key = await world.receive(shopify_order())
+    await asyncio.sleep(0.002)  # Redis' clock counts milliseconds: two in one are equally new
     await world.receive(b'{"shop_id": 1, "customer": {"email": "a@example.com"}}', "customers/update")
     page = await world.desk.events()
     assert [row.topic for row in page.rows] == ["customers/update", "orders/paid"]
-    assert page.rows[0].note
+    assert page.rows[0].note.code
     assert (page.rows[0].order_key, page.rows[1].order_key) == ("", key)
     assert [row.topic for row in (await world.desk.events(topic="orders/paid")).rows] == ["orders/paid"]
     assert (await world.desk.events(shop="atelier")).rows == ()
@@ -287,7 +291,7 @@ async def test_a_story_tells_why_a_run_did_not_finish(world: World) -> None:
     story = await world.desk.story(key)
     assert story is not None
     (run,) = story.runs
-    assert (run.outcome, "is in trouble (503" in run.reason) == ("waiting", True)
+    assert (run.outcome, "is in trouble (503" in text_of(run.reason)) == ("waiting", True)
     assert isinstance(story.timeline[0], EventRow)
     assert story.timeline[-1] == run
     assert sum(hour.api_calls for hour in (await world.desk.stats()).hours) == len(story.calls)
@@ -310,7 +314,6 @@ async def test_statistics_count_by_the_hour(world: World) -> None:
     assert set(stats.latency) == {50, 95, 99}
     assert stats.oldest is not None
     assert stats.oldest.key == key_of(4)
-    assert stats.quota is not None
     assert stats.quota["left_five"] < stats.quota["limit_five"]
     async for name in world.redis.scan_iter("bridge:stats:*"):
         assert await world.redis.ttl(name) > 7 * 86400
@@ -326,7 +329,7 @@ async def test_retry_is_once_and_written_down(world: World) -> None:
     assert not await world.desk.retry(key, "paul")
     assert await world.redis.zcard("arq:queue") == 2  # one for the event, one for the retry
     row = await row_of(world.desk, key)
-    assert (row.state, row.reason) == (State.IN_HAND, "")
+    assert (row.state, row.reason) == (State.IN_HAND, NO_REASON)
     assert await all_keys(world.desk, state="attention") == [[]]
     await world.settle(key)
     assert (await row_of(world.desk, key)).state is State.ATTENTION
@@ -377,7 +380,7 @@ async def test_what_a_person_ignores_stays_ignored(world: World) -> None:
     # The shop says more, and now it would add up.
     await world.order()
     row = await row_of(world.desk, key)
-    assert (row.state, row.reason, row.set_aside) == (State.IGNORED, "invoiced by hand", True)
+    assert (row.state, text_of(row.reason), row.set_aside) == (State.IGNORED, "invoiced by hand", True)
     assert world.sandbox.invoices == []
     assert await all_keys(world.desk, state="ignored") == [[key]]
     # Until somebody says otherwise.
@@ -393,7 +396,7 @@ async def test_what_is_sent_to_a_person_waits_for_one(world: World) -> None:
     await world.settle(key)
     await world.order()
     row = await row_of(world.desk, key)
-    assert (row.state, row.reason) == (State.ATTENTION, "call the buyer first")
+    assert (row.state, text_of(row.reason)) == (State.ATTENTION, "call the buyer first")
     assert world.sandbox.invoices == []
     assert await world.redis.zscore("bridge:due", key) is None
     await world.desk.retry(key, "marie")
@@ -404,7 +407,7 @@ async def test_what_is_sent_to_a_person_waits_for_one(world: World) -> None:
 async def test_nobody_pulls_an_order_from_under_a_worker(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.desk.actions.PATIENCE", 0.05)
+    monkeypatch.setattr("bridge.desk.actions.LET_GO_SECONDS", 0.05)
     key = await world.receive(shopify_order())
     await world.services.store.take(Lease(order_key=key, token="t"))
     with pytest.raises(NotDone, match="a worker is at it now"):
@@ -435,7 +438,10 @@ async def test_accepting_another_total(world: World) -> None:
     assert story is not None
     assert story.order.state is State.DONE
     assert str(story.documents[1].accepted) == "64.71"
-    assert (story.actions[-1].what, story.actions[-1].reason) == ("accept", "64.71 in place of 64.70")
+    assert (story.actions[-1].what, text_of(story.actions[-1].reason)) == (
+        "accept",
+        "64.71 in place of 64.70",
+    )
     assert not await world.desk.accept(key, "marie"), "it was accepted already"
     # It was that total that was accepted, no other.
     await _other_total(world, key, "64.72")
@@ -526,9 +532,9 @@ async def test_a_buyer_is_forgotten(world: World) -> None:
     other = await world.order(2, customer=None, email="else@example.com")
     stuck = await world.order(3, customer=None, email=EMAIL, **WRONG)
     await world.receive(json.dumps({"customer": {"email": EMAIL.upper()}}).encode(), "customers/update")
-    result = await world.desk.erase(f" {EMAIL} ", "marie")
+    result = await erase(world.desk, f" {EMAIL} ", "marie")
     assert (result.orders, result.payloads, result.unattached) == ((done,), 1, 1)
-    assert "attention" in result.refused[stuck]
+    assert result.refused[stuck] == because("not_finished", state="attention")
     story = await world.desk.story(done)
     assert story is not None
     assert [event.kept for event in story.events] == [Kept.ERASED]
@@ -543,7 +549,7 @@ async def test_a_buyer_is_forgotten(world: World) -> None:
         await world.desk.retry(done, "marie")
     # Settled, the last one goes as well, and then nothing here names the buyer.
     await world.desk.ignore(stuck, "by hand", "marie")
-    result = await world.desk.erase(EMAIL, "marie")
+    result = await erase(world.desk, EMAIL, "marie")
     assert (result.orders, dict(result.refused)) == ((stuck,), {})
     async for name in world.redis.scan_iter("bridge:*"):
         assert b"camille" not in name
@@ -555,7 +561,7 @@ async def test_a_buyer_is_forgotten(world: World) -> None:
 
 async def test_a_forgotten_delivery_that_comes_again_is_still_a_duplicate(world: World) -> None:
     await world.order()
-    await world.desk.erase("shopify:boutique:customer:7001", "marie")
+    await erase(world.desk, "shopify:boutique:customer:7001", "marie")
     world.sent -= 1
     await world.receive(shopify_order())
     assert len((await world.desk.events()).rows) == 1
@@ -564,7 +570,7 @@ async def test_a_forgotten_delivery_that_comes_again_is_still_a_duplicate(world:
 
 async def test_the_same_buyer_buys_again_after_being_forgotten(world: World) -> None:
     await world.order(1, customer=None, email=EMAIL)
-    await world.desk.erase(EMAIL, "marie")
+    await erase(world.desk, EMAIL, "marie")
     await world.order(2, customer=None, email=EMAIL)
     assert len(world.sandbox.invoices) == 2
     assert len(world.sandbox.customers) == 1

@@ -31,8 +31,8 @@ from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
 from bridge.reasons import Reason, because
 from bridge.receive import ShopEndpoint, Webhooks, create_app
-from bridge.sources import REGISTRY
-from bridge.sources.base import Identity
+from bridge.sources.base import ForOrder
+from bridge.sources.registry import REGISTRY
 from bridge.store.store import Store
 from bridge.store.values import Lease, Outcome
 
@@ -89,7 +89,7 @@ def herald_of(store: Store, *channels: Channel, shops: tuple[str, ...] = ("bouti
 async def ask_for_a_person(store: Store, number: int, reason: Reason = NO_CURRENCY) -> str:
     """An order that was taken and came to ask for attention. Returns its key."""
     key = f"shopify:boutique:order:{number}"
-    identity = Identity(event_id=f"orders/paid:{number}", topic="orders/paid", order_key=key)
+    identity = ForOrder(event_id=f"orders/paid:{number}", topic="orders/paid", order_key=key)
     await store.record("boutique", "shopify", identity, {}, b"{}")
     lease = Lease(order_key=key, token=uuid.uuid4().hex)
     view = await store.take(lease)
@@ -372,7 +372,7 @@ async def test_an_order_that_waits_for_its_shop_is_not_stuck(store: Store, redis
 
     async def leave(number: int, reason: Reason, after: float) -> str:
         key = f"shopify:boutique:order:{number}"
-        identity = Identity(event_id=f"e{number}", topic="orders/paid", order_key=key)
+        identity = ForOrder(event_id=f"e{number}", topic="orders/paid", order_key=key)
         await store.record("boutique", "shopify", identity, {}, b"{}")
         lease = Lease(order_key=key, token="t")
         view = await store.take(lease)

@@ -98,7 +98,7 @@ async def test_refused_credentials_let_everything_wait_until_they_are_mended(her
     key = await here.accept(shopify_order(1))
     state = await here.sync(key)
     assert (state["state"], state.get("attempts")) == ("waiting", None)
-    assert "api_key" in state["reason"]
+    assert "refuses our credentials" in state["reason"]
     assert 5 < await due_in(here) < 70
     # Nobody knocks at a closed door: the next order is not even tried.
     state = await here.sync(await here.accept(shopify_order(2)))
@@ -371,3 +371,14 @@ async def test_the_document_policy_of_a_shop(redis: Any, redis_url: str, policy:
         assert state["state"] == "done", state["reason"]
         (document,) = here.invoices(KEY)
         assert (document.draft, document.external) == (policy == "draft", policy == "external")
+
+
+async def test_an_event_that_belongs_to_no_order_keeps_saying_what_it_asked(here: Here) -> None:
+    answer = await here.send({"id": 1, "order_id": 7}, "disputes/create")
+    key = answer.json()["order"]
+    asked = (await here.state(key))["reason"]
+    assert "disputes/create" in asked
+    await here.redis.hdel(f"bridge:order:{key}", "state")
+    await here.redis.zadd("bridge:due", {key: 1})
+    state = await here.sync(key)
+    assert (state["state"], state["reason"]) == ("attention", asked)

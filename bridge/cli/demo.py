@@ -1,16 +1,43 @@
-"""What `bridge demo` shows when its orders are through."""
+"""`bridge demo`, and what it shows when its orders are through."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from typing import Annotated
 
+import typer
 from rich.markup import escape
 from rich.table import Table
 
-from bridge.cli.terminal import out
+from bridge.cli.terminal import FAILED, command, err, out
+from bridge.demo.demo import Demonstration, demonstrate
+from bridge.runtime.server import stop_on_signals
+from bridge.telemetry.logs import configure_logging
 
-if TYPE_CHECKING:
-    from bridge.demo.demo import Demonstration
+app = typer.Typer()
+
+
+@command(app, "demo")
+async def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave it running, and say where.")] = False,
+) -> int:
+    """The whole system here, on a private Valkey and a sandbox, with an order of each platform."""
+    configure_logging("error", sys.stderr)
+    seen: list[Demonstration] = []
+
+    async with stop_on_signals() as stop:
+        with err.status("starting …") as status:
+
+            def progress(text: str) -> None:
+                status.update(f"starting {text} …")
+
+            def done(result: Demonstration) -> None:
+                status.stop()
+                seen.append(result)
+                show_demo(result, keep=keep)
+
+            await demonstrate(keep=keep, stop=stop, progress=progress, done=done)
+    return 0 if seen and all(row.right for row in seen[0].rows) else FAILED
 
 
 def show_demo(result: Demonstration, *, keep: bool) -> None:
@@ -23,7 +50,7 @@ def show_demo(result: Demonstration, *, keep: bool) -> None:
     table.add_column("", no_wrap=True)
     for row in result.rows:
         table.add_row(
-            row.sale.platform,
+            row.source.PLATFORM,
             row.sale.number,
             escape(row.customer[:14]),
             row.invoice,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,14 +11,16 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from bridge.cli.options import Json
-from bridge.cli.terminal import FAILED, command, err, out, settings_here
-from bridge.errors import ConfigurationError
+from bridge.cli.options import Json, known_shop
+from bridge.cli.terminal import FAILED, command, err, out, print_json, settings_here, tell
+from bridge.desk.preview import as_json as rendered
+from bridge.desk.preview import preview as look
+from bridge.sources.registry import REGISTRY
 
-preview_app = typer.Typer()
+app = typer.Typer()
 
 
-@command(preview_app, "preview")
+@command(app, "preview")
 async def preview(
     file: Annotated[
         Path,
@@ -27,7 +28,9 @@ async def preview(
             metavar="FILE", help="A payload as the platform sends it.", exists=True, dir_okay=False
         ),
     ],
-    shop: Annotated[str, typer.Option(help="Whose rules apply: its name in the configuration.")],
+    shop: Annotated[
+        str, typer.Option(help="Whose rules apply: its name in the configuration.", callback=known_shop)
+    ],
     topic: Annotated[
         str,
         typer.Option(
@@ -37,36 +40,29 @@ async def preview(
     as_json: Json = False,
 ) -> int:
     """Dry run: the customer and the documents that this payload would become, and why. Writes nothing."""
-    from bridge.desk.preview import as_json as rendered
-    from bridge.desk.preview import preview as look
-    from bridge.sources import REGISTRY
-
-    settings = settings_here()
-    if shop not in settings.shops:
-        raise ConfigurationError(f"--shop: {shop} is none of {', '.join(sorted(settings.shops))}")
-    chosen = settings.shops[shop]
+    chosen = settings_here().shops[shop]
     result = look(
         REGISTRY[chosen.platform], shop, chosen.rules(), file.read_bytes(), datetime.now(UTC), topic
     )
     if as_json:
-        out.print_json(json.dumps(rendered(result)))
+        print_json(rendered(result))
     else:
         _show_preview(rendered(result))
-        if result.topic and not topic and chosen.platform != "stripe":
-            said = f"taken for {result.topic}: the topic comes in a header; --topic gives another one"
-            err.print(said, markup=False, soft_wrap=True)
-    return 0 if result.readable else FAILED
+        if result.guessed:
+            said = f"taken for {result.topic}: a payload does not say its topic; --topic gives another one"
+            tell(said, err)
+    return 0 if result.usable else FAILED
 
 
 def _show_preview(shown: dict[str, Any]) -> None:
-    out.print(shown["verdict"], style="bold", markup=False, soft_wrap=True)
+    tell(shown["verdict"], style="bold")
     customer = shown.get("customer")
     if customer:
         out.print("\ncustomer", style="bold")
         for name, value in customer.items():
             if value not in ("", []) and name != "why":
                 said = ("yes" if value else "no") if isinstance(value, bool) else value
-                out.print(f"  {name:<11} {said}", markup=False, soft_wrap=True)
+                tell(f"  {name:<11} {said}")
         _show_why(customer["why"])
     for document in [shown["invoice"]] if "invoice" in shown else []:
         _show_document("invoice", document)
@@ -75,7 +71,7 @@ def _show_preview(shown: dict[str, Any]) -> None:
 
 
 def _show_document(kind: str, document: dict[str, Any]) -> None:
-    out.print(f"\n{kind}  {document['key']}", style="bold", markup=False, soft_wrap=True)
+    tell(f"\n{kind}  {document['key']}", style="bold")
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("line")
     for heading in ("quantity", "unit price excl. VAT", "VAT"):
@@ -85,12 +81,12 @@ def _show_document(kind: str, document: dict[str, Any]) -> None:
         table.add_row(escape(line["title"]), line["quantity"], line["unit_price"], rate)
     if document["lines"]:
         out.print(table)
-    out.print(f"total including VAT: {document['total']} {document['currency']}", markup=False)
+    tell(f"total including VAT: {document['total']} {document['currency']}")
     if document["vat_exemption"]:
-        out.print(document["vat_exemption"], markup=False)
+        tell(document["vat_exemption"])
     _show_why(document["why"])
 
 
 def _show_why(why: list[str]) -> None:
     for reason in why:
-        out.print(f"  · {reason}", markup=False, style="dim", soft_wrap=True)
+        tell(f"  · {reason}", style="dim")

@@ -4,30 +4,60 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from bridge.cli.options import Json, Who
-from bridge.cli.terminal import FAILED, command, err, me, open_desk, out, print_json
+from bridge.cli.terminal import FAILED, command, err, me, open_desk, out, print_json, tell
+from bridge.cli.words import LANG, why
+from bridge.desk.erasure import Erased, erase
+from bridge.desk.plain import plain
+from bridge.desk.requests import (
+    KeptAbout,
+    RequestRow,
+    answered,
+    carry_out,
+    find_request,
+    open_requests,
+    what_is_kept,
+)
+from bridge.desk.values import NotDone, RawEvent
+from bridge.reasons import because
+from bridge.sources.privacy import Wanted
 
-if TYPE_CHECKING:
-    from bridge.desk import Erased, KeptAbout, RawEvent, RequestRow
+app = typer.Typer()
+privacy = typer.Typer(name="privacy", help="What the law asks about people.", no_args_is_help=True)
+app.add_typer(privacy)
 
-privacy_app = typer.Typer(name="privacy", help="What the law asks about people.", no_args_is_help=True)
+
+def _buyer(given: str) -> str:
+    if not re.fullmatch(r"\S+@\S+\.\S+|[a-z]+:[^:\s]+:customer:\S+", given.strip()):
+        raise typer.BadParameter(
+            f"{given} is neither an e-mail address nor a customer, as in shopify:boutique:customer:7001"
+        )
+    return given
+
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Buyer = Annotated[
+    str,
+    typer.Argument(
+        metavar="EMAIL", help="Or a customer, as in shopify:boutique:customer:7001.", callback=_buyer
+    ),
+]
 
 
-@command(privacy_app, "list")
+@command(privacy, "list")
 async def list_requests(as_json: Json = False) -> int:
     """Open requests that platforms passed on, the most urgent first, each with the command that does it."""
     async with open_desk() as desk:
-        rows = await desk.requests()
+        rows = await open_requests(desk)
     if as_json:
         print_json({"requests": [_shown(row) for row in rows]})
         return 0
@@ -37,14 +67,14 @@ async def list_requests(as_json: Json = False) -> int:
     for row in rows:
         left = (row.due_at - now).days
         when = f"{left} days left" if left >= 0 else f"{-left} days late"
-        out.print(f"{row.due_at:%Y-%m-%d}  {when}  {row.shop}  {row.topic}", style="bold", markup=False)
-        out.print(f"  {_concerns(row)}", markup=False, soft_wrap=True)
-        out.print(f"  bridge privacy carry-out {shlex.quote(row.key)}", markup=False, soft_wrap=True)
+        tell(f"{row.due_at:%Y-%m-%d}  {when}  {row.shop}  {row.topic}", style="bold")
+        tell(f"  {_concerns(row)}")
+        tell(f"  bridge privacy carry-out {shlex.quote(row.key)}")
     return 0
 
 
-@command(privacy_app, "carry-out")
-async def carry_out(
+@command(privacy, "carry-out")
+async def carry_out_request(
     request: Annotated[str, typer.Argument(metavar="REQUEST", help="Its key, as privacy list says.")],
     to: Annotated[
         Path | None, typer.Option(help="Where to write what is kept of a buyer who asks; else it is printed.")
@@ -57,62 +87,45 @@ async def carry_out(
 
     Erasing deletes webhooks for ever, and nothing in Facturation.pro.
     """
-    from bridge.sources.privacy import Wanted
-
     async with open_desk() as desk:
-        row = await desk.request(request)
+        row = await find_request(desk, request)
         if row.asked and row.asked.wanted is Wanted.REPORT:
-            _write(_report(await desk.what_is_kept(row)), to)
-            await desk.answered(row, me(who))
-            err.print(
-                f"{row.key}: ended. Hand it on to the buyer, by way of who asked the shop.",
-                markup=False,
-                soft_wrap=True,
-            )
+            _write(_report(await what_is_kept(desk, row)), to)
+            await answered(desk, row, me(who))
+            tell(f"{row.key}: ended. Hand it on to the buyer, by way of who asked the shop.", err)
             return 0
         if row.asked and not yes:
             typer.confirm(f"Delete for ever? {_concerns(row)}", abort=True, err=True)
-        return show_erased(await desk.carry_out(row, me(who)), as_json=as_json)
+        return _show_erased(await carry_out(desk, row, me(who)), as_json=as_json)
 
 
-@command(privacy_app, "erase")
-async def erase(
-    whom: Annotated[
-        str, typer.Argument(metavar="EMAIL", help="Or a customer, as in shopify:boutique:customer:7001.")
-    ],
-    yes: Yes = False,
-    who: Who = "",
-    as_json: Json = False,
-) -> int:
+@command(privacy, "erase")
+async def erase_buyer(whom: Buyer, yes: Yes = False, who: Who = "", as_json: Json = False) -> int:
     """Delete a buyer's webhooks for ever. Unfinished orders are refused; Facturation.pro is not touched."""
     if not yes:
         typer.confirm(f"Delete for ever what the shops sent about {whom}?", abort=True, err=True)
     async with open_desk() as desk:
-        return show_erased(await desk.erase(whom, me(who)), as_json=as_json)
+        return _show_erased(await erase(desk, whom, me(who)), as_json=as_json)
 
 
-def show_erased(result: Erased, *, as_json: bool) -> int:
+def _show_erased(result: Erased, *, as_json: bool) -> int:
     """What is gone and what was refused; the exit status."""
     if as_json:
-        print_json(result)
-        return FAILED if result.refused else 0
-    payloads = result.payloads + result.unattached
-    out.print(
-        f"{payloads} payloads of {len(result.orders)} orders are gone; their documents and amounts stay."
-    )
-    for key in result.orders:
-        out.print(f"  {key}", markup=False, soft_wrap=True)
-    for key, reason in result.refused.items():
-        err.print(f"refused: {key}: {reason}", markup=False, soft_wrap=True)
+        print_json(result, Erased)
+    else:
+        payloads = result.payloads + result.unattached
+        tell(f"{payloads} payloads of {len(result.orders)} orders are gone; documents and amounts stay.")
+        for key in result.orders:
+            tell(f"  {key}")
+        for key, reason in result.refused.items():
+            tell(f"refused: {key}: {why(reason)}", err)
     return FAILED if result.refused else 0
 
 
 def _concerns(row: RequestRow) -> str:
     """What it asks, by the platform's numbers: no name, no address."""
-    from bridge.sources.privacy import Wanted
-
     if row.asked is None:
-        return row.problem
+        return why(row.problem)
     asked = row.asked
     if asked.wanted is Wanted.ERASE_SHOP:
         return f"everything of shop {row.shop} that is finished, as asked for {asked.shop}"
@@ -132,14 +145,12 @@ def _shown(row: RequestRow) -> dict[str, Any]:
         "wanted": asked.wanted.value if asked else "",
         "customer": asked.customer if asked else "",
         "orders": asked.orders if asked else (),
-        "problem": row.problem,
+        "problem": why(row.problem),
     }
 
 
 def _report(kept: KeptAbout) -> dict[str, Any]:
     """For the buyer: the shop's orders, their documents, and every payload in its own words."""
-    from bridge.desk.plain import plain
-
     asked = kept.request.asked
     orders = [
         {
@@ -156,14 +167,13 @@ def _report(kept: KeptAbout) -> dict[str, Any]:
         }
         for each in kept.orders
     ]
-    shown = {
+    return {
         "request": kept.request.key,
         "shop": kept.request.shop,
         "customer": asked.customer if asked else "",
         "orders": orders,
         "other_webhooks": [_webhook(raw) for raw in kept.others],
     }
-    return dict(plain(shown))
 
 
 def _webhook(raw: RawEvent) -> dict[str, Any]:
@@ -172,13 +182,11 @@ def _webhook(raw: RawEvent) -> dict[str, Any]:
 
 def _write(report: dict[str, Any], to: Path | None) -> None:
     """Personal data: into a new file that only its owner reads, on disk before the request is ended."""
-    text = json.dumps(report, ensure_ascii=False, indent=1) + "\n"
     if to is None:
-        sys.stdout.write(text)
+        print_json(report)
         sys.stdout.flush()
         return
-    from bridge.desk import NotDone
-
+    text = json.dumps(plain(Any, report, LANG.get()), ensure_ascii=False, indent=1) + "\n"
     try:
         with os.fdopen(
             os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
@@ -187,4 +195,4 @@ def _write(report: dict[str, Any], to: Path | None) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as exc:
-        raise NotDone(f"--to {to}: {exc.strerror}; name a new file") from exc
+        raise NotDone(because("new_file", file=str(to), why=exc.strerror or str(exc))) from exc

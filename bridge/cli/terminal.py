@@ -1,4 +1,4 @@
-"""What all commands share: where they print, how they run, whose Redis they look at."""
+"""What all commands share: where they print, how they run and end, what they open."""
 
 from __future__ import annotations
 
@@ -10,38 +10,41 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 import uvloop
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from rich.console import Console
+from rich.markup import escape
 
+from bridge.cli.words import LANG, say, why
+from bridge.desk.actions import Desk
+from bridge.desk.plain import plain
+from bridge.desk.values import NotDone
+from bridge.errors import BridgeError, ConfigurationError, StoreUnavailable
 from bridge.failpoints import armed
+from bridge.runtime.wiring import Services, open_services, open_store
 from bridge.settings.loading import Settings, load_settings
-
-if TYPE_CHECKING:
-    from bridge.desk import Desk
+from bridge.telemetry.logs import configure_logging
+from bridge.telemetry.sentry import configure_sentry
+from bridge.valkey.diagnosis import trouble
+from bridge.valkey.embedded import EmbeddedValkey, embedded_valkey
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
-FAILED, MISUSED = 1, 2
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 Command = Callable[..., Coroutine[Any, Any, int]]
 
 
-def settings_here() -> Settings:
-    """The configuration of this directory and environment. Raises ConfigurationError."""
-    return load_settings(armed(os.environ), Path.cwd())
-
-
-def run(work: Callable[[], Coroutine[Any, Any, int]]) -> None:
-    """Runs `work` on uvloop and exits with what it returns."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        status = runner.run(work())
-    raise typer.Exit(status)
+def tell(text: str, to: Console = out, style: str | None = None) -> None:
+    """A line of a text that is not ours: whole, and no markup."""
+    to.print(text, style=style, markup=False, soft_wrap=True)
 
 
 def command(app: typer.Typer, name: str) -> Callable[[Command], Callable[..., None]]:
@@ -61,29 +64,65 @@ def command(app: typer.Typer, name: str) -> Callable[[Command], Callable[..., No
     return register
 
 
+def run(work: Callable[[], Coroutine[Any, Any, int]]) -> None:
+    """Runs `work` on uvloop and exits with what it returns; what fails is said in a line, without a trace."""
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            status = runner.run(work())
+    except ConfigurationError as exc:
+        for problem in exc.problems:
+            what = "usage" if problem.startswith("--") else "configuration"
+            err.print(f"[red]{what}[/red] {escape(problem)}", soft_wrap=True)
+        status = MISUSED
+    except StoreUnavailable as exc:
+        wrong = trouble(exc)
+        status = failed(f"Redis cannot be used, {wrong.what}: {wrong.cure}")
+    except NotDone as exc:
+        status = failed(why(exc.reason))
+    except BridgeError as exc:
+        status = failed(str(exc))
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    raise typer.Exit(status)
+
+
+def failed(text: str) -> int:
+    """Says so; the exit status."""
+    tell(say("failed", why=text), err)
+    return FAILED
+
+
+def settings_here() -> Settings:
+    """The configuration of this directory and environment. Raises ConfigurationError."""
+    return load_settings(armed(os.environ), Path.cwd())
+
+
+def announce(settings: Settings, role: str) -> None:
+    """Tells Sentry who speaks here, and keeps what is secret out of all that is said."""
+    hidden = settings.secret_values()
+    configure_logging("error" if role == "command" else settings.log_level, sys.stderr, hidden)
+    dsn = settings.sentry_dsn.get_secret_value() if settings.sentry_dsn else None
+    configure_sentry(dsn, settings.environment, version("facturation-bridge"), role, hidden)
+
+
 @asynccontextmanager
 async def redis_url_of(settings: Settings, *, own: bool = False) -> AsyncIterator[str]:
     """The configured Redis, or the private one: that of a running bridge, or one started for this.
 
     `own`: for who serves from it: a second bridge on the same data is refused with ConfigurationError.
     """
-    from bridge.valkey.embedded import EmbeddedValkey, embedded_valkey
-
     if settings.redis_url:
         yield settings.redis_url.get_secret_value()
         return
     running = EmbeddedValkey(settings.data_dir).url
-    if not own and await _answers(running):
+    if not own and await _responds(running):
         yield running
         return
     async with embedded_valkey(settings.data_dir) as url:
         yield url
 
 
-async def _answers(url: str) -> bool:
-    from redis.asyncio import Redis
-    from redis.exceptions import RedisError
-
+async def _responds(url: str) -> bool:
     async with Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1) as client:
         try:
             return bool(await client.ping())
@@ -92,30 +131,21 @@ async def _answers(url: str) -> bool:
 
 
 @asynccontextmanager
-async def open_desk() -> AsyncIterator[Desk]:
-    """The desk of the configured bridge, or of the private one."""
-    from bridge.desk import Desk
-    from bridge.facturation.quota import Quota
-    from bridge.runtime.wiring import connect
-    from bridge.store.store import Store
-    from bridge.telemetry.logs import configure_logging
-
+async def open_bridge() -> AsyncIterator[Services]:
+    """The services of the configured bridge, for a command."""
     configure_logging("error", sys.stderr)
     settings = settings_here()
-    firm = settings.facturation
-    async with redis_url_of(settings) as url:
-        redis = connect(url)
-        try:
-            store = Store(redis, retention=timedelta(days=settings.retention_days))
-            quota = Quota(
-                redis,
-                firm_id=firm.firm_id,
-                per_5_minutes=firm.requests_per_5_minutes,
-                per_day=firm.requests_per_day,
-            )
-            yield Desk(store, settings, quota)
-        finally:
-            await redis.aclose(close_connection_pool=True)
+    async with redis_url_of(settings) as url, open_services(settings, url) as services:
+        yield services
+
+
+@asynccontextmanager
+async def open_desk() -> AsyncIterator[Desk]:
+    """The desk alone, which needs neither Facturation.pro nor shops."""
+    configure_logging("error", sys.stderr)
+    settings = settings_here()
+    async with redis_url_of(settings) as url, open_store(settings, url) as (store, quota):
+        yield Desk(store, settings, quota)
 
 
 def me(who: str) -> str:
@@ -126,8 +156,6 @@ def me(who: str) -> str:
         return "cli"
 
 
-def print_json(value: Any) -> None:
-    """The desk's values, for scripts."""
-    from bridge.desk.plain import plain
-
-    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=1) + "\n")
+def print_json(value: Any, kind: Any = Any) -> None:
+    """A value of this type, for scripts."""
+    sys.stdout.write(json.dumps(plain(kind, value, LANG.get()), ensure_ascii=False, indent=1) + "\n")

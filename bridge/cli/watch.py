@@ -5,37 +5,37 @@ from __future__ import annotations
 import json
 import sys
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bridge.cli.options import Json, Since, Until
 from bridge.cli.tables import show_stats, told
-from bridge.cli.terminal import command, err, out
-from bridge.cli.terminal import open_desk as _desk
-from bridge.cli.terminal import print_json as _print_json
+from bridge.cli.terminal import command, err, open_desk, out, print_json
 from bridge.cli.times import window
+from bridge.cli.words import LANG
+from bridge.desk.actions import Desk
+from bridge.desk.figures import Stats
+from bridge.desk.plain import plain
+from bridge.desk.values import Happening
+from bridge.runtime.server import stop_on_signals
 
-if TYPE_CHECKING:
-    from bridge.desk import Desk, Happening
-
-watch_app = typer.Typer()
+app = typer.Typer()
 
 
-@command(watch_app, "stats")
+@command(app, "stats")
 async def stats(as_json: Json = False) -> int:
     """The system in figures."""
-    async with _desk() as desk:
-        found, alerts = await desk.stats(), await desk.alerts()
-        signs = {name: await desk.signs(name) for name in found.shops}
+    async with open_desk() as desk:
+        found, alerts, shops = await desk.stats(), await desk.alerts(), await desk.shops()
     if as_json:
-        _print_json(found)
+        print_json(found, Stats)
     else:
-        show_stats(found, alerts, signs)
+        show_stats(found, alerts, shops)
     return 0
 
 
-@command(watch_app, "tail")
+@command(app, "tail")
 async def tail(
     lines: Annotated[
         int, typer.Option("--lines", "-n", min=0, max=1000, help="So many past ones first.")
@@ -45,10 +45,8 @@ async def tail(
     as_json: Json = False,
 ) -> int:
     """What happens, as it happens, until Ctrl-C; what happened since a time; or between two times."""
-    from bridge.runtime.server import stop_on_signals
-
     start, end = window(since, until, datetime.now().astimezone())
-    async with stop_on_signals() as stop, _desk() as desk:
+    async with stop_on_signals() as stop, open_desk() as desk:
         if start or end:
             after = await _show_past(desk, start, end, as_json=as_json)
         else:
@@ -65,27 +63,22 @@ async def tail(
 
 async def _show_past(desk: Desk, start: datetime | None, end: datetime | None, *, as_json: bool) -> str:
     """What happened between two times; returns the entry it ended with."""
-    pages = []
-    cursor = ""
-    while True:
-        page = await desk.activity(since=start, until=end, cursor=cursor, limit=1000)
-        pages.append(page.rows[::-1])
+    entries: list[Happening] = []
+    cursor = None
+    while cursor != "":
+        page = await desk.activity(since=start, until=end, cursor=cursor or "", limit=1000)
+        entries += page.rows
         cursor = page.cursor
-        if not cursor:
-            break
-    entries = [entry for rows in reversed(pages) for entry in rows]
-    for entry in entries:
+    for entry in reversed(entries):
         _show_happening(entry, as_json=as_json)
     if not entries:
         err.print("nothing happened then, or it is too long ago: the last ten thousand entries are kept")
-    return entries[-1].id if entries else "0-0"
+    return entries[0].id if entries else "0-0"
 
 
 def _show_happening(entry: Happening, *, as_json: bool) -> None:
-    from bridge.desk.plain import plain
-
     if as_json:
-        sys.stdout.write(json.dumps(plain(entry), ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(plain(Happening, entry, LANG.get()), ensure_ascii=False) + "\n")
     else:
         out.print(told(entry), soft_wrap=True)
     sys.stdout.flush()

@@ -20,7 +20,7 @@ from bridge.console.overview import overview
 from bridge.console.pages import Pages
 from bridge.console.security import LoginLimit, SecureHeaders
 from bridge.console.session import Sessions
-from bridge.desk import Desk
+from bridge.desk.actions import Desk
 from bridge.errors import StoreUnavailable
 from bridge.settings.loading import Settings
 from bridge.telemetry.health import Health

@@ -13,7 +13,10 @@ from bridge.alerts.runbook import Severity
 from bridge.console import charts
 from bridge.console.login import Visit
 from bridge.console.rendering import Wording
-from bridge.desk import Desk, Hour, OrderRow, ShopSigns, Stats
+from bridge.desk.actions import Desk
+from bridge.desk.figures import Hour, Stats
+from bridge.desk.shops import ShopSigns
+from bridge.desk.values import OrderRow
 from bridge.orders import PARIS
 from bridge.telemetry.health import Health, Status
 

@@ -13,10 +13,11 @@ from bridge.alerts.runbook import runbook
 from bridge.console.ages import AGES, between, moment_in
 from bridge.console.login import PageRefused, Visit, field
 from bridge.console.rendering import event_path, order_path, query_path, texts
-from bridge.desk import (
+from bridge.desk.actions import Desk
+from bridge.desk.offers import offers
+from bridge.desk.values import (
     ActionRow,
     CallRow,
-    Desk,
     Entry,
     EventRow,
     NotDone,
@@ -24,10 +25,9 @@ from bridge.desk import (
     State,
     Story,
     UnknownOrder,
-    offers,
 )
 from bridge.settings.loading import Settings
-from bridge.sources import REGISTRY
+from bridge.sources.registry import REGISTRY
 
 PAGE: Final = 50
 STATES: Final = tuple(state.value for state in State)
@@ -39,7 +39,7 @@ Act = Callable[[Desk, Story, str, Mapping[str, Any]], Awaitable[bool]]
 async def _replay(desk: Desk, story: Story, who: str, _form: Mapping[str, Any]) -> bool:
     replayed = await desk.replay(who, events=[story.events[-1].id])
     if replayed.refused:
-        raise NotDone(" ".join(replayed.refused.values()))
+        raise NotDone(*replayed.refused.values())
     return bool(replayed.resumed)
 
 
@@ -141,7 +141,7 @@ class Pages:
         except UnknownOrder as exc:
             raise PageRefused(404, "error.404") from exc
         except NotDone as exc:
-            return self._show(visit, story, 409, {"kind": "fail", "text": str(exc)})
+            return self._show(visit, story, 409, {"kind": "fail", "text": exc.reason})
         again = "" if done else "1"
         return RedirectResponse(query_path(order_path(story.order.key), did=action, again=again), 303)
 

@@ -13,10 +13,13 @@ from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from bridge.orders import PARIS
+from bridge.reasons import Reason
+from bridge.texts import text_of
 
 LANGUAGES: Final = ("en", "fr")
 MONTHS: Final = {
@@ -56,7 +59,7 @@ class Wording:
     def text(self, key: str, **values: object) -> Markup:
         """The text of this key, its `{places}` filled with what is escaped unless it is markup already."""
         ours = Markup(texts(self.lang)[key])  # noqa: S704  # nosec B704
-        return ours.format(**values)
+        return ours.format(**{name: in_words(value, self.lang) for name, value in values.items()})
 
     def at(self, moment: datetime | None) -> Markup:
         """A time of the clock in France, with the day unless it is today's."""
@@ -117,6 +120,16 @@ class Wording:
         return f"{self.number(Decimal(str(amount)).quantize(Decimal('0.01')))} {currency}".strip()
 
 
+def in_words(value: object, lang: str) -> object:
+    """A reason as a sentence; anything else as it is."""
+    return text_of(value, lang) if isinstance(value, Reason) else value
+
+
+@pass_context
+def _shown(context: Context, value: object) -> object:
+    return in_words(value, context.get("lang", "en"))
+
+
 def coded(text: str) -> Markup:
     """A text of ours: what stands between backticks is code."""
     parts = [escape(part) for part in text.split("`")]
@@ -149,6 +162,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        finalize=_shown,
     )
     folder = files("bridge.console") / "static"
     content = b"".join((folder / name).read_bytes() for name in ("console.css", "console.js"))

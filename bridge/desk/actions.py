@@ -1,4 +1,4 @@
-"""The desk: what people decide, beside what they see; see the package."""
+"""What people decide about orders: each action is one atomic script, may be repeated, and is written down."""
 
 from __future__ import annotations
 
@@ -9,50 +9,59 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from redis.exceptions import RedisError
-
-from bridge.desk.erasure import erase
+from bridge.desk.operations import Because, EventIds, FailedOnly, RefundId, ShopName, Since, Who, operation
 from bridge.desk.queries import ReadingDesk
-from bridge.desk.requests import carry_out, end_request, find_request, open_requests, what_is_kept
 from bridge.desk.rows import text
-from bridge.desk.scripts import short, unknown
-from bridge.desk.values import Erased, KeptAbout, NotDone, Replayed, RequestRow, State, Story, UnknownOrder
-from bridge.errors import StoreUnavailable
+from bridge.desk.values import NotDone, Replayed, State, UnknownOrder
 from bridge.facturation.quota import Quota
+from bridge.reasons import NO_REASON, Reason, because
 from bridge.settings.loading import Settings
 from bridge.store.store import PREFIX, REHINT, Store
+from bridge.valkey.scripts import redis_errors
 
 CROWD: Final = 20
 """A replay of more orders than this gives way to new ones."""
 SPACING_MS: Final = 20
 """Between two orders of a big replay."""
-PATIENCE: Final = 3.0
-"""Seconds to wait for a worker to let go of an order that a person wants to set aside."""
+LET_GO_SECONDS: Final = 3.0
+"""How long a worker may take to let go of an order that a person wants to set aside."""
+LONGEST_TEXT: Final = 500
+"""Of a reason or a name that a person gives."""
+
+
+def short(given: str) -> str:
+    """What a person wrote, on one line and not too long."""
+    return " ".join(given.split())[:LONGEST_TEXT]
 
 
 class Desk(ReadingDesk):
-    """See the module. Every method raises StoreUnavailable without Redis; actions raise NotDone when they
-    cannot be done, UnknownOrder when there is no such order."""
+    """The one desk of console, API and commands. Everything raises StoreUnavailable; actions raise NotDone
+    when they cannot be done, UnknownOrder when there is no such order."""
 
-    def __init__(self, store: Store, settings: Settings, quota: Quota | None = None) -> None:
+    def __init__(self, store: Store, settings: Settings, quota: Quota) -> None:
         super().__init__(store, settings, quota)
         self._retention_days = settings.retention_days
 
-    async def retry(self, key: str, who: str) -> bool:
-        """Looks at the order again, now. False when it is in hand already."""
+    @operation("retry_order", "orders/{key}/retry", acts=True, under="done")
+    async def retry(self, key: str, who: Who = "api") -> bool:
+        """Looks at the order again, now.
+
+        False when it is in hand already.
+        """
         return await self._resume(key, who, "retry")
 
+    @operation("replay", "replay", acts=True, leaving="progress")
     async def replay(
         self,
-        who: str,
+        who: Who = "api",
         *,
-        events: Sequence[str] = (),
-        since: datetime | None = None,
-        failed_only: bool = False,
-        shop: str = "",
+        events: EventIds = (),
+        since: Since = None,
+        failed_only: FailedOnly = False,
+        shop: ShopName = "",
         progress: Callable[[int, int], None] = lambda *_: None,
     ) -> Replayed:
-        """Looks again at the orders of these events, or at those that something happened to `since` then.
+        """Looks again at the orders of these events, or of a time. Nothing is made twice.
 
         `failed_only`: that ask for attention or wait after a failure. What a person set aside is left alone.
         `progress`: hears (done, of how many). More than a few orders give way to new ones.
@@ -61,13 +70,13 @@ class Desk(ReadingDesk):
         crowd = len(keys) > CROWD
         resumed: list[str] = []
         already: list[str] = []
-        refused: dict[str, str] = {}
+        refused: dict[str, Reason] = {}
         for n, key in enumerate(keys):
             try:
                 delay = n * SPACING_MS if crowd else None
                 (resumed if await self._resume(key, who, "replay", delay=delay) else already).append(key)
             except NotDone as exc:
-                refused[key] = str(exc)
+                refused[key] = exc.reason
             progress(n + 1, len(keys))
         return Replayed(resumed=tuple(resumed), already=tuple(already), refused=refused)
 
@@ -83,121 +92,82 @@ class Desk(ReadingDesk):
         keys = dict.fromkeys([await self._order_of(event_id) for event_id in events])
         if since or failed_only:
             start = int(since.timestamp() * 1000) if since else 0
-            answer = await self._scripts.run("replayable", start, int(failed_only), shop)
+            answer = await self.scripts.run("replayable", start, int(failed_only), shop)
             keys |= dict.fromkeys(text(key) for key in answer)
         return list(keys)
 
     async def _order_of(self, event_id: str) -> str:
         event = await self.event(event_id)
         if event is None:
-            raise NotDone(f"event {event_id} is unknown or expired: see bridge events list")
+            raise NotDone(because("no_event", event=event_id))
         if not event.row.order_key:
-            raise NotDone(f"event {event_id} belongs to no order ({event.row.note}): nothing to replay")
+            raise NotDone(because("event_without_order", event=event_id, why=event.row.note))
         return event.row.order_key
 
-    async def accept(self, key: str, who: str) -> bool:
-        """Takes the totals that the order's documents have in place of those they should have.
-        False when they were taken already."""
-        story = await self._story(key)
+    @operation("accept_difference", "orders/{key}/accept", acts=True, under="done")
+    async def accept(self, key: str, who: Who = "api") -> bool:
+        """Takes its documents' totals as they are, in place of the order's.
+
+        False when they were taken already.
+        """
+        story = await self.known_story(key)
         wrong = [document for document in story.documents if document.differs]
         if not wrong and any(document.accepted is not None for document in story.documents):
             return False
         if not wrong or story.order.state is not State.ATTENTION:
-            raise NotDone(f"order {key} has no document with another total than it should have")
+            raise NotDone(because("no_difference", order=key))
         changes: list[str] = []
         for document in wrong:
             was = await self._record(document.key)
             record = json.loads(was)
             if Decimal(record.get("total", "0")) != document.total:
-                raise NotDone(f"order {key} has just changed: look at it again")
+                raise NotDone(because("just_changed", order=key))
             becomes = json.dumps(record | {"accepted": record["total"]}, separators=(",", ":"))
             changes += [document.key, was, becomes]
-        said = ", ".join(f"{document.total} in place of {document.wanted}" for document in wrong)
-        return await self._resume(key, who, "accept", said, changes=changes)
+        totals = [because("other_total", total=str(each.total), wanted=str(each.wanted)) for each in wrong]
+        return await self._resume(key, who, "accept", because("accepted", totals=totals), changes=changes)
 
-    async def issue_credit_note(self, key: str, refund_id: str, who: str) -> bool:
-        """Makes the order's credit notes now, and final, whatever the shop's rule about partial refunds."""
-        story = await self._story(key)
+    @operation("issue_credit_note", "orders/{key}/credit-note", acts=True, under="done")
+    async def issue_credit_note(self, key: str, refund: RefundId, who: Who = "api") -> bool:
+        """Issues the refund's credit note now, and final.
+
+        And what other credit notes the order still lacks, whatever the shop's rule about partial refunds.
+        """
+        story = await self.known_story(key)
         notes = [document for document in story.documents if document.kind == "credit_note"]
-        mine = next((note for note in notes if note.refund_id == refund_id), None)
+        mine = next((note for note in notes if note.refund_id == refund), None)
         if mine is None:
-            known = ", ".join(note.refund_id for note in notes) or "none"
-            raise NotDone(f"order {key} has no refund {refund_id} to credit (its refunds: {known})")
+            known = ", ".join(note.refund_id for note in notes) or "–"
+            raise NotDone(because("no_refund", order=key, refund=refund, known=known))
         if mine.id and not mine.draft:
             return False
         others = [note.refund_id for note in notes if note is not mine and (not note.id or note.draft)]
-        said = ", ".join([f"refund {refund_id}", *(f"and with it refund {each}" for each in others)])
+        said = because("credited", refund=refund)
+        if others:
+            said = because("credited_with_others", refund=refund, others=", ".join(others))
         return await self._resume(key, who, "issue_credit_note", said, field=("credit", "final"))
 
-    async def ignore(self, key: str, reason: str, who: str) -> bool:
-        """The bridge leaves this order alone, whatever comes, until somebody retries it."""
-        return await self._set_aside(key, State.IGNORED, reason, who)
+    @operation("ignore_order", "orders/{key}/ignore", acts=True, under="done")
+    async def ignore(self, key: str, reason: Because, who: Who = "api") -> bool:
+        """Leaves the order alone, whatever comes, until somebody retries it."""
+        return await self.set_aside(key, State.IGNORED, short(reason), who)
 
-    async def send_to_person(self, key: str, reason: str, who: str) -> bool:
-        """The order asks for attention, whatever comes, until somebody retries it."""
-        return await self._set_aside(key, State.ATTENTION, reason, who)
+    @operation("send_to_person", "orders/{key}/send-to-person", acts=True, under="done")
+    async def send_to_person(self, key: str, reason: Because, who: Who = "api") -> bool:
+        """Does nothing about the order until a person has looked and retries it."""
+        return await self.set_aside(key, State.ATTENTION, short(reason), who)
 
     async def _record(self, key: str) -> str:
-        try:
-            reading: Any = self._store.redis.hget(f"{PREFIX}ledger:{key}", "record")
+        with redis_errors("record"):
+            reading: Any = self.store.redis.hget(f"{PREFIX}ledger:{key}", "record")
             return text(await reading)
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"record: {type(exc).__name__}: {exc}") from exc
-
-    async def erase(self, whom: str, who: str) -> Erased:
-        """Deletes the webhooks of a buyer, by e-mail address or customer (`shopify:boutique:customer:7001`),
-        from the finished orders, and the terms that find them. What it refuses, it names.
-
-        Kept: the orders' numbers, amounts and documents, which name nobody. Not touched: Facturation.pro.
-        """
-        return await erase(self, self._scripts, whom.strip(), who)
-
-    # ---------------------------------------------------------------------- requests about personal data
-
-    async def requests(self) -> tuple[RequestRow, ...]:
-        """The open ones that platforms passed on, the most urgent first."""
-        return await open_requests(self)
-
-    async def request(self, key: str) -> RequestRow:
-        """One of them, open or ended. Raises NotDone when there is none of this key."""
-        return await find_request(self, key)
-
-    async def carry_out(self, row: RequestRow, who: str) -> Erased:
-        """Erases, as `erase` does, the webhooks of the orders that the request is about.
-
-        Ends the request when nothing was refused; until then, and after it, it can be carried out again.
-        """
-        return await carry_out(self, self._scripts, row, who)
-
-    async def what_is_kept(self, row: RequestRow) -> KeptAbout:
-        """What is kept about the buyer of a request for it. Changes nothing: `answered` ends the request."""
-        return await what_is_kept(self, self._scripts, row)
-
-    async def answered(self, row: RequestRow, who: str) -> None:
-        """What is kept was handed on: the request asks for nobody any more."""
-        await end_request(self, row, "answered: what is kept was written out", who)
-
-    async def guests(self, scope: str) -> list[str]:
-        """The ledger's keys that are e-mail addresses. `scope`: `platform:shop:`."""
-        start = f"{PREFIX}ledger:"
-        try:
-            keys = self._store.redis.scan_iter(match=f"{start}{scope}customer:*@*", count=1000)
-            return [text(key).removeprefix(start) async for key in keys]
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"guests: {type(exc).__name__}: {exc}") from exc
-
-    async def _story(self, key: str) -> Story:
-        story = await self.story(key)
-        if story is None:
-            raise UnknownOrder(unknown(key))
-        return story
 
     async def _resume(
         self,
         key: str,
         who: str,
         what: str,
-        reason: str = "",
+        reason: Reason = NO_REASON,
         *,
         delay: int | None = None,
         field: tuple[str, str] = ("", ""),
@@ -205,33 +175,31 @@ class Desk(ReadingDesk):
     ) -> bool:
         backfill = delay is not None
         rehint = int(REHINT.total_seconds() * 1000)
-        named = (key, short(who), what, short(reason))
+        named = (key, short(who), what, reason.as_json() if reason.code else "")
         answer = text(
-            await self._scripts.run("resume", *named, int(backfill), delay or 0, rehint, *field, *changes)
+            await self.scripts.run("resume", *named, int(backfill), delay or 0, rehint, *field, *changes)
         )
         match answer:
             case "unknown":
-                raise UnknownOrder(unknown(key))
+                raise UnknownOrder(because("no_order", order=key))
             case "expired":
-                raise NotDone(
-                    f"order {key}: its webhooks are gone (kept {self._retention_days} days after it was "
-                    "finished, or erased): there is nothing to start from"
-                )
+                raise NotDone(because("webhooks_gone", order=key, days=self._retention_days))
             case "changed":
-                raise NotDone(f"order {key} has just changed: look at it again")
+                raise NotDone(because("just_changed", order=key))
         return answer == "done"
 
-    async def _set_aside(self, key: str, state: State, reason: str, who: str) -> bool:
-        if not reason.strip():
-            raise NotDone(f"order {key}: say why, for those who find it later")
-        said = (state, short(reason), self._retention_days * 86_400_000)
-        give_up = asyncio.get_running_loop().time() + PATIENCE
+    async def set_aside(self, key: str, state: State, reason: str, who: str) -> bool:
+        """The order is left in this state until somebody retries it. `reason`: as it is stored."""
+        if not reason:
+            raise NotDone(because("say_why", order=key))
+        said = (state, reason, self._retention_days * 86_400_000)
+        give_up = asyncio.get_running_loop().time() + LET_GO_SECONDS
         while True:
-            answer = text(await self._scripts.run("set_aside", key, short(who), *said))
+            answer = text(await self.scripts.run("set_aside", key, short(who), *said))
             if answer == "unknown":
-                raise UnknownOrder(unknown(key))
+                raise UnknownOrder(because("no_order", order=key))
             if answer != "busy":
                 return answer == "done"
             if asyncio.get_running_loop().time() > give_up:
-                raise NotDone(f"order {key}: a worker is at it now: try again in a moment")
+                raise NotDone(because("in_a_workers_hands", order=key))
             await asyncio.sleep(0.1)

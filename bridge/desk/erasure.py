@@ -6,68 +6,96 @@ them; orders that still need theirs are refused by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
+from bridge.desk.actions import Desk, short
+from bridge.desk.plain import Why
 from bridge.desk.rows import text
-from bridge.desk.scripts import short
-from bridge.desk.values import Erased, EventRow, Kept, Page, RawEvent
+from bridge.desk.values import EventRow, Kept, Page, Row
+from bridge.keys import CUSTOMER, Key
+from bridge.reasons import Reason, because
+from bridge.store.store import PREFIX
 from bridge.sync.index import term
-from bridge.valkey.scripts import Scripts
+from bridge.valkey.scripts import redis_errors
+
+PAGE: Final = 200
 
 
-class Events(Protocol):
-    """What erasing reads of the desk."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """What an erasure did, and what it left: `refused`: order → why not. `unattached`: payloads without an
+    order that are gone."""
 
-    async def events(
-        self, *, shop: str = "", topic: str = "", cursor: str = "", limit: int = 50
-    ) -> Page[EventRow]: ...
-    async def event(self, event_id: str) -> RawEvent | None: ...
+    orders: tuple[str, ...]
+    payloads: int
+    unattached: int
+    refused: Mapping[str, Why]
 
 
-async def erase(desk: Events, scripts: Scripts, whom: str, who: str) -> Erased:
-    """See Desk.erase."""
+async def erase(desk: Desk, whom: str, who: str) -> Erased:
+    """Deletes the webhooks of a buyer, by e-mail address or customer (`shopify:boutique:customer:7001`),
+    from the finished orders, and the terms that find them. What it refuses, it names.
+
+    Kept: the orders' numbers, amounts and documents, which name nobody. Not touched: Facturation.pro.
+    """
+    whom = whom.strip()
     by_email = "@" in whom
-    keys = {text(row[0]) for row in await scripts.run("find", "", term(whom))}
+    keys = {text(row[0]) for row in await desk.scripts.run("find", "", term(whom))}
     strays = await mentions(desk, whom) if by_email else []
     keys |= {event.order_key for event in strays if event.order_key}
     # A guest's ledger key is the e-mail address itself; the record's other key is a digest.
-    forget = {
-        key: (f"{':'.join(key.split(':')[:2])}:customer:{whom.lower()}",) if by_email else () for key in keys
-    }
-    return await erase_orders(scripts, forget, who, [event for event in strays if not event.order_key])
+    forget = {key: (str(Key.parse(key).sibling(CUSTOMER, whom.lower())),) if by_email else () for key in keys}
+    return await erase_orders(desk, forget, who, [event for event in strays if not event.order_key])
 
 
 async def erase_orders(
-    scripts: Scripts, forget: Mapping[str, Iterable[str]], who: str, unattached: Iterable[EventRow]
+    desk: Desk, forget: Mapping[str, Iterable[str]], who: str, unattached: Iterable[EventRow]
 ) -> Erased:
     """Erases these orders (key → the ledger's keys that go with it), and these events without an order."""
     orders: list[str] = []
-    refused: dict[str, str] = {}
+    refused: dict[str, Reason] = {}
     payloads = 0
     for key, names in sorted(forget.items()):
-        told, detail = await scripts.run("erase", key, short(who), *names)
-        if text(told) == "done":
+        outcome, detail = await desk.scripts.run("erase", key, short(who), *names)
+        if text(outcome) == "done":
             orders.append(key)
             payloads += detail
-        elif text(told) == "unfinished":
-            refused[key] = f"it is not finished ({text(detail)}): settle or ignore it, then run this again"
+        elif text(outcome) == "unfinished":
+            refused[key] = because("not_finished", state=text(detail))
     gone = 0
     for event in unattached:
-        gone += await scripts.run("blank", event.id)
+        gone += await desk.scripts.run("blank", event.id)
     return Erased(orders=tuple(orders), payloads=payloads, unattached=gone, refused=refused)
 
 
-async def mentions(desk: Events, email: str, shop: str = "") -> list[EventRow]:
+async def mentions(desk: Desk, email: str, shop: str = "") -> list[EventRow]:
     """The events whose payload names this address: those without an order are in no index."""
-    needle, cursor = email.lower().encode(), ""
-    found: list[EventRow] = []
+    needle = email.lower().encode()
+    found = []
+    async for row in every(desk.events, shop=shop):
+        event = await desk.event(row.id) if row.kept is Kept.KEPT else None
+        if event and needle in event.body.lower():
+            found.append(row)
+    return found
+
+
+async def guests(desk: Desk, platform: str, shop: str) -> list[str]:
+    """The ledger's keys that are e-mail addresses, of one shop."""
+    start, pattern = f"{PREFIX}ledger:", Key(platform, shop, CUSTOMER, "*@*")
+    with redis_errors("guests"):
+        keys = desk.store.redis.scan_iter(match=f"{start}{pattern}", count=1000)
+        return [text(key).removeprefix(start) async for key in keys]
+
+
+async def every(read: Callable[..., Awaitable[Page[Row]]], **which: str) -> AsyncIterator[Row]:
+    """All rows of `Desk.orders` or `Desk.events`, page by page."""
+    cursor = ""
     while True:
-        page = await desk.events(shop=shop, cursor=cursor, limit=200)
+        page = await read(cursor=cursor, limit=PAGE, **which)
         for row in page.rows:
-            event = await desk.event(row.id) if row.kept is Kept.KEPT else None
-            if event and needle in event.body.lower():
-                found.append(row)
+            yield row
         cursor = page.cursor
         if not cursor:
-            return found
+            return

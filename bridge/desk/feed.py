@@ -8,30 +8,26 @@ from datetime import UTC, datetime
 from typing import Final
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from bridge.desk.values import Happening, Page
-from bridge.errors import StoreUnavailable
+from bridge.reasons import reason_from
 from bridge.store.store import PREFIX
+from bridge.valkey.scripts import redis_errors
 
 FEED: Final = f"{PREFIX}feed"
 
 
 async def last_of(redis: Redis, limit: int) -> list[Happening]:
     """The last entries, oldest first. Raises StoreUnavailable, as all here."""
-    try:
+    with redis_errors("feed"):
         entries = await redis.xrevrange(FEED, count=limit)
-    except (RedisError, OSError) as exc:
-        raise StoreUnavailable(f"feed: {type(exc).__name__}: {exc}") from exc
     return _happenings(entries[::-1])
 
 
 async def after(redis: Redis, entry: str, limit: int, wait_ms: int) -> list[Happening]:
     """What came after an entry, oldest first. `wait_ms`: so long for something to come."""
-    try:
+    with redis_errors("feed"):
         answer = await redis.xread({FEED: entry}, count=limit, block=wait_ms or None)
-    except (RedisError, OSError) as exc:
-        raise StoreUnavailable(f"feed: {type(exc).__name__}: {exc}") from exc
     return _happenings(answer[0][1] if answer else [])
 
 
@@ -43,18 +39,11 @@ async def page_of(
     if re.fullmatch(r"\d{1,16} \d{1,16}", cursor):
         newest = f"({cursor.replace(' ', '-')}"
     oldest = _ms(since) if since else "-"
-    try:
+    with redis_errors("feed"):
         entries = await redis.xrevrange(FEED, max=newest, min=oldest, count=limit + 1)
-    except (RedisError, OSError) as exc:
-        raise StoreUnavailable(f"feed: {type(exc).__name__}: {exc}") from exc
     rows = _happenings(entries[:limit])
     more = rows[-1].id.replace("-", " ") if len(entries) > limit else ""
     return Page(rows=tuple(rows), cursor=more)
-
-
-def just_before(moment: datetime) -> str:
-    """The entry `after` which everything since this moment comes."""
-    return f"{int(moment.timestamp() * 1000) - 1}-0"
 
 
 def _ms(moment: datetime) -> str:
@@ -68,7 +57,7 @@ def _happenings(entries: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> list[
             at=datetime.fromtimestamp(int(entry.partition(b"-")[0]) / 1000, UTC),
             order_key=fields.get(b"order", b"").decode(),
             what=fields.get(b"what", b"").decode(),
-            text=fields.get(b"text", b"").decode(),
+            text=reason_from(fields.get(b"text", b"").decode()),
         )
         for entry, fields in entries
     ]

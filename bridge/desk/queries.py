@@ -1,4 +1,4 @@
-"""The reading desk: what people see. Nothing here changes anything; see the package."""
+"""The reading desk: what people see. Nothing here changes anything."""
 
 from __future__ import annotations
 
@@ -10,28 +10,46 @@ from typing import Final
 import zstandard
 
 from bridge.alerts.outbox import current
-from bridge.alerts.rules import Alert
 from bridge.desk import feed
+from bridge.desk.figures import HOURS, Stats, counted, hours_of, percentiles, shop_stats
+from bridge.desk.operations import (
+    Cursor,
+    Limit,
+    Query,
+    ShopName,
+    Since,
+    StateName,
+    Topic,
+    Until,
+    operation,
+)
 from bridge.desk.rows import (
-    HOURS,
     Links,
     action_rows,
     call_rows,
-    counted,
     document_row,
     event_row,
     float_text,
-    hours_of,
     order_row,
-    percentiles,
     run_rows,
-    shop_stats,
     text,
 )
-from bridge.desk.scripts import NAMES
 from bridge.desk.shops import ShopSigns, signs_of
-from bridge.desk.values import DocumentRow, EventRow, Happening, OrderRow, Page, RawEvent, State, Stats, Story
+from bridge.desk.values import (
+    AlertShown,
+    DocumentRow,
+    EventRow,
+    Happening,
+    OrderRow,
+    Page,
+    RawEvent,
+    State,
+    Story,
+    Unknown,
+    UnknownOrder,
+)
 from bridge.facturation.quota import Quota
+from bridge.reasons import because
 from bridge.settings.loading import Settings
 from bridge.store.store import Store
 from bridge.store.values import moment
@@ -40,6 +58,11 @@ from bridge.valkey.scripts import Scripts
 
 LOOK: Final = 5000
 """So many entries are looked at for one page; a page may then be short, and its cursor goes on."""
+
+SCRIPTS: Final = (
+    *("orders", "find", "story", "events", "event", "stats"),
+    *("resume", "set_aside", "replayable", "erase", "blank"),
+)
 
 _LISTS = {
     State.ATTENTION: ("attention", ""),
@@ -52,28 +75,30 @@ _LISTS = {
 
 
 class ReadingDesk:
-    """See the module. Every method raises StoreUnavailable without Redis."""
+    """The orders and events of one installation, to look at. Everything raises StoreUnavailable."""
 
-    def __init__(self, store: Store, settings: Settings, quota: Quota | None = None) -> None:
-        self._store = store
-        self._shops = sorted(settings.shops)
+    def __init__(self, store: Store, settings: Settings, quota: Quota) -> None:
+        self.store = store
+        self._platforms = {name: shop.platform for name, shop in sorted(settings.shops.items())}
         self._quota = quota
         self._links = Links(settings.facturation.base_url, settings.facturation.firm_id)
-        self._scripts = Scripts(store.redis, "desk", NAMES, "desk/common")
+        self.scripts = Scripts(store.redis, "desk", SCRIPTS, "desk/common")
 
+    @operation("list_orders", "orders")
     async def orders(
         self,
         *,
-        state: str = "",
-        shop: str = "",
-        query: str = "",
-        since: datetime | None = None,
-        until: datetime | None = None,
-        cursor: str = "",
-        limit: int = 50,
+        state: StateName = "",
+        shop: ShopName = "",
+        query: Query = "",
+        since: Since = None,
+        until: Until = None,
+        cursor: Cursor = "",
+        limit: Limit = 50,
     ) -> Page[OrderRow]:
-        """Orders, those with the newest event first; with a state that has its own list, newest in it first.
+        """Orders, newest activity first.
 
+        That is their last event, or with a state that has its own list their coming into it.
         `query`: an order's number, key or customer, a document's number, an e-mail address or its SHA-256,
         whole. `since`, `until`: their last event, or with such a state their coming into it, lies between
         these. With `state` done a page may be short of `limit`: its cursor says whether there is more.
@@ -86,20 +111,31 @@ class ReadingDesk:
         if until and not cursor:
             newest = _ms(until)
         oldest = _ms(since) if since else "-inf"
-        answer = await self._scripts.run("orders", listed, newest, last, wanted, shop, limit, LOOK, oldest)
+        answer = await self.scripts.run("orders", listed, newest, last, wanted, shop, limit, LOOK, oldest)
         rows = tuple(order_row(row, self._links) for row in answer[1:])
         return Page(rows=rows, cursor=_cursor(answer[0]))
 
     async def _found(self, query: str, state: str, shop: str) -> list[OrderRow]:
-        answer = await self._scripts.run("find", query.strip(), *terms_in(query))
+        answer = await self.scripts.run("find", query.strip(), *terms_in(query))
         rows = [order_row(row, self._links) for row in answer]
         rows = [row for row in rows if state in ("", row.state) and shop in ("", row.shop)]
         rows.sort(key=lambda row: row.active_at or datetime.min.replace(tzinfo=UTC), reverse=True)
         return rows
 
+    @operation("read_order", "orders/{key}")
+    async def known_story(self, key: str) -> Story:
+        """One order's story: what came, what was made of it, and why.
+
+        Raises UnknownOrder.
+        """
+        story = await self.story(key)
+        if story is None:
+            raise UnknownOrder(because("no_order", order=key))
+        return story
+
     async def story(self, key: str) -> Story | None:
         """Everything known of one order, None when there is no such order."""
-        answer = await self._scripts.run("story", key)
+        answer = await self.scripts.run("story", key)
         if answer is None:
             return None
         row, documents, working, due, events, calls, actions = answer
@@ -116,22 +152,37 @@ class ReadingDesk:
 
     async def _documents(self, key: str, remembered: bytes | None) -> tuple[DocumentRow, ...]:
         planned: list[list[str]] = json.loads(remembered) if remembered else [["invoice", key, ""]]
-        records = await self._store.ledger([document[1] for document in planned])
+        records = await self.store.ledger([document[1] for document in planned])
         rows = (
             document_row(kind, name, wanted, records.get(name), self._links) for kind, name, wanted in planned
         )
         return tuple(row for row in rows if row.id or row.wanted is not None)
 
+    @operation("list_events", "events")
     async def events(
-        self, *, shop: str = "", topic: str = "", cursor: str = "", limit: int = 50
+        self, *, shop: ShopName = "", topic: Topic = "", cursor: Cursor = "", limit: Limit = 50
     ) -> Page[EventRow]:
-        """Events, newest first, ignored ones too; of the last 50,000. A page may be short, as of `orders`."""
-        answer = await self._scripts.run("events", *_place(cursor), shop, topic, limit, LOOK)
+        """Webhooks, newest first, the ignored ones too.
+
+        Of the last 50,000. A page may be short, as of `orders`.
+        """
+        answer = await self.scripts.run("events", *_place(cursor), shop, topic, limit, LOOK)
         return Page(rows=tuple(event_row(row) for row in answer[1:]), cursor=_cursor(answer[0]))
+
+    @operation("read_event", "events/{id}")
+    async def known_event(self, event_id: str) -> RawEvent:
+        """A webhook as it came. It holds personal data.
+
+        Raises Unknown.
+        """
+        event = await self.event(event_id)
+        if event is None:
+            raise Unknown(because("no_event", event=event_id))
+        return event
 
     async def event(self, event_id: str) -> RawEvent | None:
         """One event as it came, by the id that lists show (`{shop}:{id}`). None when unknown or expired."""
-        answer = await self._scripts.run("event", event_id)
+        answer = await self.scripts.run("event", event_id)
         if answer is None:
             return None
         row, headers, body = answer
@@ -147,31 +198,37 @@ class ReadingDesk:
         `wait_ms`: as long as this for something to happen, under the client's own time-out.
         """
         if after:
-            return await feed.after(self._store.redis, after, limit, wait_ms)
-        return await feed.last_of(self._store.redis, limit)
+            return await feed.after(self.store.redis, after, limit, wait_ms)
+        return await feed.last_of(self.store.redis, limit)
 
+    @operation("list_activity", "activity")
     async def activity(
-        self,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        cursor: str = "",
-        limit: int = 50,
+        self, *, since: Since = None, until: Until = None, cursor: Cursor = "", limit: Limit = 50
     ) -> Page[Happening]:
         """What happened between two moments, newest first; of the last ten thousand entries."""
-        return await feed.page_of(self._store.redis, since, until, cursor, limit)
+        return await feed.page_of(self.store.redis, since, until, cursor, limit)
 
-    async def alerts(self) -> tuple[Alert, ...]:
-        """What was raised and is not over, worst and oldest first."""
-        return await current(self._store)
+    @operation("list_alerts", "alerts", under="alerts")
+    async def alerts(self) -> tuple[AlertShown, ...]:
+        """What somebody must look at now, worst and oldest first."""
+        return await current(self.store)
 
     async def signs(self, shop: str) -> ShopSigns:
         """A shop's signs of life: deliveries by topic, wrong signatures."""
-        return await signs_of(self._store.redis, shop)
+        return await signs_of(self.store.redis, shop, self._platforms[shop])
 
+    @operation("list_shops", "shops", under="shops")
+    async def shops(self) -> tuple[ShopSigns, ...]:
+        """Each shop's signs of life."""
+        return tuple([await self.signs(name) for name in self._platforms])
+
+    @operation("read_stats", "stats")
     async def stats(self) -> Stats:
-        """The figures: two round trips, whatever is stored."""
-        now_ms, counts, oldest, since, hours, shops = await self._scripts.run("stats", HOURS, *self._shops)
+        """The system in figures.
+
+        Two round trips, whatever is stored.
+        """
+        now_ms, counts, oldest, since, hours, shops = await self.scripts.run("stats", HOURS, *self._platforms)
         now = moment(now_ms) or datetime.now(UTC)
         found = counted(hours)
         everything, *several = counts
@@ -185,7 +242,7 @@ class ReadingDesk:
             latency=percentiles(found, now),
             oldest=order_row(oldest[0], self._links) if oldest else None,
             oldest_since=moment(float_text(since)),
-            quota=await self._quota.state() if self._quota else None,
+            quota=await self._quota.state(),
         )
 
 

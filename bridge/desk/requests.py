@@ -7,106 +7,122 @@ repeated; it ends the request once nothing is left to do.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any, Final, Protocol
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from bridge.desk.erasure import erase_orders, mentions
-from bridge.desk.scripts import short
-from bridge.desk.values import (
-    Erased,
-    EventRow,
-    Kept,
-    KeptAbout,
-    KeptOrder,
-    NotDone,
-    OrderRow,
-    Page,
-    RawEvent,
-    RequestRow,
-    State,
-    Story,
-)
+from bridge.desk.actions import Desk, short
+from bridge.desk.erasure import Erased, erase_orders, every, guests, mentions
+from bridge.desk.values import DocumentRow, Kept, NotDone, OrderRow, RawEvent, State, Story
 from bridge.errors import NeedsPerson
-from bridge.sources import PRIVACY
+from bridge.keys import CUSTOMER, Key
+from bridge.reasons import NO_REASON, Reason, because
 from bridge.sources.privacy import PrivacyRequest, Wanted
+from bridge.sources.registry import privacy_of
 from bridge.sync.index import term
-from bridge.texts import text_of
-from bridge.valkey.scripts import Scripts
-
-MANY: Final = 200
 
 
-class Books(Protocol):
-    """What this reads of the desk, and how it ends a request."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRow:
+    """A request about personal data. `due_at`: the law's term; `asked`: None when its payload is gone or
+    cannot be read, and then `problem` says which. `state`: attention while it is open, ignored at its end."""
 
-    async def orders(
-        self, *, state: str = "", shop: str = "", query: str = "", cursor: str = "", limit: int = 50
-    ) -> Page[OrderRow]: ...
-    async def events(
-        self, *, shop: str = "", topic: str = "", cursor: str = "", limit: int = 50
-    ) -> Page[EventRow]: ...
-    async def event(self, event_id: str) -> RawEvent | None: ...
-    async def story(self, key: str) -> Story | None: ...
-    async def ignore(self, key: str, reason: str, who: str) -> bool: ...
-    async def guests(self, scope: str) -> list[str]: ...
+    key: str
+    shop: str
+    topic: str
+    state: State
+    received_at: datetime
+    due_at: datetime
+    asked: PrivacyRequest | None
+    problem: Reason = NO_REASON
 
 
-async def open_requests(desk: Books) -> tuple[RequestRow, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptOrder:
+    """What is kept of one order of a buyer. It holds personal data."""
+
+    order: OrderRow
+    documents: tuple[DocumentRow, ...]
+    payloads: tuple[RawEvent, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAbout:
+    """Everything kept about the buyer of a request. `others`: events that belong to no order."""
+
+    request: RequestRow
+    orders: tuple[KeptOrder, ...]
+    others: tuple[RawEvent, ...]
+
+
+async def open_requests(desk: Desk) -> tuple[RequestRow, ...]:
     """Those that ask for a person, the most urgent first."""
-    found = [await _request_row(desk, row) async for row in _orders(desk, state=State.ATTENTION)]
+    found = [await _request_row(desk, row) async for row in every(desk.orders, state=State.ATTENTION)]
     return tuple(sorted((each for each in found if each), key=lambda each: (each.due_at, each.key)))
 
 
-async def find_request(desk: Books, key: str) -> RequestRow:
+async def find_request(desk: Desk, key: str) -> RequestRow:
     """One of them, also when it was carried out. Raises NotDone when there is none of this key."""
     story = await desk.story(key)
     row = await _request_row(desk, story.order) if story else None
     if row is None:
-        raise NotDone(f"there is no request {key}: bridge privacy list shows those there are")
+        raise NotDone(because("no_request", request=key))
     return row
 
 
-async def carry_out(desk: Books, scripts: Scripts, row: RequestRow, who: str) -> Erased:
-    """Erases what the request asks to erase, and ends it unless something is refused. See Desk.carry_out."""
-    asked, scope = _asked(row), _scope(row)
+async def carry_out(desk: Desk, row: RequestRow, who: str) -> Erased:
+    """Erases, as `erase` does, the webhooks of the orders that the request is about.
+
+    Ends the request when nothing was refused; until then, and after it, it can be carried out again.
+    """
+    asked, key = _asked(row), Key.parse(row.key)
     if asked.wanted is Wanted.REPORT:
-        raise NotDone(f"request {row.key} asks what is kept, not to erase it")
+        raise NotDone(because("asks_what_is_kept", request=row.key))
     await _refuse_before_reports(desk, row)
     if asked.wanted is Wanted.ERASE_SHOP:
-        keys = {each.key async for each in _orders(desk, shop=row.shop)}
-        strays = [each async for each in _events(desk, row.shop) if not each.order_key]
-        guests = await desk.guests(scope)
+        keys = {each.key async for each in every(desk.orders, shop=row.shop)}
+        strays = [each async for each in every(desk.events, shop=row.shop) if not each.order_key]
+        addresses = await guests(desk, key.platform, key.shop)
     else:
         naming = await mentions(desk, asked.email, row.shop) if asked.email else []
         naming += [each.row async for each in _unattached(desk, row)]
-        keys = await _orders_of(desk, scripts, row) | {each.order_key for each in naming if each.order_key}
+        keys = await _orders_of(desk, row) | {each.order_key for each in naming if each.order_key}
         strays = [each for each in naming if not each.order_key]
-        guests = [f"{scope}customer:{asked.email}"] if asked.email else []
+        addresses = [str(key.sibling(CUSTOMER, asked.email))] if asked.email else []
     # Each request ends by its own carrying out: two about one buyer do not stand in each other's way.
-    erased = await erase_orders(scripts, {key: () for key in keys if not _topic_of(key)}, who, strays)
+    erased = await erase_orders(desk, {key: () for key in keys if privacy_of(key) is None}, who, strays)
     if not erased.refused:
-        said = f"carried out: {erased.payloads + erased.unattached} payloads of {len(erased.orders)} orders"
-        await end_request(desk, row, f"{said} are gone", who)
-        await scripts.run("erase", row.key, short(who), *guests)
+        payloads = erased.payloads + erased.unattached
+        await _end(desk, row, because("carried_out", payloads=payloads, orders=len(erased.orders)), who)
+        await desk.scripts.run("erase", row.key, short(who), *addresses)
     return erased
 
 
-async def what_is_kept(desk: Books, scripts: Scripts, row: RequestRow) -> KeptAbout:
-    """Everything kept here about the buyer who asks: of this shop, and of nobody else."""
+async def what_is_kept(desk: Desk, row: RequestRow) -> KeptAbout:
+    """Everything kept here about the buyer who asks: of this shop, and of nobody else.
+
+    Changes nothing: `answered` ends the request.
+    """
     if _asked(row).wanted is not Wanted.REPORT:
-        raise NotDone(f"request {row.key} asks to erase, not what is kept")
-    stories = [await desk.story(key) for key in sorted(await _orders_of(desk, scripts, row))]
+        raise NotDone(because("asks_to_erase", request=row.key))
+    stories = [await desk.story(key) for key in sorted(await _orders_of(desk, row))]
     orders = [await _kept_order(desk, story) for story in stories if story]
     others = [each async for each in _unattached(desk, row)]
     return KeptAbout(request=row, orders=tuple(orders), others=tuple(others))
 
 
-async def end_request(desk: Books, row: RequestRow, reason: str, who: str) -> None:
-    """Nothing is left to do: the request asks for nobody any more, and its alert ends."""
+async def answered(desk: Desk, row: RequestRow, who: str) -> None:
+    """What is kept was handed on: the request asks for nobody any more."""
+    await _end(desk, row, because("answered"), who)
+
+
+async def _end(desk: Desk, row: RequestRow, reason: Reason, who: str) -> None:
+    """Nothing is left to do: its alert ends too."""
     if row.state is not State.IGNORED:
-        await desk.ignore(row.key, reason, who)
+        await desk.set_aside(row.key, State.IGNORED, reason.as_json(), who)
 
 
-async def _refuse_before_reports(desk: Books, row: RequestRow) -> None:
+async def _refuse_before_reports(desk: Desk, row: RequestRow) -> None:
     """What is erased cannot be shown any more to a buyer who asks for it."""
     asked = _asked(row)
     for other in await open_requests(desk):
@@ -115,98 +131,64 @@ async def _refuse_before_reports(desk: Books, row: RequestRow) -> None:
             continue
         same = asked.customer == theirs.customer or (asked.email and asked.email == theirs.email)
         if same or asked.wanted is Wanted.ERASE_SHOP:
-            raise NotDone(f"request {other.key} asks for what this one erases: carry that one out first")
+            raise NotDone(because("asked_to_see_first", request=other.key))
 
 
-async def _request_row(desk: Books, order: OrderRow) -> RequestRow | None:
+async def _request_row(desk: Desk, order: OrderRow) -> RequestRow | None:
     """None when the order is no such request."""
-    topic = _topic_of(order.key)
-    if not topic or order.created_at is None:
+    request = privacy_of(order.key)
+    if request is None or order.created_at is None:
         return None
-    source = PRIVACY[order.platform]
-    raw = await desk.event(f"{order.shop}:{order.key.split(':', 3)[3]}")
+    privacy, topic = request
+    raw = await desk.event(f"{order.shop}:{Key.parse(order.key).id}")
     asked: PrivacyRequest | None = None
-    problem = "what it asks is gone: it was carried out"
+    problem = because("request_carried_out")
     if raw and raw.row.kept is Kept.KEPT:
         try:
-            asked = source.request_of(order.shop, topic, raw.body)
+            asked = privacy.request_of(order.shop, topic, raw.body)
         except NeedsPerson as exc:
-            problem = text_of(exc.reason)
+            problem = exc.reason
     elif raw is None or raw.row.kept is Kept.EXPIRED:
-        problem = "what it asks has expired"
+        problem = because("request_expired")
     return RequestRow(
         key=order.key,
         shop=order.shop,
         topic=topic,
         state=order.state,
         received_at=order.created_at,
-        due_at=order.created_at + source.TERMS[topic],
+        due_at=order.created_at + privacy.TERMS[topic],
         asked=asked,
-        problem="" if asked else problem,
+        problem=NO_REASON if asked else problem,
     )
-
-
-def _topic_of(order_key: str) -> str:
-    """Of a request's key, `platform:shop:event:topic:id`; "" of every other order's."""
-    parts = order_key.split(":", 4)
-    source = PRIVACY.get(parts[0])
-    return parts[3] if source and len(parts) == 5 and parts[2] == "event" and parts[3] in source.TERMS else ""
 
 
 def _asked(row: RequestRow) -> PrivacyRequest:
     if row.asked is None:
-        raise NotDone(
-            f"request {row.key}: {row.problem}; bridge orders show tells its story. To do by hand what it "
-            "asks: bridge privacy erase, then bridge orders ignore"
-        )
+        raise NotDone(because("request_unreadable", request=row.key, why=row.problem))
     return row.asked
 
 
-def _scope(row: RequestRow) -> str:
-    platform = row.key.partition(":")[0]
-    return f"{platform}:{row.shop}:"
-
-
-async def _orders_of(desk: Books, scripts: Scripts, row: RequestRow) -> set[str]:
+async def _orders_of(desk: Desk, row: RequestRow) -> set[str]:
     """The buyer's orders in this shop: those the request names, and those known under the same customer."""
     asked = _asked(row)
     terms = [term(each) for each in (asked.customer, asked.email) if each]
-    known: list[Any] = await scripts.run("find", "", *terms)
-    return set(asked.orders) | {key for each in known if (key := each[0].decode()).startswith(_scope(row))}
+    known: list[Any] = await desk.scripts.run("find", "", *terms)
+    shop = Key.parse(row.key).platform, row.shop
+    found = (Key.parse(each[0].decode()) for each in known)
+    return set(asked.orders) | {str(key) for key in found if (key.platform, key.shop) == shop}
 
 
-async def _kept_order(desk: Books, story: Story) -> KeptOrder:
+async def _kept_order(desk: Desk, story: Story) -> KeptOrder:
     raws = [await desk.event(event.id) for event in story.events if event.kept is Kept.KEPT]
     return KeptOrder(
         order=story.order, documents=story.documents, payloads=tuple(raw for raw in raws if raw is not None)
     )
 
 
-async def _unattached(desk: Books, row: RequestRow) -> AsyncIterator[RawEvent]:
+async def _unattached(desk: Desk, row: RequestRow) -> AsyncIterator[RawEvent]:
     """The buyer's own events that belong to no order, such as a change of address."""
-    source, asked = PRIVACY[row.key.partition(":")[0]], _asked(row)
-    async for event in _events(desk, row.shop):
+    request, asked = privacy_of(row.key), _asked(row)
+    async for event in every(desk.events, shop=row.shop):
         raw = await desk.event(event.id) if event.kept is Kept.KEPT and not event.order_key else None
-        if raw and source.is_about(asked, event.topic, raw.body):
+        if raw and request and request[0].is_about(asked, event.topic, raw.body):
             yield raw
-
-
-async def _orders(desk: Books, **which: str) -> AsyncIterator[OrderRow]:
-    async for row in _all(desk.orders, **which):
-        yield row
-
-
-async def _events(desk: Books, shop: str) -> AsyncIterator[EventRow]:
-    async for row in _all(desk.events, shop=shop):
-        yield row
-
-
-async def _all(read: Any, **which: str) -> AsyncIterator[Any]:
-    cursor = ""
-    while True:
-        page = await read(cursor=cursor, limit=MANY, **which)
-        for row in page.rows:
-            yield row
-        cursor = page.cursor
-        if not cursor:
-            return

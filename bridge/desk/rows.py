@@ -5,29 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import zstandard
 
-from bridge.desk.values import (
-    ActionRow,
-    CallRow,
-    DocumentRow,
-    EventRow,
-    Hour,
-    Kept,
-    OrderRow,
-    RunRow,
-    ShopStats,
-    State,
-)
-from bridge.orders import PARIS, to_cents
-from bridge.reasons import reason_from, reason_of
+from bridge.desk.values import ActionRow, CallRow, DocumentRow, EventRow, Kept, OrderRow, RunRow, State
+from bridge.orders import to_cents
+from bridge.reasons import NO_REASON, Reason, reason_from, reason_of
 from bridge.store.values import moment
-from bridge.texts import text_of
 
 Fields = Sequence[bytes | None]
 
@@ -64,7 +51,7 @@ def order_row(answer: Sequence[Any], links: Links) -> OrderRow:
         shop=shop,
         platform=platform,
         state=State(state or State.IN_HAND),
-        reason=text_of(reason_from(reason)) if state else "",
+        reason=reason_from(reason) if state else NO_REASON,
         number=number,
         total=_amount(total),
         currency=currency,
@@ -104,7 +91,7 @@ def event_row(answer: Fields) -> EventRow:
         topic=text(topic),
         received_at=moment(at),
         order_key=text(order),
-        note=text(note),
+        note=reason_from(text(note)),
         size=zstandard.get_frame_parameters(head).content_size if head else 0,
         kept=kept,
     )
@@ -135,17 +122,21 @@ def run_rows(runs: Sequence[bytes]) -> tuple[RunRow, ...]:
     )
 
 
-def _why(noted: Any) -> str:
-    return text_of(reason_of(noted) if isinstance(noted, dict) else reason_from(noted))
+def _why(noted: Any) -> Reason:
+    return reason_of(noted) if isinstance(noted, dict) else reason_from(noted)
 
 
 def action_rows(actions: Sequence[bytes]) -> tuple[ActionRow, ...]:
     """What people did, oldest first."""
-    rows = []
-    for action in map(json.loads, actions):
-        at = datetime.fromtimestamp(action["at"] / 1000, UTC)
-        rows.append(ActionRow(at=at, what=action["what"], who=action["who"], reason=action.get("reason", "")))
-    return tuple(rows)
+    return tuple(
+        ActionRow(
+            at=datetime.fromtimestamp(action["at"] / 1000, UTC),
+            what=action["what"],
+            who=action["who"],
+            reason=reason_from(action.get("reason", "")),
+        )
+        for action in map(json.loads, actions)
+    )
 
 
 def document_row(
@@ -171,84 +162,3 @@ def document_row(
         refund_id=refund_id,
         why=tuple(record.get("why", ())),
     )
-
-
-Counted = dict[int, dict[str, int]]
-"""Hour since 1970 → counter → value."""
-
-HOURS = 192
-
-
-def counted(answer: Sequence[Sequence[bytes]]) -> Counted:
-    """The hours of desk/lua/stats.lua."""
-    found = {}
-    for hour, *fields in answer:
-        pairs = zip(fields[::2], fields[1::2], strict=True)
-        found[int(hour)] = {text(name): int(value) for name, value in pairs}
-    return found
-
-
-def hours_of(counts: Counted, now: datetime) -> tuple[Hour, ...]:
-    """The last HOURS hours, without gaps."""
-    this = int(now.timestamp()) // 3600
-    return tuple(_hour(hour, counts.get(hour, {})) for hour in range(this - HOURS + 1, this + 1))
-
-
-def _hour(hour: int, fields: dict[str, int]) -> Hour:
-    def over_shops(name: str) -> int:
-        return sum(value for field, value in fields.items() if field.startswith(f"{name}:"))
-
-    invoices = over_shops("invoices")
-    return Hour(
-        start=datetime.fromtimestamp(hour * 3600, UTC),
-        events=over_shops("events"),
-        done=over_shops("done"),
-        invoices=invoices,
-        attention=over_shops("attention"),
-        api_calls=fields.get("api_calls", 0),
-        latency_ms=fields.get("latency", 0) / invoices if invoices else None,
-    )
-
-
-def shop_stats(counts: Counted, shop: str, last_event: datetime | None, now: datetime) -> ShopStats:
-    """One shop's figures; days are those of Paris."""
-    today = _midnight(now, PARIS)
-    week = _midnight(now - timedelta(days=6), PARIS)
-
-    def since(start: datetime, name: str) -> int:
-        first = int(start.timestamp()) // 3600
-        return sum(fields.get(f"{name}:{shop}", 0) for hour, fields in counts.items() if hour >= first)
-
-    return ShopStats(
-        events_today=since(today, "events"),
-        events_week=since(week, "events"),
-        invoices_today=since(today, "invoices"),
-        invoices_week=since(week, "invoices"),
-        last_event=last_event,
-    )
-
-
-def _midnight(at: datetime, zone: ZoneInfo) -> datetime:
-    return at.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def percentiles(counts: Counted, now: datetime) -> dict[int, int | None]:
-    """50, 95, 99 → the step of release.lua's histogram that holds it, over the last 24 hours."""
-    first = int(now.timestamp()) // 3600 - 23
-    steps: dict[int | None, int] = {}
-    for hour, fields in counts.items():
-        for name, value in fields.items():
-            if hour >= first and name.startswith("latency:"):
-                step = name.removeprefix("latency:")
-                bound = None if step == "more" else int(step)
-                steps[bound] = steps.get(bound, 0) + value
-    total = sum(steps.values())
-    found: dict[int, int | None] = {}
-    for percent in (50, 95, 99) if total else ():
-        seen = 0
-        for bound in sorted(steps, key=lambda step: float("inf") if step is None else step):
-            seen += steps[bound]
-            if seen * 100 >= percent * total:
-                found[percent] = bound
-                break
-    return found

@@ -8,19 +8,22 @@ from datetime import datetime
 from typing import cast
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from bridge.errors import StoreUnavailable
+from bridge.sources.registry import REGISTRY
 from bridge.store.store import PREFIX
 from bridge.store.values import moment
+from bridge.valkey.scripts import redis_errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShopSigns:
-    """`last`: topic → its last delivery. `refused`: deliveries in a row without a valid signature, of which
-    `refused_since` is the first; a good event makes that 0 again. `refused_at`: the last such
-    delivery ever."""
+    """`topics`: those handled; `last`: topic → its last delivery. `refused`: deliveries in a row without a
+    valid signature, of which `refused_since` is the first; a good event makes that 0 again. `refused_at`:
+    the last such delivery ever."""
 
+    name: str
+    platform: str
+    topics: tuple[str, ...]
     last_event: datetime | None
     last: Mapping[str, datetime]
     refused: int
@@ -28,16 +31,17 @@ class ShopSigns:
     refused_at: datetime | None
 
 
-async def signs_of(redis: Redis, shop: str) -> ShopSigns:
+async def signs_of(redis: Redis, shop: str, platform: str) -> ShopSigns:
     """What is known of the shop. Raises StoreUnavailable."""
-    try:
+    with redis_errors("shop"):
         fields = await cast("Awaitable[dict[bytes, bytes]]", redis.hgetall(f"{PREFIX}shop:{shop}"))
-    except (RedisError, OSError) as exc:
-        raise StoreUnavailable(f"shop: {type(exc).__name__}: {exc}") from exc
     last_event, refused_at = moment(fields.get(b"last_event")), moment(fields.get(b"refused_at"))
     # As pulse.lua: a good event that came after them made the wrong ones void.
     void = refused_at is None or (last_event is not None and last_event > refused_at)
     return ShopSigns(
+        name=shop,
+        platform=platform,
+        topics=tuple(sorted(REGISTRY[platform].HANDLED)),
         last_event=last_event,
         last=_by_topic(fields),
         refused=0 if void else int(fields.get(b"bad_signatures", 0)),

@@ -1,4 +1,4 @@
-"""What the desk shows. Times are aware UTC; amounts are as the shop states them, VAT included."""
+"""What the desk shows of orders. Times are aware UTC; amounts are as the shop states them, VAT included."""
 
 from __future__ import annotations
 
@@ -7,20 +7,33 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, cast
 
+from pydantic import Field, PlainSerializer, SerializationInfo
+from typing_extensions import TypedDict
+
+from bridge.alerts.rules import Alert
+from bridge.desk.plain import Body, Reasoned, Why
 from bridge.errors import BridgeError
-from bridge.facturation.quota import QuotaState
-from bridge.sources.privacy import PrivacyRequest
+from bridge.reasons import NO_REASON, Reason
+from bridge.texts import text_of
 
 Row = TypeVar("Row")
 
 
 class NotDone(BridgeError):
-    """The desk did not do what a person asked; the message says why, and what to do."""
+    """The desk did not do what a person asked; `reason` says why, and what to do."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(text_of(reason))
+        self.reason = reason
 
 
-class UnknownOrder(NotDone):
+class Unknown(NotDone):
+    """There is no such thing."""
+
+
+class UnknownOrder(Unknown):
     """There is no such order."""
 
 
@@ -52,7 +65,7 @@ class Page(Generic[Row]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderRow:
+class OrderRow(Reasoned):
     """An order in a list.
 
     `number`, `total`, `currency`, `placed_at`: empty until it could be read. `active_at`: of its last event.
@@ -65,7 +78,7 @@ class OrderRow:
     shop: str
     platform: str
     state: State
-    reason: str
+    reason: Why
     number: str
     total: Decimal | None
     currency: str
@@ -83,16 +96,17 @@ class OrderRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EventRow:
+class EventRow(Reasoned):
     """An event in a list. `id` begins with the shop; `size` in bytes, 0 when the payload is gone; `order_key`
     and `note` (why nothing is done): one of them is empty."""
 
+    SAYS: ClassVar = "note"
     id: str
     shop: str
     topic: str
     received_at: datetime | None
     order_key: str
-    note: str
+    note: Why
     size: int
     kept: Kept
 
@@ -101,9 +115,9 @@ class EventRow:
 class RawEvent:
     """An event as it came. `body` is b"" when it was erased. It holds personal data."""
 
-    row: EventRow
+    row: Annotated[EventRow, Field(serialization_alias="event")]
     headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    body: Body = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,22 +164,22 @@ class CallRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunRow:
+class RunRow(Reasoned):
     """How a run over the order ended that did not finish it. `outcome`: waiting or attention."""
 
     at: datetime
     outcome: str
-    reason: str
+    reason: Why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActionRow:
+class ActionRow(Reasoned):
     """What a person did to the order."""
 
     at: datetime
     what: str
     who: str
-    reason: str = ""
+    reason: Why = NO_REASON
 
 
 Entry = EventRow | CallRow | RunRow | ActionRow
@@ -209,101 +223,45 @@ class Replayed:
 
     resumed: tuple[str, ...]
     already: tuple[str, ...]
-    refused: Mapping[str, str]
+    refused: Mapping[str, Why]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Erased:
-    """What an erasure did, and what it left: `refused`: order → why not. `unattached`: payloads without an
-    order that are gone."""
+class AlertRow(TypedDict):
+    """What somebody must look at now. `orders`: the first few of `count`; `runbook`: where the documentation
+    tells all about it."""
 
-    orders: tuple[str, ...]
-    payloads: int
-    unattached: int
-    refused: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestRow:
-    """A request about personal data. `due_at`: the law's term; `asked`: None when its payload is gone or
-    cannot be read, and then `problem` says which. `state`: attention while it is open, ignored at its end."""
-
+    name: str
     key: str
+    severity: Literal["critical", "warning"]
+    since: datetime
+    text: str
+    code: str
+    facts: dict[str, Any]
+    meaning: str
+    check: str
+    cure: str
+    runbook: str
     shop: str
-    topic: str
-    state: State
-    received_at: datetime
-    due_at: datetime
-    asked: PrivacyRequest | None
-    problem: str = ""
+    count: int
+    orders: list[str]
+
+
+def _shown(alert: Alert, info: SerializationInfo) -> AlertRow:
+    shown = alert.as_dict(info.context or "en") | {"since": alert.since.replace(microsecond=0)}
+    return cast("AlertRow", shown)
+
+
+AlertShown = Annotated[Alert, PlainSerializer(_shown)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptOrder:
-    """What is kept of one order of a buyer. It holds personal data."""
-
-    order: OrderRow
-    documents: tuple[DocumentRow, ...]
-    payloads: tuple[RawEvent, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptAbout:
-    """Everything kept about the buyer of a request. `others`: events that belong to no order."""
-
-    request: RequestRow
-    orders: tuple[KeptOrder, ...]
-    others: tuple[RawEvent, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happening:
+class Happening(Reasoned):
     """One entry of the feed. `what`: event, an outcome (done, waiting, …), a person's action, or alert and
     alert_over, which have no order; `text`: its topic, reason or words. `id` leads to what comes after it."""
 
+    SAYS: ClassVar = "text"
     id: str
     at: datetime
     order_key: str
     what: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hour:
-    """What happened in the hour that began at `start`. `latency_ms`: mean, from an order's turn to its
-    invoice, None without invoices."""
-
-    start: datetime
-    events: int = 0
-    done: int = 0
-    invoices: int = 0
-    attention: int = 0
-    api_calls: int = 0
-    latency_ms: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShopStats:
-    """One shop. Today begins at midnight in Paris; the week is today and the six days before."""
-
-    events_today: int = 0
-    events_week: int = 0
-    invoices_today: int = 0
-    invoices_week: int = 0
-    last_event: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stats:
-    """The system in figures. `orders`: per state now, in_hand counted under waiting. `hours`: the last 192,
-    oldest first, without gaps. `latency`: 50, 95, 99 → at most so many ms over the last 24 hours (None: over
-    five minutes); empty without invoices. `oldest`: the order that waits longest, and since when."""
-
-    now: datetime
-    orders: Mapping[State, int]
-    hours: tuple[Hour, ...]
-    shops: Mapping[str, ShopStats]
-    latency: Mapping[int, int | None]
-    oldest: OrderRow | None
-    oldest_since: datetime | None
-    quota: QuotaState | None
+    text: Why

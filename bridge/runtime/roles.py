@@ -9,9 +9,8 @@ import socket
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from bridge.api.operations import api_routes
 from bridge.console import Sessions, console_routes
-from bridge.desk import Desk
+from bridge.desk.actions import Desk
 from bridge.receive import create_app
 from bridge.runtime.server import serve
 from bridge.runtime.wiring import Services, SystemClock
@@ -31,11 +30,13 @@ def operators_routes(services: Services) -> list[Route]:
     settings, store = services.settings, services.store
     if settings.ops_token is None:
         return []
+    # FastAPI costs a tenth of a second: only who wants the API pays.
+    from bridge.api.app import api_routes
+
     desk = Desk(store, settings, services.quota)
     sessions = Sessions(settings.ops_token.get_secret_value(), SystemClock().now)
     console = console_routes(sessions, desk, services.health, settings, store.redis)
-    platforms = {name: shop.platform for name, shop in settings.shops.items()}
-    return [*console, *api_routes(sessions, desk, services.health, platforms)]
+    return [*console, *api_routes(sessions, desk, services.health)]
 
 
 async def serve_worker(services: Services, stop: asyncio.Event) -> None:

@@ -30,7 +30,7 @@ from bridge.facturation.quota import Quota
 from bridge.receive import ShopEndpoint, Webhooks
 from bridge.runtime.jobs import deserialize, serialize
 from bridge.settings.loading import Settings
-from bridge.sources import REGISTRY
+from bridge.sources.registry import REGISTRY
 from bridge.store.store import Store
 from bridge.sync.calls import note_call
 from bridge.sync.executor import Executor
@@ -129,25 +129,36 @@ def shops_of(settings: Settings, http: httpx.AsyncClient) -> dict[str, Shop]:
 
 
 @asynccontextmanager
+async def open_store(settings: Settings, redis_url: str) -> AsyncIterator[tuple[Store, Quota]]:
+    """What is in Redis, which may be away; its connections are closed at the end."""
+    try:
+        redis = connect(redis_url)
+    except ValueError as exc:
+        raise ConfigurationError(f"redis_url: {exc}") from exc
+    firm = settings.facturation
+    try:
+        yield (
+            Store(redis, retention=timedelta(days=settings.retention_days)),
+            Quota(
+                redis,
+                firm_id=firm.firm_id,
+                per_5_minutes=firm.requests_per_5_minutes,
+                per_day=firm.requests_per_day,
+            ),
+        )
+    finally:
+        await redis.aclose(close_connection_pool=True)
+
+
+@asynccontextmanager
 async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Services]:
     """Opens what web, worker, console and commands share; closes it at the end. Redis may be away."""
     clock, metrics = SystemClock(), Metrics()
     async with AsyncExitStack() as stack:
-        try:
-            redis = connect(redis_url)
-        except ValueError as exc:
-            raise ConfigurationError(f"redis_url: {exc}") from exc
-        stack.push_async_callback(redis.aclose, close_connection_pool=True)
-        store = Store(redis, retention=timedelta(days=settings.retention_days))
+        store, quota = await stack.enter_async_context(open_store(settings, redis_url))
         keeper = asyncio.create_task(_keep_acquainted(store))
         stack.push_async_callback(end, keeper)
         firm = settings.facturation
-        quota = Quota(
-            redis,
-            firm_id=firm.firm_id,
-            per_5_minutes=firm.requests_per_5_minutes,
-            per_day=firm.requests_per_day,
-        )
 
         async def on_call(call: ApiCall) -> None:
             metrics.api_call(call.method, call.path, call.outcome, call.seconds)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import zstandard
 
 from bridge.orders import Event
-from bridge.reasons import Reason, reason_from
+from bridge.reasons import NO_REASON, Reason, reason_from
 
 
 class Outcome(StrEnum):
@@ -28,8 +28,8 @@ class Outcome(StrEnum):
 class HeldOrder:
     """An order as its holder sees it. `failing_since`: of the present run of failures, or None.
     `rounding`: Facturation.pro's rule, once calibrated, or "". What people said: `lane`: of the quota, or "";
-    `issue_credit_notes`: final, whatever the shop's rule; `set_aside`: the state and the reason in which a
-    person left it."""
+    `issue_credit_notes`: final, whatever the shop's rule; `set_aside`: the state in which a person left it.
+    `reason`: why it rested last."""
 
     version: int
     attempts: int
@@ -39,7 +39,8 @@ class HeldOrder:
     events: tuple[Event, ...]
     lane: str = ""
     issue_credit_notes: bool = False
-    set_aside: tuple[Outcome, Reason] | None = None
+    set_aside: Outcome | None = None
+    reason: Reason = NO_REASON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +114,8 @@ def view_of(answer: list[Any], *, takes: int) -> HeldOrder:
         events=tuple(_event_of(*event) for event in events),
         lane=lane,
         issue_credit_notes=credit == "final",
-        set_aside=(Outcome(set_aside), reason_from(reason)) if set_aside else None,
+        set_aside=Outcome(set_aside) if set_aside else None,
+        reason=reason_from(reason),
     )
 
 

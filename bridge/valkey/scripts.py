@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
 
@@ -27,6 +28,15 @@ def load_script(redis: Redis, *names: str) -> AsyncScript:
     return redis.register_script(script_text(*names))
 
 
+@contextmanager
+def redis_errors(doing: str) -> Iterator[None]:
+    """What Redis says in this block of its own troubles. Raises StoreUnavailable."""
+    try:
+        yield
+    except (RedisError, OSError) as exc:
+        raise StoreUnavailable(f"{doing}: {type(exc).__name__}: {exc}") from exc
+
+
 class Scripts:
     """The scripts of one room, each one round trip. `before`: files that stand before each of them."""
 
@@ -36,7 +46,5 @@ class Scripts:
 
     async def run(self, name: str, *args: str | int) -> Any:
         """What the script answers. Raises StoreUnavailable."""
-        try:
+        with redis_errors(f"{self._room} {name}"):
             return await self._scripts[name](args=args)
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"{self._room} {name}: {type(exc).__name__}: {exc}") from exc

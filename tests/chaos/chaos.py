@@ -186,7 +186,7 @@ async def _come_to_rest(site: Site, patience: float, tell: Callable[[str], None]
         nonlocal retried
         for key in await redis.zrange("bridge:attention", 0, -1):
             reason = await redis.hget(f"bridge:order:{key.decode()}", "reason")
-            if b"worker died" in (reason or b""):
+            if b"worker_died" in (reason or b""):
                 retried += 1
                 command = ["orders", "retry", key.decode()]
                 person = await site.nursery.start(f"retry-{retried}", command, site.environment())

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from bridge.desk import Desk
+from bridge.desk.actions import Desk
 from bridge.runtime.roles import serve_web, serve_worker
 from bridge.runtime.server import listen
 from bridge.runtime.wiring import open_services

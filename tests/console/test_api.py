@@ -11,6 +11,8 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
+from bridge.reasons import reason_of
+from bridge.texts import text_of
 from tests.console.console_server import TOKEN, House, house
 from tests.journeys.orders import shopify_order
 
@@ -60,6 +62,21 @@ async def test_the_story_is_the_desks_own(open_house: House) -> None:
     assert '"acheteur3@example.com"' in event["body"]
 
 
+async def test_a_reason_is_said_in_the_readers_language_with_its_code_and_facts(open_house: House) -> None:
+    key = await open_house.order_with_a_difference(3)
+    answers = [
+        await open_house.http.post(f"/api/orders/{key}/credit-note", json=body, headers=headers)
+        for headers in ({"Accept-Language": "fr-FR,fr;q=0.9,en"}, {})
+        for body in ({"refund": "5"},)
+    ]
+    french, english = (answer.json()["error"] for answer in answers)
+    assert french.startswith(f"la commande {key} n’a pas de remboursement 5")
+    assert english.startswith(f"order {key} has no refund 5")
+    (row,) = (await open_house.http.get("/api/orders", params={"state": "attention"})).json()["rows"]
+    assert text_of(reason_of(row)) == row["reason"]
+    assert "15.84" in row["reason"]
+
+
 async def test_actions_are_done_once_and_by_somebody(open_house: House) -> None:
     key = await open_house.order_with_a_difference(3)
     path = f"/api/orders/{key}"
@@ -70,7 +87,7 @@ async def test_actions_are_done_once_and_by_somebody(open_house: House) -> None:
     assert (await open_house.http.post(f"{path}/retry")).json() == {"done": True}
     story = await open_house.desk.story(key)
     assert story is not None
-    assert [(a.what, a.who, a.reason) for a in story.actions][:2] == [
+    assert [(a.what, a.who, text_of(a.reason)) for a in story.actions][:2] == [
         ("ignore", "Ada", "by phone"),
         ("retry", "api", ""),
     ]

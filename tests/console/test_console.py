@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from bridge.alerts.rules import Alert
 from bridge.alerts.runbook import runbook
 from bridge.reasons import reason_from
+from bridge.texts import text_of
 from tests.console.console_server import TOKEN, House, csrf_in, house
 from tests.journeys.orders import item, shopify_order, shopify_refund
 from tests.journeys.waiting import until
@@ -278,7 +279,7 @@ async def test_alerts_come_and_go_in_the_activity(open_house: House) -> None:
     assert await open_house.judge() == ()
     seen = await open_house.desk.feed()
     assert [(entry.what, entry.order_key) for entry in seen] == [("alert", ""), ("alert_over", "")]
-    assert "alert_signatures" in str(seen[0].text)
+    assert "shop atelier: 10 deliveries in a row" in text_of(seen[0].text)
 
 
 async def test_without_redis_the_overview_still_tells_why(redis_url: str, redis: Redis) -> None:

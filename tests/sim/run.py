@@ -22,6 +22,7 @@ from bridge.billing.rules import Rules
 from bridge.billing.totals import Rounding
 from bridge.errors import StoreUnavailable
 from bridge.orders import Order
+from bridge.reasons import reason_from
 from bridge.sync import loop as sync
 from bridge.sync.executor import Executor
 from bridge.sync.loop import Syncer
@@ -346,7 +347,9 @@ class History:
     def _ask_a_person(self) -> int:
         """Orders whose workers were killed too often in a row ask for attention; someone retries them."""
         data = self.server.data
-        killers = [key for key in data.attention if data.orders[key].reason.startswith("its worker died")]
+        killers = [
+            key for key in data.attention if reason_from(data.orders[key].reason).code == "worker_died"
+        ]
         for key in killers:
             data.retry(self.server.now_ms, key)
         self.verdict.totals["retried by a person"] += len(killers)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from bridge.sources.base import Amount, Id, Payload, Text
+from bridge.sources.reading import Amount, Id, Payload, Text
 from bridge.sources.stripe.line_payloads import Discount, RateReference, ShippingCost, TaxEntry
 from bridge.sources.stripe.reading import Currency, Listing, Maybe, Moment, Reference, expanded, or_empty
 

@@ -21,7 +21,7 @@ local STEPS = {50, 100, 200, 500, 1000, 2000, 5000, 10000, 30000, 60000, 300000}
 local function note_run(key, now, outcome, before, calls)
   local shop, after = before[1] or '', redis.call('HMGET', order_of(key), 'invoice_id', 'find')
   if after[2] and after[2] ~= before[3] then index(key, before[3] or '', after[2]) end
-  local _, made = string.gsub(calls, '"call":', '')
+  local _, made = string.gsub(calls, '"ms":', '')  -- of each call; some reasons have a fact "call"
   if made > 0 then count(now, 'api_calls', made) end
   if outcome == 'done' or outcome == 'attention' then count(now, outcome .. ':' .. shop, 1) end
   if not after[1] or before[2] then return end
