@@ -7,6 +7,7 @@ import base64
 import hmac
 import json
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -26,7 +27,6 @@ from bridge.alerts.letter import letter_of
 from bridge.alerts.notifier import RETRY_AFTER, Notifier
 from bridge.alerts.outbox import AlertOutbox, Message, current
 from bridge.alerts.rules import REFUSED, Alert
-from bridge.alerts.signatures import RejectedSignatures
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
 from bridge.reasons import Reason, because
@@ -83,7 +83,7 @@ async def store(redis: Redis) -> Store:
 
 def herald_of(store: Store, *channels: Channel, shops: tuple[str, ...] = ("boutique",)) -> Notifier:
     quota = Quota(store.redis, firm_id=1)
-    return Notifier(AlertOutbox(store), quota, RejectedSignatures(), channels, shops, now)
+    return Notifier(AlertOutbox(store), quota, Counter(), channels, shops, now)
 
 
 async def ask_for_a_person(store: Store, number: int, reason: Reason = NO_CURRENCY) -> str:
@@ -314,6 +314,19 @@ async def test_the_webs_doors_count_wrong_signatures_until_a_good_event(store: S
     assert await deliver("wrong") == 401
     await notifier.step()
     assert await redis.hget("bridge:shop:boutique", "bad_signatures") == b"1"  # type: ignore[misc]
+
+
+async def test_what_could_not_be_handed_in_is_counted_on(store: Store) -> None:
+    notifier = herald_of(store)
+    notifier.rejected.update({"boutique": 3, "atelier": 4})
+
+    async def away(shop: str, count: int) -> None:
+        raise StoreUnavailable("away")
+
+    notifier.book.note_refused = away  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        await notifier.step()
+    assert notifier.rejected == {"boutique": 3, "atelier": 4}
 
 
 @pytest.mark.parametrize("topic", ["customers/data_request", "customers/redact", "shop/redact"])

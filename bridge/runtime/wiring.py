@@ -8,6 +8,7 @@ import itertools
 import random
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,7 +24,6 @@ from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
 from bridge.alerts.channels import channels_of
 from bridge.alerts.notifier import Notifier
 from bridge.alerts.outbox import AlertOutbox
-from bridge.alerts.signatures import RejectedSignatures
 from bridge.errors import ConfigurationError, StoreUnavailable
 from bridge.facturation.client import ApiCall, FacturationClient, open_client
 from bridge.facturation.quota import Quota
@@ -189,7 +189,7 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
             report=report,
             unexpected=lambda exc, key: capture(exc, order_key=key),
         )
-        rejected = RejectedSignatures()
+        rejected = Counter[str]()
         notifier = Notifier(
             AlertOutbox(store),
             quota,
