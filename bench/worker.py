@@ -26,7 +26,7 @@ from bridge.billing.totals import ALL
 from bridge.facturation.fields import invoice_fields
 from bridge.orders import Event, Order, legal_date
 from bridge.runtime.wiring import connect
-from bridge.sources import REGISTRY
+from bridge.sources.registry import REGISTRY
 from bridge.store.store import Store
 
 ROUNDS = 5

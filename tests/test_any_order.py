@@ -16,7 +16,7 @@ from bridge.billing.totals import ALL
 from bridge.errors import NeedsPerson
 from bridge.orders import Event, Order
 from bridge.reasons import Reason
-from bridge.sources import REGISTRY
+from bridge.sources.registry import REGISTRY
 from tests.sources.test_fixtures import CASES, FIXTURES, SHOP, event_of
 
 RULES = (Rules(), Rules(invoice_when=InvoiceWhen.CREATED))
@@ -38,9 +38,10 @@ def stories() -> list[Story]:
         platform, name = case.split("/")
         expected = json.loads((FIXTURES / platform / f"{name}.expected.json").read_text())
         along = expected.get("with", [])
-        if along and "order_key" in expected["identity"]:
+        order_key = expected["identity"].get("ForOrder", {}).get("order_key")
+        if along and order_key:
             events = (event_of(case), *(event_of(f"{platform}/{other}") for other in along))
-            told.append(Story(platform, expected["identity"]["order_key"], events))
+            told.append(Story(platform, order_key, events))
     return told
 
 

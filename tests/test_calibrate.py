@@ -12,7 +12,7 @@ from bridge.billing.totals import Rounding
 from bridge.facturation.client import open_client
 from bridge.facturation.quota import Quota
 from bridge.sandbox import SandboxConfig, SandboxRounding, SandboxTransport, create_sandbox
-from bridge.sources.base import Identity
+from bridge.sources.base import ForOrder
 from bridge.store.store import Store
 from bridge.store.values import HeldOrder, Lease
 from bridge.sync.calibration import calibrate
@@ -20,9 +20,10 @@ from bridge.sync.calibration import calibrate
 
 async def _view_of_an_order(store: Store) -> HeldOrder:
     """What a worker sees with its next order."""
-    identity = Identity(event_id="e", topic="orders/paid", order_key="shopify:boutique:order:1")
+    key = "shopify:boutique:order:1"
+    identity = ForOrder(event_id="e", topic="orders/paid", order_key=key)
     await store.record("boutique", "shopify", identity, {}, b"{}")
-    view = await store.take(Lease(order_key=identity.order_key, token="t"))
+    view = await store.take(Lease(order_key=key, token="t"))
     assert view
     return view
 

@@ -22,8 +22,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from redis.asyncio import Redis
 
 from bridge.errors import LeaseLost
-from bridge.reasons import as_reason
-from bridge.sources.base import Identity
+from bridge.reasons import as_reason, because
+from bridge.sources.base import Alarm, ForOrder, Identity, Ignored
 from bridge.store.store import LEASE, PREFIX, WAKE_UPS, Store
 from bridge.store.values import HeldOrder, Lease, Outcome
 from tests.sim.data import BELLS_OF_NEWS, LEASE_MS, Data, StoredOrder
@@ -134,14 +134,13 @@ class Both(RuleBasedStateMachine):
     )
     def an_event_comes(self, order: str, links: tuple[str, ...], again: bool, fate: str) -> None:
         self.sent += not (again and self.sent)
-        identity = Identity(
-            event_id=f"e{self.sent}",
-            topic="orders/paid",
-            order_key=order or ("" if links else ORDERS[0]),
-            links=links,
-            ignored="no matter" if fate == "i" else "",
-            alarm="look" if fate == "a" else "",
+        event_id, topic = f"e{self.sent}", "orders/paid"
+        identity: Identity = ForOrder(
+            event_id=event_id, topic=topic, order_key=order or (None if links else ORDERS[0]), links=links
         )
+        if fate:
+            kind = Ignored if fate == "i" else Alarm
+            identity = kind(event_id=event_id, topic=topic, reason=because("told", text="look"))
         body = f"body of {self.sent}".encode()
         told = self.run(self.store.record(SHOP, "shopify", identity, {"x": "y"}, body))
         assert told == self.data.record(self.now, SHOP, "shopify", identity, {"x": "y"}, body)

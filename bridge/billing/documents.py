@@ -88,6 +88,8 @@ def _reversed_as_it_is(order: Order, rules: Rules, rounding: FirmRounding) -> tu
 
 def _nothing_due(order: Order, rules: Rules) -> Documents | None:
     """Tests, cancelled and unpaid orders; free ones are looked at once they are paid for."""
+    if order.told_by and rules.defer_to:
+        return Documents(ignore=because("told_by_another", platform=order.told_by))
     if order.test and rules.test_orders is TestOrders.IGNORE:
         return Documents(ignore=because("test_order"))
     if order.cancelled_at is not None and not order.paid:

@@ -8,6 +8,7 @@ import itertools
 import random
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,14 +24,13 @@ from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
 from bridge.alerts.channels import channels_of
 from bridge.alerts.notifier import Notifier
 from bridge.alerts.outbox import AlertOutbox
-from bridge.alerts.signatures import RejectedSignatures
 from bridge.errors import ConfigurationError, StoreUnavailable
 from bridge.facturation.client import ApiCall, FacturationClient, open_client
 from bridge.facturation.quota import Quota
 from bridge.receive import ShopEndpoint, Webhooks
 from bridge.runtime.jobs import deserialize, serialize
 from bridge.settings.loading import Settings
-from bridge.sources import REGISTRY
+from bridge.sources.registry import REGISTRY
 from bridge.store.store import Store
 from bridge.sync.calibration import Calibrator
 from bridge.sync.calls import note_call
@@ -192,7 +192,7 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
             unexpected=lambda exc, key: capture(exc, order_key=key),
         )
         calibrator = Calibrator(client, store, clock, random.randint)
-        rejected = RejectedSignatures()
+        rejected = Counter[str]()
         notifier = Notifier(
             AlertOutbox(store),
             quota,

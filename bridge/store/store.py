@@ -18,17 +18,10 @@ from redis.exceptions import RedisError
 
 from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.failpoints import failpoint
+from bridge.keys import EVENT, Key
 from bridge.reasons import Reason
-from bridge.sources.base import Identity
-from bridge.store.values import (
-    CreationPermit,
-    HeldOrder,
-    Lease,
-    Outcome,
-    Vitals,
-    view_of,
-    vitals_of,
-)
+from bridge.sources.base import Alarm, ForOrder, Identity, Ignored
+from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome, Vitals, view_of, vitals_of
 from bridge.valkey.connection import SharedConnection
 from bridge.valkey.durability import Durability, look_at_durability, memory_used
 from bridge.valkey.scripts import load_script
@@ -110,6 +103,7 @@ class Store:
         if self.memory_used > FULL:
             raise StoreUnavailable(f"record: Redis is full ({self.memory_used:.0%} of maxmemory)")
         event_id = f"{shop}:{identity.event_id}"
+        order, ignored, alarm, links = _fate(shop, platform, identity)
         status, order_key = await self._run(
             "record",
             event_id,
@@ -118,12 +112,12 @@ class Store:
             identity.topic,
             to_json(headers),
             self._compressor.compress(body),
-            identity.order_key or (f"{platform}:{shop}:event:{identity.event_id}" if identity.alarm else ""),
-            identity.ignored,
-            identity.alarm,
+            order,
+            ignored,
+            alarm,
             self._retention_ms,
             _ms(REHINT),
-            *identity.links,
+            *links,
             keys=[f"{PREFIX}event:{event_id}"],
         )
         return status.decode(), (order_key or b"").decode()
@@ -295,3 +289,14 @@ class Store:
             await self.redis.set(f"{PREFIX}probe", b"1", px=60_000)
         except (RedisError, OSError) as exc:
             raise StoreUnavailable(f"{type(exc).__name__}: {exc}") from exc
+
+
+def _fate(shop: str, platform: str, identity: Identity) -> tuple[str, str, str, tuple[str, ...]]:
+    """As record.lua wants it: the order's key, why it is ignored, why it alarms, and links; "" for none."""
+    match identity:
+        case ForOrder():
+            return identity.order_key or "", "", "", identity.links
+        case Ignored():
+            return "", identity.reason.as_json(), "", ()
+        case Alarm():
+            return str(Key(platform, shop, EVENT, identity.event_id)), "", identity.reason.as_json(), ()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from bridge.billing.claims import claims_of
 from bridge.billing.made import LedgerEntry
 from bridge.billing.rounding import FirmRounding
 from bridge.billing.rules import Rules
@@ -152,7 +153,7 @@ class Attempts:
         key, attempt, armed = keys[0], self.clock.token(), self.clock.boottime()
         since = since or run.order.placed_at
         asked = (run.lease, key)
-        claims = run.order.payment_ids
+        claims = claims_of(run.order)
         begun = await self.store.begin(*asked, attempt, since, run.scope, claims)
         if begun.unsure and await self._judge(run.scope):
             armed = self.clock.boottime()

@@ -33,6 +33,7 @@ from bridge.errors import (
 )
 from bridge.facturation.quota import Lane
 from bridge.failpoints import failpoint
+from bridge.keys import EVENT, Key
 from bridge.orders import Event, Folded, Ignored, Incomplete, Order, Unfinished
 from bridge.reasons import Reason, as_reason, because
 from bridge.sources.base import FETCHED
@@ -208,7 +209,7 @@ class Syncer:
                 raise NeedsPerson(because("worker_died", times=view.takes - 1))
             if view.set_aside:
                 return progress, Ending(view.set_aside, view.reason)
-            if view.reason and lease.order_key.split(":")[2] == "event":
+            if view.reason and Key.parse(lease.order_key).kind == EVENT:
                 # A dispute, a request, an unknown topic: it never becomes an order, and what it asked stands.
                 raise NeedsPerson(view.reason)
             shop = self._shop_of(lease.order_key)
@@ -259,7 +260,7 @@ class Syncer:
         return FirmRounding.read(await self._store.learn_rounding(known.text, after.text, told))
 
     def _shop_of(self, order_key: str) -> Shop:
-        name = order_key.split(":")[1]
+        name = Key.parse(order_key).shop
         if name not in self._shops:
             raise NeedsPerson(because("shop_not_configured", shop=name))
         return self._shops[name]
@@ -323,7 +324,7 @@ class Syncer:
 
     def _paid_elsewhere(self, other: str, lease: Lease) -> Ending:
         """A sale that another source tells too is no sale of its own, where the shop says who leads."""
-        shop, first = self._shop_of(lease.order_key), other.split(":")[1]
+        shop, first = self._shop_of(lease.order_key), Key.parse(other).shop
         if first in shop.rules.defer_to:
             return Ending(Outcome.IGNORED, because("paid_elsewhere_known", other=other))
         return Ending(Outcome.ATTENTION, because("paid_elsewhere", other=other, shop=first))

@@ -28,9 +28,9 @@ from bridge.sandbox import (
 )
 from bridge.sandbox.records import Invoice
 from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
+from bridge.sources.registry import REGISTRY
 from bridge.texts import text_of
 from tests.journeys.orders import as_body
-from tests.sources.signers import SIGNERS
 
 SHOPS = {"boutique": "shopify", "atelier": "woocommerce", "abonnements": "stripe"}
 SECRETS = {
@@ -62,9 +62,9 @@ class Here:
     ) -> httpx.Response:
         """Signs and posts a payload (bytes as they are, anything else as JSON)."""
         body = payload if isinstance(payload, bytes) else as_body(payload)
-        signer = SIGNERS[SHOPS[shop]]
+        source = REGISTRY[SHOPS[shop]]
         name = delivery or f"delivery-{next(self._deliveries)}"
-        signed = signer(body, secret or SECRETS[shop][0], topic, name, now or datetime.now(UTC))
+        signed = source.sign(body, secret or SECRETS[shop][0], topic, name, now or datetime.now(UTC))
         return await self.shops.post(f"/webhooks/{shop}", content=body, headers=signed | (headers or {}))
 
     async def accept(self, payload: Any, topic: str = "orders/paid", **how: Any) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from bridge.errors import LeaseLost
 from bridge.orders import Event
 from bridge.reasons import reason_from
-from bridge.sources.base import FETCHED, Identity
+from bridge.sources.base import FETCHED, Alarm, ForOrder, Identity, Ignored
 from bridge.store.store import ARCHIVE_AGE, LEASE, REHINT, WAKE_UPS
 from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome
 
@@ -175,12 +175,17 @@ class Data:
         name = f"{shop}:{identity.event_id}"
         if name in self.events:
             return "duplicate", self.events[name].order
-        alarm_key = f"{platform}:{shop}:event:{identity.event_id}" if identity.alarm else ""
-        order = identity.order_key or alarm_key
-        links = [f"{shop}:{link}" for link in identity.links]
+        order = ""
+        tied: tuple[str, ...] = ()
+        match identity:
+            case ForOrder():
+                order, tied = identity.order_key or "", identity.links
+            case Alarm():
+                order = f"{platform}:{shop}:event:{identity.event_id}"
+        links = [f"{shop}:{link}" for link in tied]
         orphans = f"{platform}:{shop}:payment:"
         if not order and links:
-            order = f"{orphans}{identity.links[0]}"
+            order = f"{orphans}{tied[0]}"
             for link in links:
                 if order.startswith(orphans):
                     order = self._led_to(link) or order
@@ -188,8 +193,8 @@ class Data:
         adopted = [key for key in led_to if key != order and key.startswith(orphans) and key in self.orders]
         stored = StoredEvent(identity.topic, now, dict(headers), body, order)
         self.events[name] = stored
-        if identity.ignored:
-            stored.note, stored.mortal = identity.ignored, True
+        if isinstance(identity, Ignored):
+            stored.note, stored.mortal = identity.reason.as_json(), True
             return "ignored", ""
         for link in links:
             self.links.setdefault(link, order)
@@ -205,8 +210,8 @@ class Data:
         known.version += 1
         known.created = known.created or now
         self.listed[order] = now
-        if identity.alarm:
-            known.state, known.reason = "attention", identity.alarm
+        if isinstance(identity, Alarm):
+            known.state, known.reason = "attention", identity.reason.as_json()
             self._file(order, "attention", now)
             return "accepted", order
         known.state, known.failing_since, known.attempts = "", 0, 0
