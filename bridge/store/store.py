@@ -27,6 +27,7 @@ from bridge.store.values import (
     Outcome,
     Vitals,
     view_of,
+    vitals_of,
 )
 from bridge.valkey.connection import SharedConnection
 from bridge.valkey.durability import Durability, look_at_durability, memory_used
