@@ -159,7 +159,10 @@ def _policy_why(order: Order, rules: Rules) -> tuple[str, ...]:
 def _encoding_why(encoded: Encoded) -> tuple[str, ...]:
     if encoded.agreed:
         return encoded.why
-    return (*encoded.why, "Le total dépend de l'arrondi de Facturation.pro : à vérifier sur un brouillon.")
+    return (
+        *encoded.why,
+        "L'arrondi de Facturation.pro n'est pas établi : le total est vérifié sur un brouillon.",
+    )
 
 
 def mirrored(lines: Iterable[DraftLine]) -> tuple[DraftLine, ...]:

@@ -21,7 +21,7 @@ ATOM: Final = Decimal("1e-10")
 ATOMS_OF_CENT: Final = 10**8
 ATOMS_OF_MILL: Final = 10**7
 
-Vat = Literal["vat_line", "vat_rate", "vat_once", "gross_line", "gross_rate"]
+Vat = Literal["vat_line", "vat_rate", "base_rate", "vat_once", "gross_line", "gross_rate"]
 Mode = Literal["up", "even", "down", "floor", "ceiling"]
 
 
@@ -53,9 +53,9 @@ class Rounding:
     """A rule. Its total is always in cents.
 
     `decimals`: to which quantity x unit price is rounded on each line, None for not at all. `vat`: what is
-    rounded to cents: VAT on each line (`vat_line`), on the sum of each rate (`vat_rate`), or nothing before
-    the total (`vat_once`); or amounts including VAT, of each line (`gross_line`) or each rate (`gross_rate`).
-    `mode`: where halves go; `floor` and `ceiling` know no halves.
+    rounded to cents: VAT on each line (`vat_line`) or on the sum of each rate (`vat_rate`), that sum itself
+    before (`base_rate`), or nothing before the total (`vat_once`); or amounts including VAT, of each line
+    (`gross_line`) or each rate (`gross_rate`). `mode`: where halves go; `floor` and `ceiling` know none.
     """
 
     decimals: Literal[2, 3] | None
@@ -87,13 +87,19 @@ class Rounding:
 
     def subtotal(self, parts: int, rate: int) -> int:
         """A rate's part of the total, VAT included, in atoms; not rounded where the rule rounds later."""
-        if self.vat == "vat_rate":
+        if self.vat == "base_rate":
+            parts = self.base(parts)
+        if self.vat in ("vat_rate", "base_rate"):
             return parts + _TO[self.mode](parts * rate, 1000 * ATOMS_OF_CENT) * ATOMS_OF_CENT
         if self.vat == "gross_rate":
             return _TO[self.mode](parts * (1000 + rate), 1000 * ATOMS_OF_CENT) * ATOMS_OF_CENT
         if self.vat == "vat_once":
             return parts * (1000 + rate) // 1000
         return parts
+
+    def base(self, net: int) -> int:
+        """A rate's net, from the sum of its lines', in atoms."""
+        return self.cents(net) * ATOMS_OF_CENT if self.vat == "base_rate" else net
 
     def cents(self, atoms: int) -> int:
         """The total, from the sum of the subtotals."""
@@ -106,13 +112,13 @@ class Rounding:
 
 
 def _family(*modes: Mode) -> tuple[Rounding, ...]:
-    """Of a net in cents `gross` and `vat` are the same, unless halves go to the even cent: one name."""
+    """Of nets in cents some are the same: those have one name."""
     return tuple(
         Rounding(decimals, vat, mode)
         for mode in modes
         for decimals in (2, 3, None)
-        for vat in ("vat_line", "vat_rate", "vat_once", "gross_line", "gross_rate")
-        if decimals != 2 or mode == "even" or not vat.startswith("gross")
+        for vat in ("vat_line", "vat_rate", "base_rate", "vat_once", "gross_line", "gross_rate")
+        if decimals != 2 or vat.startswith("vat") or (vat != "base_rate" and mode == "even")
     )
 
 
@@ -187,7 +193,7 @@ def rates_under(rule: Rounding, lines: Iterable[DraftLine]) -> dict[Decimal, Rat
         nets[line.vat] = nets.get(line.vat, 0) + rule.net(quantity, price)
         parts[line.vat] = parts.get(line.vat, 0) + rule.part(quantity, price, rate)
     return {
-        vat: RateAmounts(nets[vat] * ATOM, rule.subtotal(summed, int(vat.scaleb(RATE))) * ATOM)
+        vat: RateAmounts(rule.base(nets[vat]) * ATOM, rule.subtotal(summed, int(vat.scaleb(RATE))) * ATOM)
         for vat, summed in parts.items()
     }
 
@@ -212,7 +218,7 @@ def totals_under(rules: Iterable[Rounding], lines: Iterable[DraftLine]) -> dict[
 
 def net_under(rule: Rounding, lines: Iterable[DraftLine]) -> Decimal:
     """`total`, excluding VAT, under the rule; to how many decimals it is told is another matter."""
-    return sum((rule.net(*whole(line)[:2]) for line in lines), 0) * ATOM
+    return sum((rates.net for rates in rates_under(rule, lines).values()), Decimal(0))
 
 
 def fitting(

@@ -1,6 +1,5 @@
 """The arithmetic of an invoice under each rounding rule the vendor might use, and some odd ones. Pure."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
@@ -35,7 +34,7 @@ class SandboxRounding:
 
 def _roundings() -> dict[str, SandboxRounding]:
     places: dict[str, int | None] = {"line2": 2, "line3": 3, "exact": None}
-    rules = ("vat_line", "vat_rate", "vat_once", "gross_line", "gross_rate")
+    rules = ("vat_line", "vat_rate", "base_rate", "vat_once", "gross_line", "gross_rate")
     found = {
         f"{place}_{vat}{mode}": SandboxRounding(decimals, vat, MODES[mode])
         for mode in MODES
@@ -43,9 +42,8 @@ def _roundings() -> dict[str, SandboxRounding]:
         for vat in rules
     }
     return found | {
-        # Each unit's price with VAT to the cent; each rate's base to the cent before its VAT; to five cents.
+        # Each unit's price with VAT to the cent; the total to five cents.
         "unit": SandboxRounding(None, "unit"),
-        "base": SandboxRounding(None, "base"),
         "five_cents": SandboxRounding(2, "vat_rate", step=Decimal("0.05")),
     }
 
@@ -78,9 +76,9 @@ def document_totals(lines: Iterable[PricedLine], rounding: SandboxRounding) -> D
     """
     lines, to = tuple(lines), rounding.rounded
     nets = tuple(_net(line, rounding) for line in lines)
-    bases: defaultdict[Decimal, Decimal] = defaultdict(Decimal)
+    bases: dict[Decimal, Decimal] = {}
     for net, line in zip(nets, lines, strict=True):
-        bases[line.vat] += net
+        bases[line.vat] = bases.get(line.vat, NOTHING) + net
     each = tuple(zip(nets, lines, strict=True))
     match rounding.vat:
         case "vat_line":
@@ -93,12 +91,15 @@ def document_totals(lines: Iterable[PricedLine], rounding: SandboxRounding) -> D
             with_vat = (base + to(base * rate, CENT) for rate, base in bases.items())
         case "gross_rate":
             with_vat = (to(base * (1 + rate), CENT) for rate, base in bases.items())
-        case "base":
-            with_vat = (to(base, CENT) + to(to(base, CENT) * rate, CENT) for rate, base in bases.items())
+        case "base_rate":
+            bases = {rate: to(base, CENT) for rate, base in bases.items()}
+            with_vat = (base + to(base * rate, CENT) for rate, base in bases.items())
         case _:
             with_vat = (base * (1 + rate) for rate, base in bases.items())
     shown = tuple(to(net, MILL) for net in nets)
-    return DocumentTotals(shown, to(sum(nets, NOTHING), MILL), to(sum(with_vat, NOTHING), rounding.step))
+    return DocumentTotals(
+        shown, to(sum(bases.values(), NOTHING), MILL), to(sum(with_vat, NOTHING), rounding.step)
+    )
 
 
 def _net(line: PricedLine, rounding: SandboxRounding) -> Decimal:
