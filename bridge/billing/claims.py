@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from bridge.orders import Order
+from bridge.orders import Movement, MovementState, Order
 
 _KNOWN: Final = tuple(
     re.compile(shape)
@@ -22,5 +22,9 @@ _KNOWN: Final = tuple(
 
 def claims_of(order: Order) -> tuple[str, ...]:
     """The order's payment ids that are unique in the world."""
-    named = (*(payment.reference for payment in order.payments), *order.payment_ids)
+    named = (*(move.reference for move in order.movements if _came_in(move)), *order.payment_ids)
     return tuple(dict.fromkeys(each for each in named if any(shape.fullmatch(each) for shape in _KNOWN)))
+
+
+def _came_in(move: Movement) -> bool:
+    return move.state is MovementState.SETTLED and (move.amount is None or move.amount > 0)

@@ -31,8 +31,8 @@ from bridge.billing.steps import (
     UpdateCustomer,
 )
 from bridge.billing.text import percent
-from bridge.orders import Order
-from bridge.reasons import Reason, because, together
+from bridge.orders import Dispute, DisputeState, Order, RefundState, legal_date
+from bridge.reasons import NO_REASON, Reason, because, together
 
 
 def keys_of(order: Order, rules: Rules, further: Iterable[str]) -> list[str]:
@@ -181,6 +181,9 @@ def _credit_note_step(
         return Rest("attention", together(documents.hold_refunds))
     if documents.broken:
         return Rest("attention", documents.broken)
+    dispute = open_dispute(order)
+    if dispute:
+        return _ask("disputed", order, **_disputed(dispute, order), invoice=_name(first))
     code = "invoiced_draft" if first.draft else "invoiced"
     numbers = [_name(made[invoice.key]) for invoice in documents.invoices if invoice.key in made]
     return Rest(
@@ -259,3 +262,24 @@ def _credited_otherwise(order: Order, note: CreditNoteDraft, existing: LedgerEnt
             for rate, difference in note.differences
         ],
     )
+
+
+def open_dispute(order: Order) -> Dispute | None:
+    """The one that somebody must answer, or that was lost and is not settled: a reduction of its amount is."""
+    credited = sum((each.amount for each in order.reductions if each.state is RefundState.DONE), Decimal(0))
+    for dispute in order.disputes:
+        if dispute.state is not DisputeState.WON and credited < dispute.amount:
+            return dispute
+    return None
+
+
+def _disputed(dispute: Dispute, order: Order) -> dict[str, Decimal | int | str | Reason]:
+    lost = dispute.state is DisputeState.LOST
+    until = dispute.answer_by
+    return {
+        "amount": dispute.amount,
+        "currency": order.currency,
+        "why": dispute.reason or "-",
+        "how": because("dispute_lost") if lost else because("dispute_open"),
+        "until": because("dispute_until", until=legal_date(until)) if until and not lost else NO_REASON,
+    }

@@ -12,18 +12,28 @@ from bridge.keys import Key
 from bridge.orders import Event, Folded, Ignored, Order, Unfinished, utc
 from bridge.reasons import because
 from bridge.sources.reading import read
-from bridge.sources.shopify.lines import lines_of
+from bridge.sources.shopify.disputes import disputes_of
+from bridge.sources.shopify.lines import in_time, lines_of
 from bridge.sources.shopify.parties import customer_of
 from bridge.sources.shopify.payloads import (
     DeletedPayload,
+    DisputePayload,
     EditedPayload,
+    OrderEdit,
     OrderPayload,
     RefundPayload,
     Transaction,
 )
-from bridge.sources.shopify.payments import STATUS, latest_moves, paid_when, payments_of, receipts_of
+from bridge.sources.shopify.payments import (
+    STATUS,
+    given_back,
+    latest_moves,
+    movements_of,
+    paid_when,
+    receipts_of,
+)
 from bridge.sources.shopify.problems import problems_of
-from bridge.sources.shopify.refunds import refunds_of
+from bridge.sources.shopify.reductions import Told, reductions_of
 from bridge.sources.shopify.topics import PLATFORM, SNAPSHOTS
 
 SAMPLE_ORDER = "820982911946154508"
@@ -37,10 +47,15 @@ class _Known:
     """What the events of one order say, read and sorted. `snapshots` come with the bytes they came as."""
 
     snapshots: list[tuple[OrderPayload, bytes]]
-    refunds: list[RefundPayload]
+    refunds: list[Told]
     moves: list[Transaction]
-    edited_at: datetime | None
+    edits: list[OrderEdit]
+    disputes: list[DisputePayload]
     deleted: bool
+
+    @property
+    def edited_at(self) -> datetime | None:
+        return max((edit.committed_at for edit in self.edits), default=None)
 
     @property
     def newest(self) -> OrderPayload:
@@ -64,15 +79,17 @@ def _read_all(key: Key, events: Sequence[Event]) -> _Known:
         by_topic["orders/*" if event.topic in SNAPSHOTS else event.topic].append(event)
     known = _Known(
         snapshots=[(read(OrderPayload, event, key), event.body) for event in by_topic.pop("orders/*", [])],
-        refunds=[read(RefundPayload, event, key) for event in by_topic.pop("refunds/create", [])],
+        refunds=[
+            Told(payload=read(RefundPayload, event, key), heard_at=event.received_at)
+            for event in by_topic.pop("refunds/create", [])
+        ],
         moves=[read(Transaction, event, key) for event in by_topic.pop("order_transactions/create", [])],
-        edited_at=max(
-            (
-                read(EditedPayload, event, key).order_edit.committed_at
-                for event in by_topic.pop("orders/edited", [])
-            ),
-            default=None,
-        ),
+        edits=[read(EditedPayload, event, key).order_edit for event in by_topic.pop("orders/edited", [])],
+        disputes=[
+            read(DisputePayload, event, key)
+            for topic in ("disputes/create", "disputes/update")
+            for event in by_topic.pop(topic, [])
+        ],
         deleted=bool([read(DeletedPayload, event, key) for event in by_topic.pop("orders/delete", [])]),
     )
     if by_topic:
@@ -98,16 +115,16 @@ def _newness(snapshot: tuple[OrderPayload, bytes]) -> tuple[datetime, bool, int,
 def _order(key: Key, known: _Known) -> Order:
     order = known.newest
     snapshots = [snapshot for snapshot, _ in known.snapshots]
-    versions = [*known.refunds, *(refund for snapshot in snapshots for refund in snapshot.refunds)]
-    money = latest_moves([*known.moves, *(move for refund in versions for move in refund.transactions)])
-    lines = lines_of(order)
-    refunds = refunds_of(order, lines, versions, money)
-    receipts = receipts_of(money)
-    paid_at = paid_when(order, snapshots, receipts)
+    told = [*known.refunds, *(Told(payload=each) for snapshot in snapshots for each in snapshot.refunds)]
+    moves = [move for each in told for move in each.payload.transactions]
+    money = latest_moves([*known.moves, *moves])
+    paid_at = paid_when(order, snapshots, receipts_of(money))
+    lines = in_time(lines_of(order), snapshots, known.edits, paid=paid_at is not None)
     cancelled_at = order.cancelled_at
     if known.deleted and cancelled_at is None and paid_at is None:
         cancelled_at = order.changed_at
     number = order.name or f"#{order.id}"
+    movements = movements_of(order, money, paid=paid_at is not None)
     return Order(
         key=str(key),
         platform=PLATFORM,
@@ -120,11 +137,12 @@ def _order(key: Key, known: _Known) -> Order:
         lines=lines,
         customer=customer_of(order),
         paid_at=paid_at,
-        payments=payments_of(order, receipts, paid=paid_at is not None),
-        refunds=refunds,
+        movements=movements,
+        reductions=reductions_of(snapshots, order, lines, told, money),
+        disputes=disputes_of(known.disputes),
         cancelled_at=utc(cancelled_at) if cancelled_at else None,
         # a test notification is not confirmed and voided, even where its `test` is filtered out
         test=order.test or (order.confirmed is False and order.financial_status == "voided"),
         purchase_number=order.po_number,
-        problems=tuple(problems_of(order, number, lines, refunds, deleted=known.deleted)),
+        problems=tuple(problems_of(order, number, lines, given_back(movements), deleted=known.deleted)),
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
-from bridge.orders import ZERO, Line, LineKind, Supply, Tax, ZeroTaxReason
+from bridge.orders import ZERO, Line, LineKind, Supply, Tax, ZeroTaxReason, utc
 from bridge.sources.shopify.payloads import (
     Allocation,
     Duty,
     LineItem,
+    OrderEdit,
     OrderPayload,
     ShippingLine,
     TaxLine,
@@ -28,6 +30,31 @@ def lines_of(order: OrderPayload) -> tuple[Line, ...]:
     if fees and fees.shop_money.amount:
         lines.append(_line(order, LineKind.FEE, "fees", "Frais supplémentaires", fees.shop_money.amount, ()))
     return tuple(lines)
+
+
+def in_time(
+    lines: Sequence[Line], snapshots: Sequence[OrderPayload], edits: Iterable[OrderEdit], *, paid: bool
+) -> tuple[Line, ...]:
+    """The lines with the time when they were added, and what is owed of them although the order was
+    `paid`."""
+    ordered = sorted(snapshots, key=lambda snapshot: snapshot.changed_at)
+    known = [(snapshot.changed_at, {line.id: line for line in lines_of(snapshot)}) for snapshot in ordered]
+    committed = {name: edit.committed_at for edit in edits for name in edit.added}
+    settled = [state for snapshot, (_, state) in zip(ordered, known, strict=True) if _settled(snapshot)]
+    before = settled[-1] if paid and settled and ordered[-1].total_outstanding > 0 else None
+    found = []
+    for line in lines:
+        first = next((at for at, state in known if line.id in state), ordered[0].changed_at)
+        since = None if line.id in known[0][1] else min(first, committed.get(line.id, first))
+        owed = ZERO
+        if before is not None:
+            owed = line.gross - (before[line.id].gross if line.id in before else ZERO)
+        found.append(replace(line, since=utc(since) if since else None, owed=max(owed, ZERO)))
+    return tuple(found)
+
+
+def _settled(order: OrderPayload) -> bool:
+    return order.financial_status in ("paid", "partially_refunded") and order.total_outstanding <= 0
 
 
 def _item_line(order: OrderPayload, item: LineItem) -> Line:

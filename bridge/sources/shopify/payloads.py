@@ -17,12 +17,16 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
-from bridge.orders import ZERO
+from bridge.orders import ZERO, decimal_from
 from bridge.sources.reading import Amount, Id, Payload, Text, plain_text
 
 T = TypeVar("T")
 Many = Annotated[tuple[T, ...], BeforeValidator(lambda value: [] if value is None else value)]
 """A list; null is empty."""
+Stated = Annotated[
+    Decimal | None, BeforeValidator(lambda value: None if value is None else decimal_from(value))
+]
+"""A number; null says nothing."""
 Flag = Annotated[bool, BeforeValidator(lambda value: False if value is None else value)]
 """true or false; null is false."""
 
@@ -82,6 +86,7 @@ class LineItem(Payload):
     name: Text = ""
     sku: Text = ""
     quantity: Amount
+    current_quantity: Stated = None
     price: Amount
     gift_card: Flag = False
     requires_shipping: bool | None = None
@@ -174,11 +179,19 @@ class RefundShippingLine(Payload):
 
 
 class OrderAdjustment(Payload):
-    """Amounts are negative; the tax comes on top of `amount`. `kind` is gone from newer versions."""
+    """Amounts are negative, but for what was kept back; the tax comes on top of `amount`. `kind` is gone from
+    newer versions, which tell it by `reason`."""
 
     kind: Text = ""
+    reason: Text = ""
     amount: Amount = ZERO
     tax_amount: Amount = ZERO
+
+    @property
+    def of_shipping(self) -> bool:
+        """It says which part of the shipping was given back; otherwise, by how much the lines do not tell
+        it."""
+        return (self.kind or slug(self.reason)) == "shipping_refund"
 
 
 class RefundedDuty(Payload):
@@ -198,6 +211,23 @@ class RefundPayload(Payload):
     order_adjustments: Many[OrderAdjustment] = ()
     duties: Annotated[Many[RefundedDuty], BeforeValidator(_inner_list)] = ()
     transactions: Many[Transaction] = ()
+
+    @property
+    def discrepancies(self) -> tuple[OrderAdjustment, ...]:
+        """What was given beyond the lines (negative), or kept back of them."""
+        return tuple(each for each in self.order_adjustments if not each.of_shipping)
+
+
+class DisputePayload(Payload):
+    """https://shopify.dev/docs/api/webhooks?reference=disputes. `status`: needs_response, under_review,
+    charge_refunded, accepted, won or lost."""
+
+    id: Id = Field(min_length=1)
+    amount: Amount
+    reason: Text = ""
+    status: Text = ""
+    evidence_due_by: AwareDatetime | None = None
+    finalized_on: Any = None
 
 
 class NoteAttribute(Payload):
@@ -286,10 +316,26 @@ class OrderPayload(Payload):
         return self.updated_at or self.processed_at or self.created_at
 
 
+class EditedLine(Payload):
+    id: Id = ""
+
+
+class EditedLines(Payload):
+    additions: Many[EditedLine] = ()
+
+
 class OrderEdit(Payload):
-    """What `orders/edited` carries: line ids and quantities only, so just its time is of use."""
+    """What `orders/edited` carries: line ids and quantities only, so its time and what was added are of
+    use."""
 
     committed_at: AwareDatetime
+    line_items: EditedLines = EditedLines()
+    shipping_lines: EditedLines = EditedLines()
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """Ids of lines."""
+        return tuple(each.id for each in (*self.line_items.additions, *self.shipping_lines.additions))
 
 
 class EditedPayload(Payload):

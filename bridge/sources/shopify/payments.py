@@ -1,11 +1,12 @@
-"""Which money came in, when and how."""
+"""Which money came in and went back, when and how."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
-from bridge.orders import ZERO, Payment, PaymentMethod, RefundState, utc
+from bridge.orders import ZERO, Movement, MovementState, PaymentMethod, RefundState, utc
 from bridge.sources.shopify.payloads import OrderPayload, Transaction, slug
 
 # word → (how far along, is the money there). An order given back was paid before.
@@ -29,6 +30,11 @@ REFUND_STATES: Mapping[str, RefundState] = {
     "failure": RefundState.FAILED,
     "error": RefundState.FAILED,
     "success": RefundState.DONE,
+}
+_STATES: Mapping[RefundState, MovementState] = {
+    RefundState.PENDING: MovementState.PENDING,
+    RefundState.FAILED: MovementState.FAILED,
+    RefundState.DONE: MovementState.SETTLED,
 }
 SETTLED = (RefundState.PENDING, RefundState.FAILED, RefundState.DONE)
 """Of two states of one transaction, the later one is true."""
@@ -84,40 +90,65 @@ def receipts_of(money: Mapping[str, Transaction]) -> list[Transaction]:
 
 
 def paid_when(
-    order: OrderPayload, snapshots: Sequence[OrderPayload], receipts: Sequence[Transaction]
+    newest: OrderPayload, snapshots: Sequence[OrderPayload], receipts: Sequence[Transaction]
 ) -> datetime | None:
-    """When the money was there, as closely as the events tell.
+    """When the money for what was sold at first was there, as closely as the events tell.
 
-    `processed_at` is the day of the order. That is the payment's day too, unless the order was once seen
-    unpaid: then it was paid between that snapshot and the first one that says so.
+    An order that was paid stays so when something is added to it that is not. `processed_at` is the day of
+    the order. That is the payment's day too, unless the order was once seen unpaid: then it was paid between
+    that snapshot and the first one that says so.
     """
-    if not is_paid(order):
+    paid = [snapshot for snapshot in snapshots if is_paid(snapshot)]
+    if not paid or not (is_paid(newest) or newest.total_outstanding > 0):
         return None
+    first = min(paid, key=lambda snapshot: snapshot.changed_at)
     times = [move.at for move in receipts if move.at]
+    early = [at for at in times if at <= first.changed_at]
     if times:
-        return utc(max(times))
-    if all(is_paid(snapshot) for snapshot in snapshots):
-        return utc(order.processed_at or order.created_at)
-    return utc(min(snapshot.changed_at for snapshot in snapshots if is_paid(snapshot)))
+        return utc(max(early) if early else min(times))
+    if all(is_paid(snapshot) for snapshot in snapshots if snapshot.changed_at <= first.changed_at):
+        return utc(first.processed_at or first.created_at)
+    return utc(first.changed_at)
 
 
-def payments_of(order: OrderPayload, receipts: Sequence[Transaction], *, paid: bool) -> tuple[Payment, ...]:
-    """Known transactions; of a paid order also the gateways whose transactions are not known."""
-    payments = [
-        Payment(
-            method=_method(move.gateway),
-            gateway=move.gateway,
-            reference=move.authorization,
-            amount=move.amount if move.currency in ("", "XXX", order.currency) else None,
-        )
-        for move in receipts
-    ]
-    whole = sum((payment.amount or ZERO for payment in payments), ZERO) >= order.total_price
-    if paid and not (payments and whole):
-        seen = {payment.gateway for payment in payments}
+def movements_of(
+    order: OrderPayload, money: Mapping[str, Transaction], *, paid: bool
+) -> tuple[Movement, ...]:
+    """Known transactions, in and out; of a paid order also the gateways whose transactions are not known.
+    One that failed, or never came, has paid nothing."""
+    known = [move for move in money.values() if move.kind in RECEIVED or move.kind == "refund"]
+    moves = [_movement(order, move) for move in sorted(known, key=lambda move: (str(move.at), move.id))]
+    settled = [move for move in moves if move.state is MovementState.SETTLED and not _is_out(move)]
+    came = sum((move.amount or ZERO for move in settled), ZERO)
+    if paid and (not settled or came < order.total_price):
+        seen = {move.gateway for move in moves if not _is_out(move)}
         names = dict.fromkeys(name for name in order.payment_gateway_names if name and name not in seen)
-        payments.extend(Payment(method=_method(name), gateway=name) for name in names)
-    return tuple(payments)
+        moves.extend(Movement(method=_method(name), gateway=name) for name in names)
+    return tuple(moves)
+
+
+def _movement(order: OrderPayload, move: Transaction) -> Movement:
+    same = move.currency in ("", "XXX", order.currency)
+    sign = -1 if move.kind == "refund" else 1
+    return Movement(
+        id=move.id,
+        at=utc(move.at) if move.at else None,
+        amount=sign * abs(move.amount) if same else None,
+        method=_method(move.gateway),
+        gateway=move.gateway,
+        reference=move.authorization,
+        state=_STATES[state_of(move)],
+    )
+
+
+def given_back(movements: Iterable[Movement]) -> Decimal:
+    """The money that went back, or is about to."""
+    out = [move.amount for move in movements if move.amount and move.state is not MovementState.FAILED]
+    return -sum((amount for amount in out if amount < 0), ZERO)
+
+
+def _is_out(move: Movement) -> bool:
+    return move.amount is not None and move.amount < 0
 
 
 def _method(gateway: str) -> PaymentMethod:

@@ -23,6 +23,8 @@ ORDER_ID_AT: Mapping[str, tuple[str, ...]] = {
     "orders/edited": ("order_edit", "order_id"),
     "refunds/create": ("order_id",),
     "order_transactions/create": ("order_id",),
+    "disputes/create": ("order_id",),
+    "disputes/update": ("order_id",),
 }
 HANDLED = frozenset(ORDER_ID_AT)
 
@@ -80,6 +82,4 @@ IGNORED: Mapping[str, Reason] = {
 }
 ALARMING: Mapping[str, Reason] = {
     "app/uninstalled": because("shopify_uninstalled", topic="app/uninstalled"),
-    "disputes/create": because("shopify_dispute_opened", topic="disputes/create"),
-    "disputes/update": because("shopify_dispute_moved", topic="disputes/update"),
 }

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Generic, TypeVar
 
 from bridge.errors import NeedsPerson
 from bridge.keys import Key
-from bridge.orders import Event, Folded, Ignored, Order, Unfinished
-from bridge.reasons import Reason, because
+from bridge.orders import ZERO, Dispute, DisputeState, Event, Folded, Ignored, Order, Unfinished
+from bridge.reasons import because
 from bridge.sources.base import FETCHED
 from bridge.sources.reading import read, read_value
 from bridge.sources.stripe.line_payloads import StripeItem, StripeLine
-from bridge.sources.stripe.lines import lines_of_invoice, lines_of_session
+from bridge.sources.stripe.lines import credited_invoices, lines_of_invoice, lines_of_session
 from bridge.sources.stripe.parties import (
     customer_of_invoice,
     customer_of_session,
@@ -24,22 +25,30 @@ from bridge.sources.stripe.payloads import (
     EventBody,
     StripeCharge,
     StripeCreditNote,
+    StripeDispute,
     StripeInvoice,
     StripeInvoicePayment,
     StripeRefund,
     StripeSession,
     Thing,
 )
-from bridge.sources.stripe.payments import payments_of_invoice, payments_of_session
+from bridge.sources.stripe.payments import excess_of, movements_of_invoice, movements_of_session
 from bridge.sources.stripe.problems import problems_of_invoice, problems_of_session
 from bridge.sources.stripe.reading import PageMissing, money, read_entries, read_pages
-from bridge.sources.stripe.refunds import RefundEvidence, unite_refunds
+from bridge.sources.stripe.reductions import Evidence, given_back
 from bridge.sources.stripe.topics import KINDS, PLATFORM, Kind
 
 T = TypeVar("T", bound=Thing)
 
 _PROGRESS: Mapping[str, int] = {"draft": 0, "open": 1, "uncollectible": 2, "paid": 3, "void": 3}
 """An invoice only moves up: https://docs.stripe.com/invoicing/overview#workflow-overview."""
+_ENDED: Mapping[str, DisputeState] = {
+    "won": DisputeState.WON,
+    "warning_closed": DisputeState.WON,
+    "prevented": DisputeState.WON,
+    "lost": DisputeState.LOST,
+}
+"""https://docs.stripe.com/api/disputes/object#dispute_object-status; the others are open."""
 _PAID_SESSION = frozenset({"paid", "no_payment_required"})
 
 
@@ -65,6 +74,7 @@ class Facts:
     charges: Sequence[Snapshot[StripeCharge]]
     refunds: Sequence[Snapshot[StripeRefund]]
     notes: Sequence[Snapshot[StripeCreditNote]]
+    disputes: Sequence[Snapshot[StripeDispute]]
     answers: Mapping[str, Event]
 
 
@@ -78,7 +88,7 @@ def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
             return _fold_session(facts)
     except PageMissing as missing:
         return missing.incomplete
-    return Unfinished(reason=_awaited(facts))
+    return _awaited(facts)
 
 
 def _gather(order: Key, events: Sequence[Event]) -> Facts:
@@ -99,6 +109,7 @@ def _gather(order: Key, events: Sequence[Event]) -> Facts:
         charges=all_of(Kind.CHARGE, StripeCharge),
         refunds=all_of(Kind.REFUND, StripeRefund),
         notes=all_of(Kind.CREDIT_NOTE, StripeCreditNote),
+        disputes=all_of(Kind.DISPUTE, StripeDispute),
         answers={event.id: event for event in fetched},
     )
 
@@ -133,8 +144,13 @@ def _fold_invoice(facts: Facts) -> Folded:
     if status == "uncollectible":  # no cancelled sale: its VAT stays due, and it may yet be paid
         problems.append(because("stripe_uncollectible", invoice=invoice.number or invoice.id))
     placed_at = invoice.effective_at or moments.finalized_at or invoice.created or last.at
-    refunds, more = unite_refunds(_told(facts, invoice.currency, placed_at))
     received = {one.body.id: one.body for one in facts.received}
+    came = movements_of_invoice(invoice, [received[id_] for id_ in sorted(received)], paid_at)
+    notes = _latest(facts.notes).values()
+    early = sum((note.pre_payment_amount for note in notes if note.status != "void"), ZERO)
+    excess = excess_of(invoice, came, money(early, invoice.currency))
+    back = given_back(_told(facts, invoice.currency, placed_at, excess, noted=True))
+    credited = credited_invoices(raw) if invoice.total < 0 else ()
     return Order(
         key=str(facts.order),
         platform=PLATFORM,
@@ -147,15 +163,15 @@ def _fold_invoice(facts: Facts) -> Folded:
         lines=lines,
         customer=customer_of_invoice(invoice),
         paid_at=paid_at,
-        payments=payments_of_invoice(
-            invoice, [received[id_] for id_ in sorted(received)], paid=status == "paid"
-        ),
-        refunds=refunds,
+        movements=(*came, *back.movements),
+        reductions=back.reductions,
+        disputes=disputes_of(facts),
+        credits=tuple(str(replace(facts.order, id=name)) for name in credited),
         cancelled_at=(moments.voided_at or since) if status == "void" else None,
         test=last.test,
         external_ref=invoice.number,
         purchase_number=purchase_number(invoice),
-        problems=(*problems, *more),
+        problems=(*problems, *back.problems),
     )
 
 
@@ -179,6 +195,9 @@ def _fold_session(facts: Facts) -> Folded:
     paid = [one for one in snapshots if one.body.payment_status in _PAID_SESSION]
     if any(one.body.managed_payments and one.body.managed_payments.enabled for one in snapshots):
         return Ignored(reason=because("stripe_merchant_of_record", session=snapshots[0].body.id))
+    captured = [one for one in facts.charges if one.body.amount_captured is not None]
+    if not paid and captured:
+        paid = _captured(facts, snapshots, captured)
     if not paid:
         return _unpaid_session(snapshots)
     last = max(paid, key=lambda one: (one.at, one.event_id))
@@ -188,7 +207,7 @@ def _fold_session(facts: Facts) -> Folded:
     items = read_pages(StripeItem, facts.answers, path, facts.order, reason)
     lines = lines_of_session(session, items)
     paid_at = min(one.at for one in paid)
-    refunds, more = unite_refunds(_told(facts, session.currency, paid_at))
+    back = given_back(_told(facts, session.currency, paid_at, ZERO, noted=False))
     return Order(
         key=str(facts.order),
         platform=PLATFORM,
@@ -201,13 +220,34 @@ def _fold_session(facts: Facts) -> Folded:
         lines=lines,
         customer=customer_of_session(session),
         paid_at=paid_at,
-        payments=payments_of_session(session),
+        movements=(*movements_of_session(session, paid_at), *back.movements),
         payment_ids=_payment_ids(facts),
         told_by=_shop_behind(session.metadata),
-        refunds=refunds,
+        reductions=back.reductions,
+        disputes=disputes_of(facts),
         test=last.test,
-        problems=(*problems_of_session(session, lines), *more),
+        problems=(*problems_of_session(session, lines), *back.problems),
     )
+
+
+def _captured(
+    facts: Facts, snapshots: Sequence[Snapshot[StripeSession]], charges: Sequence[Snapshot[StripeCharge]]
+) -> list[Snapshot[StripeSession]]:
+    """A session whose money was first reserved and then taken is paid by that. Raises NeedsPerson where less
+    was taken: which part of its lines was sold, nobody tells."""
+    session = snapshots[0].body
+    taken = sum({one.body.id: one.body.amount_captured or ZERO for one in charges}.values(), ZERO)
+    if taken < session.amount_total:
+        raise NeedsPerson(
+            because(
+                "stripe_captured_in_part",
+                session=session.id,
+                captured=money(taken, session.currency),
+                total=money(session.amount_total, session.currency),
+                currency=session.currency,
+            )
+        )
+    return [replace(one, at=min(charge.at for charge in charges)) for one in snapshots]
 
 
 def _payment_ids(facts: Facts) -> tuple[str, ...]:
@@ -217,7 +257,8 @@ def _payment_ids(facts: Facts) -> tuple[str, ...]:
 
 def _shop_behind(metadata: Mapping[str, str]) -> str:
     """WooCommerce's Stripe gateway marks what it charges for a shop, whose order tells the sale itself:
-    `checkout_type`, or `order_id` with `site_url`: https://github.com/woocommerce/woocommerce-gateway-stripe"""
+    `checkout_type`, or `order_id` with `site_url`:
+    https://github.com/woocommerce/woocommerce-gateway-stripe"""
     marked = "checkout_type" in metadata or {"order_id", "site_url"} <= metadata.keys()
     return "woocommerce" if marked else ""
 
@@ -230,16 +271,35 @@ def _unpaid_session(snapshots: Sequence[Snapshot[StripeSession]]) -> Folded:
     return Unfinished(reason=because("stripe_session_pending", session=session.id))
 
 
-def _told(facts: Facts, currency: str, otherwise: datetime) -> RefundEvidence:
+def _told(facts: Facts, currency: str, otherwise: datetime, excess: Decimal, *, noted: bool) -> Evidence:
     notes = _latest(facts.notes)
-    return RefundEvidence(
+    return Evidence(
         order=facts.order,
         currency=currency,
         otherwise=otherwise,
-        refunds=[one.body for one in facts.refunds],
+        excess=excess,
+        noted=noted,
+        refunds=[(one.at, one.body) for one in facts.refunds],
         charges=[(one.at, one.body) for one in facts.charges],
         notes=[notes[id_] for id_ in sorted(notes)],
         answers=facts.answers,
+    )
+
+
+def disputes_of(facts: Facts) -> tuple[Dispute, ...]:
+    """Each in its last state."""
+    latest: dict[str, StripeDispute] = {}
+    for one in sorted(facts.disputes, key=lambda one: (one.body.status in _ENDED, one.at, one.event_id)):
+        latest[one.body.id] = one.body
+    return tuple(
+        Dispute(
+            id=each.id,
+            amount=money(each.amount, each.currency),
+            state=_ENDED.get(each.status, DisputeState.OPEN),
+            reason=each.reason,
+            answer_by=each.evidence_details.due_by if each.evidence_details else None,
+        )
+        for each in (latest[name] for name in sorted(latest))
     )
 
 
@@ -249,9 +309,15 @@ def _latest(notes: Sequence[Snapshot[StripeCreditNote]]) -> dict[str, StripeCred
     return {one.body.id: one.body for one in ordered}
 
 
-def _awaited(facts: Facts) -> Reason:
+def _awaited(facts: Facts) -> Unfinished | Ignored:
     """Why nothing can be said yet: money moved for something that no event has described."""
-    ids = sorted({one.body.id for one in facts.refunds} | {one.body.id for one in facts.charges})
-    if ids and not (facts.received or facts.notes or facts.sessions):
-        return because("stripe_refund_without_sale", refund=ids[0])
-    return because("stripe_invoice_awaited")
+    told = facts.received or facts.notes or facts.sessions
+    back = any(one.body.given_back for one in facts.charges) or facts.refunds or facts.disputes
+    if facts.charges and not told and not back:
+        return Ignored(reason=because("stripe_paid_elsewhere"))
+    things: list[Thing] = [one.body for one in facts.refunds]
+    things += [one.body for one in facts.charges] + [one.body for one in facts.disputes]
+    ids = sorted({thing.id for thing in things})
+    if ids and not told:
+        return Unfinished(reason=because("stripe_refund_without_sale", refund=ids[0]))
+    return Unfinished(reason=because("stripe_invoice_awaited"))

@@ -109,6 +109,16 @@ class LineParent(Payload):
     subscription_item_details: dict[str, Any] | None = None
     invoice_item_details: dict[str, Any] | None = None
 
+    @property
+    def credited_invoice(self) -> str:
+        """Of a proration: the invoice whose line it gives back.
+        https://docs.stripe.com/api/invoice-line-item/object, proration_details.credited_items"""
+        details = self.invoice_item_details or self.subscription_item_details or {}
+        proration = details.get("proration_details")
+        credited = proration.get("credited_items") if isinstance(proration, dict) else None
+        invoice = credited.get("invoice") if isinstance(credited, dict) else None
+        return invoice if isinstance(invoice, str) else ""
+
 
 class StripeLine(Payload):
     """A line of an invoice or of a credit note. Amounts in minor units; `amount` is before discounts."""

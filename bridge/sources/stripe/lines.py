@@ -6,7 +6,7 @@ invoice that we have seen): total = Σ amount − Σ discounts + Σ exclusive ta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -72,16 +72,22 @@ def lines_of_session(session: StripeSession, items: Sequence[StripeItem]) -> tup
 
 
 def lines_of_credit_note(note: StripeCreditNote, raw: Sequence[StripeLine]) -> tuple[Line, ...]:
-    """The part of a credit note that is tied to lines of its invoice, under their ids.
+    """The lines of a credit note, under the ids of those of its invoice, or "" where they are its own.
 
-    Nothing where the note's lines do not come to its total: only its amount can be trusted then.
+    Nothing where they do not come to its total: only its amount can be trusted then.
     """
     rates = _known_rates((), raw)
     lines = [_line(line, line.invoice_line_item, note.currency, rates, None) for line in raw]
     lines += _shipping(note.shipping_cost, note.currency, rates, None)
     if sum((line.gross for line in lines), ZERO) != money(note.total, note.currency):
         return ()
-    return tuple(line for line in lines if line.id)
+    return tuple(lines)
+
+
+def credited_invoices(raw: Iterable[StripeLine]) -> tuple[str, ...]:
+    """The invoices that lines of a negative invoice give back: unused time of a subscription that changed."""
+    found = (line.parent.credited_invoice for line in raw if line.parent)
+    return tuple(dict.fromkeys(name for name in found if name))
 
 
 def _known_rates(defaults: Sequence[TaxRate], raw: Sequence[StripeLine]) -> Rates:
@@ -131,7 +137,8 @@ def _item(item: StripeItem, currency: str, exempt: ZeroTaxReason | None) -> Line
 def _shipping(
     cost: ShippingCost | None, currency: str, rates: Rates, exempt: ZeroTaxReason | None
 ) -> list[Line]:
-    """Outside `lines`, tax inside: https://docs.stripe.com/api/invoices/object#invoice_object-shipping_cost."""
+    """Outside `lines`, tax inside:
+    https://docs.stripe.com/api/invoices/object#invoice_object-shipping_cost."""
     if cost is None or not (cost.amount_total or cost.amount_tax):
         return []
     taxes = _stated_or_sum(cost.taxes, cost.amount_tax, currency, rates, exempt)

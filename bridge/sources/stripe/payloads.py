@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from bridge.orders import ZERO
 from bridge.sources.reading import Amount, Id, Payload, Text
 from bridge.sources.stripe.line_payloads import Discount, RateReference, ShippingCost, TaxEntry
 from bridge.sources.stripe.reading import Currency, Listing, Maybe, Moment, Reference, expanded, or_empty
@@ -127,6 +128,10 @@ class StripeInvoice(Thing):
     currency: Currency
     total: Amount
     amount_paid: Amount = Decimal(0)
+    amount_overpaid: Amount = Decimal(0)
+    paid_out_of_band: bool | None = None
+    starting_balance: Amount = Decimal(0)
+    ending_balance: Amount = Decimal(0)
     tax: Maybe = None
     total_tax_amounts: tuple[TaxEntry, ...] | None = None
     total_taxes: tuple[TaxEntry, ...] | None = None
@@ -151,6 +156,11 @@ class StripeInvoice(Thing):
     customer_tax_ids: TaxIds = ()
     custom_fields: Annotated[tuple[CustomField, ...], BeforeValidator(or_empty)] = ()
     metadata: Words = Field(default_factory=dict)
+
+    @property
+    def stated_as_unpaid(self) -> bool:
+        """It says that no money was paid for it: credit notes, or nothing, settled it."""
+        return "amount_paid" in self.model_fields_set and not self.amount_paid
 
     @property
     def stated_tax(self) -> Decimal | None:
@@ -234,9 +244,17 @@ class StripeCharge(Thing):
     """https://docs.stripe.com/api/charges/object; `refunds` only until API 2022-11-15."""
 
     currency: Currency
+    amount: Amount = Decimal(0)
+    amount_captured: Maybe = None
     amount_refunded: Amount
     payment_intent: Reference = ""
     refunds: Listing | None = None
+
+    @property
+    def given_back(self) -> Decimal:
+        """Of money that was taken: what was authorised and not captured counts as refunded, too."""
+        uncaptured = ZERO if self.amount_captured is None else self.amount - self.amount_captured
+        return max(self.amount_refunded - uncaptured, ZERO)
 
 
 class CreditedRefund(Payload):
@@ -254,11 +272,26 @@ class StripeCreditNote(Thing):
     created: Moment = None
     effective_at: Moment = None
     out_of_band_amount: Amount = Decimal(0)
+    pre_payment_amount: Amount = Decimal(0)
     customer_balance_transaction: Reference = ""
     refund: Reference = ""
     refunds: Annotated[tuple[CreditedRefund, ...], BeforeValidator(or_empty)] = ()
     lines: Listing | None = None
     shipping_cost: ShippingCost | None = None
+
+
+class EvidenceDetails(Payload):
+    due_by: Moment = None
+
+
+class StripeDispute(Thing):
+    """https://docs.stripe.com/api/disputes/object."""
+
+    amount: Amount
+    currency: Currency
+    status: Id = ""
+    reason: Text = ""
+    evidence_details: EvidenceDetails | None = None
 
 
 class EventData(Payload):

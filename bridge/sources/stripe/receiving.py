@@ -15,7 +15,7 @@ from bridge.keys import Key
 from bridge.reasons import Reason, because
 from bridge.sources.base import UNNAMED, Alarm, ForOrder, Identity, Ignored
 from bridge.sources.reading import digest, peek
-from bridge.sources.stripe.topics import ALARMING, HANDLED, KINDS, PLATFORM, Kind, ignored_because
+from bridge.sources.stripe.topics import HANDLED, KINDS, PLATFORM, Kind, ignored_because
 
 SANE_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _EVENT_ID = re.compile(r"evt_[A-Za-z0-9_-]{1,250}")
@@ -95,7 +95,7 @@ def _alarm(event: Mapping[str, Any], topic: str) -> Reason | None:
         return because("stripe_thin_event", topic=topic)
     if topic in HANDLED:
         return None
-    return ALARMING.get(topic) or because("stripe_unknown_topic", topic=topic or UNNAMED)
+    return because("stripe_unknown_topic", topic=topic or UNNAMED)
 
 
 def _thing(event: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -172,6 +172,10 @@ def _of_credit_note(shop: str, thing: Mapping[str, Any]) -> _Place:
     return _invoice(shop, _reference(thing, "invoice")), _some(_reference(thing, "refund"), *refunds)
 
 
+def _of_dispute(shop: str, thing: Mapping[str, Any]) -> _Place:
+    return None, _some(_reference(thing, "payment_intent"), _reference(thing, "charge"))
+
+
 _PLACES: Mapping[Kind, Callable[[str, Mapping[str, Any]], _Place | Reason]] = {
     Kind.INVOICE: _of_invoice,
     Kind.INVOICE_PAYMENT: _of_invoice_payment,
@@ -179,4 +183,5 @@ _PLACES: Mapping[Kind, Callable[[str, Mapping[str, Any]], _Place | Reason]] = {
     Kind.CHARGE: _of_charge,
     Kind.REFUND: _of_refund,
     Kind.CREDIT_NOTE: _of_credit_note,
+    Kind.DISPUTE: _of_dispute,
 }

@@ -23,6 +23,7 @@ class Kind(Enum):
     CHARGE = "charge"
     REFUND = "refund"
     CREDIT_NOTE = "credit note"
+    DISPUTE = "dispute"
 
 
 KINDS: Mapping[str, Kind] = {
@@ -39,6 +40,7 @@ KINDS: Mapping[str, Kind] = {
     "checkout.session.completed": Kind.CHECKOUT,
     "checkout.session.async_payment_succeeded": Kind.CHECKOUT,
     "checkout.session.async_payment_failed": Kind.CHECKOUT,
+    "charge.captured": Kind.CHARGE,
     "charge.refunded": Kind.CHARGE,
     "charge.refund.updated": Kind.REFUND,
     "refund.created": Kind.REFUND,
@@ -47,6 +49,11 @@ KINDS: Mapping[str, Kind] = {
     "credit_note.created": Kind.CREDIT_NOTE,
     "credit_note.updated": Kind.CREDIT_NOTE,
     "credit_note.voided": Kind.CREDIT_NOTE,
+    "charge.dispute.created": Kind.DISPUTE,
+    "charge.dispute.updated": Kind.DISPUTE,
+    "charge.dispute.closed": Kind.DISPUTE,
+    "charge.dispute.funds_withdrawn": Kind.DISPUTE,
+    "charge.dispute.funds_reinstated": Kind.DISPUTE,
 }
 HANDLED: frozenset[str] = frozenset(KINDS)
 
@@ -57,7 +64,6 @@ _CATALOGUE = because("stripe_invoice_has_lines")
 _OWN_MONEY = because("stripe_own_money")
 _PAID_ELSEWHERE = because("stripe_paid_elsewhere")
 _SUBSCRIPTION = because("stripe_subscription")
-_DISPUTED = because("stripe_dispute_open")
 IGNORED: Mapping[str, Reason] = {
     "invoice.created": _DRAFT,
     "invoice.upcoming": _DRAFT,
@@ -71,14 +77,10 @@ IGNORED: Mapping[str, Reason] = {
     "quote.*": because("stripe_quote"),
     "checkout.session.expired": because("stripe_session_expired"),
     "charge.succeeded": _PAID_ELSEWHERE,
-    "charge.captured": _PAID_ELSEWHERE,
     "charge.updated": _NO_SALE,
     "charge.pending": _NO_SALE,
     "charge.failed": _NO_SALE,
     "charge.expired": _NO_SALE,
-    "charge.dispute.created": _DISPUTED,
-    "charge.dispute.updated": _DISPUTED,
-    "charge.dispute.closed": because("stripe_dispute_closed"),
     "payment_intent.*": _PAID_ELSEWHERE,
     "customer.*": _CUSTOMER,
     "customer.subscription.*": _SUBSCRIPTION,
@@ -121,11 +123,6 @@ IGNORED: Mapping[str, Reason] = {
     "v2.core.event_destination.ping": because("stripe_ping"),
 }
 """Topic → why nothing is done. `x.*` stands for every topic that begins with `x.`; a longer name wins."""
-
-ALARMING: Mapping[str, Reason] = {
-    "charge.dispute.funds_withdrawn": because("stripe_dispute_lost"),
-    "charge.dispute.funds_reinstated": because("stripe_dispute_won"),
-}
 
 
 def ignored_because(topic: str) -> Reason | None:

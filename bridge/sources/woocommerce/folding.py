@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bridge.errors import NeedsPerson
 from bridge.keys import Key
@@ -10,13 +11,13 @@ from bridge.orders import Event, Folded, Ignored, Incomplete, Order
 from bridge.reasons import because
 from bridge.sources.base import FETCHED
 from bridge.sources.reading import read
-from bridge.sources.woocommerce.history import TRASH, Snapshot, cancelled_when
+from bridge.sources.woocommerce.history import TRASH, Snapshot, added_when, cancelled_when
 from bridge.sources.woocommerce.lines import order_lines
 from bridge.sources.woocommerce.parties import PAYMENT_KEYS, customer_of
 from bridge.sources.woocommerce.payloads import OrderBody
-from bridge.sources.woocommerce.payments import payments_of
+from bridge.sources.woocommerce.payments import movements_of
 from bridge.sources.woocommerce.problems import problems_of
-from bridge.sources.woocommerce.refunds import refunds_of
+from bridge.sources.woocommerce.reductions import reductions_of
 from bridge.sources.woocommerce.topics import DELETED, PLATFORM
 
 DRAFTS: Mapping[str, str] = {
@@ -47,9 +48,9 @@ def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
     paid = newest.date_paid_gmt is not None
     if not paid and all(snapshot.order.status == TRASH for snapshot in history):
         return Ignored(reason=because("woo_binned_unpaid"))
-    refunds = refunds_of(newest, events, history, key)
-    if isinstance(refunds, Incomplete):
-        return refunds
+    reductions = reductions_of(newest, events, history, key)
+    if isinstance(reductions, Incomplete):
+        return reductions
     lines, problem = order_lines(newest, key)
     return Order(
         key=order_key,
@@ -60,12 +61,12 @@ def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
         currency=newest.currency.upper(),
         total=newest.due,
         placed_at=newest.date_created_gmt or history[0].modified,
-        lines=lines,
+        lines=tuple(replace(line, since=added_when(history, line.id)) for line in lines),
         customer=customer_of(newest),
         payment_ids=tuple(newest.meta_data[key] for key in PAYMENT_KEYS if key in newest.meta_data),
         paid_at=newest.date_paid_gmt,
-        payments=payments_of(newest) if paid else (),
-        refunds=refunds,
+        movements=movements_of(newest, reductions),
+        reductions=reductions,
         cancelled_at=cancelled_when(history, [event for event in events if event.topic == DELETED]),
         problems=(*problem, *problems_of(history, key)),
     )

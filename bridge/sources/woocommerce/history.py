@@ -46,3 +46,12 @@ def cancelled_when(history: Sequence[Snapshot], deletions: Sequence[Event]) -> d
         return None
     alive = max(snapshot.event.received_at for snapshot in history if snapshot.order.status != TRASH)
     return min((event.received_at for event in deletions if event.received_at >= alive), default=None)
+
+
+def added_when(history: Sequence[Snapshot], item: str) -> datetime | None:
+    """When the item was first seen, None where it was with the order."""
+    for place, snapshot in enumerate(history):
+        order = snapshot.order
+        if any(item == each.id for each in (*order.line_items, *order.shipping_lines, *order.fee_lines)):
+            return snapshot.modified if place else None
+    return None

@@ -1,10 +1,11 @@
-"""How it was paid."""
+"""The money of an order."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-from bridge.orders import Payment, PaymentMethod
+from bridge.orders import Movement, PaymentMethod, Reduction
 from bridge.sources.woocommerce.payloads import OrderBody
 
 # Ids of gateways: https://woocommerce.com/document/payment-gateway-api/ and each plugin's own `$this->id`.
@@ -45,19 +46,26 @@ METHODS: Mapping[str, PaymentMethod] = {
 }
 
 
-def payments_of(order: OrderBody) -> tuple[Payment, ...]:
-    """Gift cards go by their id: their code is worth money."""
-    cards = [
-        Payment(method=PaymentMethod.GIFT_CARD, gateway="gift_card", reference=card.id, amount=card.amount)
+def movements_of(order: OrderBody, reductions: Iterable[Reduction]) -> tuple[Movement, ...]:
+    """What came in, once it is paid, and what went back. Gift cards go by their id: their code is worth
+    money."""
+    if order.date_paid_gmt is None:
+        return ()
+    ins = [
+        Movement(method=PaymentMethod.GIFT_CARD, gateway="gift_card", reference=card.id, amount=card.amount)
         for card in order.gift_cards
         if card.amount
     ]
-    if not order.total:
-        return tuple(cards)
-    gateway = Payment(
+    gateway = Movement(
         method=METHODS.get(order.payment_method, PaymentMethod.OTHER),
         gateway=order.payment_method,
         reference=order.transaction_id,
         amount=order.total,
     )
-    return (gateway, *cards)
+    outs = [
+        replace(gateway, id=each.id, at=each.at, amount=-each.paid_back, reference="")
+        for each in reductions
+        if each.paid_back
+    ]
+    received = (*((gateway,) if order.total else ()), *ins)
+    return (*(replace(move, at=order.date_paid_gmt) for move in received), *outs)

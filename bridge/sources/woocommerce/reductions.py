@@ -1,4 +1,4 @@
-"""Which money went back, and for what.
+"""By how much the sale became smaller, and of what.
 
 A webhook names refunds with their amount only. One of everything explains itself; any other asks for its
 lines.
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from bridge.keys import Key
-from bridge.orders import ZERO, Event, Incomplete, Line, Refund, to_cents
+from bridge.orders import ZERO, Event, Incomplete, Line, Reduction, to_cents
 from bridge.reasons import because
 from bridge.sources.base import FETCHED
 from bridge.sources.reading import read
@@ -19,9 +19,9 @@ from bridge.sources.woocommerce.lines import gross_of, items_of, lines_of
 from bridge.sources.woocommerce.payloads import OrderBody, RefundBody, RefundList, RefundNote
 
 
-def refunds_of(
+def reductions_of(
     order: OrderBody, events: Sequence[Event], history: Sequence[Snapshot], key: Key
-) -> tuple[Refund, ...] | Incomplete:
+) -> tuple[Reduction, ...] | Incomplete:
     """The refunds of the order's last state, oldest first; or the question that only the API can answer."""
     described = _described(events, key)
     notes = [note for note in order.refunds if note.total]
@@ -31,8 +31,8 @@ def refunds_of(
             path=f"/wp-json/wc/v3/orders/{key.id}/refunds?per_page=100",
             reason=because("woo_refund_lines_unknown", order=key.id, shop=key.shop),
         )
-    refunds = [_refund(note, described.get(note.id), order, history) for note in notes]
-    return tuple(sorted(refunds, key=lambda refund: (refund.at, refund.id)))
+    reductions = [_reduction(note, described.get(note.id), order, history) for note in notes]
+    return tuple(sorted(reductions, key=lambda each: (each.at, each.id)))
 
 
 def _described(events: Sequence[Event], key: Key) -> dict[str, RefundBody]:
@@ -46,20 +46,24 @@ def _is_full(order: OrderBody, notes: Iterable[RefundNote]) -> bool:
     return order.status == REFUNDED and sum((note.amount for note in notes), ZERO) == order.due
 
 
-def _refund(
+def _reduction(
     note: RefundNote, described: RefundBody | None, order: OrderBody, history: Sequence[Snapshot]
-) -> Refund:
-    """The money is what the order says of the refund; its lines and its day, what the API says."""
+) -> Reduction:
+    """The money is what the order says of the refund; its lines and its day, what the API says. Lines that
+    are worth more were given back on gift cards for the rest, as far as some were used."""
     seen = next(
         snapshot.modified
         for snapshot in history
         if any(known.id == note.id for known in snapshot.order.refunds)
     )
-    return Refund(
+    lines = _refund_lines(described, note, order) if described else ()
+    by_card = to_cents(gross_of(lines)) - note.amount
+    return Reduction(
         id=note.id,
         at=(described and described.date_created_gmt) or seen,
-        amount=note.amount,
-        lines=_refund_lines(described, note, order) if described else (),
+        amount=note.amount + (by_card if ZERO < by_card <= order.due - order.total else ZERO),
+        lines=lines,
+        paid_back=note.amount,
         note=note.reason,
     )
 
