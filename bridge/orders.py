@@ -269,7 +269,8 @@ class Order:
     `key` is the readable key of the interface (`shopify:boutique:order:1`) and the invoice's key. `lines`:
     all that was ever sold, also what left again; `total`: what they come to, VAT included. `reductions`: by
     how much the sale became smaller. `movements`: the money, in and out. `paid_at`: since when what was sold
-    at first is paid, None while it is not. `credits`: the keys of the orders whose sales this one makes
+    at first is paid, None while it is not. `on_account`: the buyer
+    pays the invoice itself, later. `credits`: the keys of the orders whose sales this one makes
     smaller, when its total is negative. `problems`: what the source could not read without guessing; any
     entry asks for attention. `payment_ids`: the names that the payment's provider gave to it, under which
     another shop's order may know the same money; `told_by`: the platform whose own order tells this sale, by
@@ -288,6 +289,7 @@ class Order:
     lines: tuple[Line, ...]
     customer: Customer
     paid_at: datetime | None = None
+    on_account: bool = False
     movements: tuple[Movement, ...] = ()
     reductions: tuple[Reduction, ...] = ()
     disputes: tuple[Dispute, ...] = ()

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from bridge.billing.bands import Band
 from bridge.billing.books.crediting import DueNote
-from bridge.billing.books.parts import by_rate, negative
+from bridge.billing.books.parts import Part, by_rate, negative
 from bridge.billing.books.reading import bands_left, names_of
 from bridge.billing.customers import language_of
 from bridge.billing.drafts import CreditNoteDraft, DraftLine
@@ -73,6 +73,40 @@ def credit_note_draft(here: Context, wanted: Wanted) -> CreditNoteDraft:
         lines=mirrored(found.lines),
         agreed=found.agreed,
         why=(*_with_note(reduction, why), *found.why),
+    )
+
+
+def negative_draft(here: Context, *, written: bool) -> CreditNoteDraft:
+    """Of a sale that is negative as a whole. `written`: it exists and is as it should be."""
+    order, rules = here.order, here.rules
+    billed = [billed_line(band, order.currency) for band in here.vat.bands if band.gross]
+    found = (
+        Encoded(lines=(), rules=frozenset(), agreed=True)
+        if written
+        else _encoded(here, billed, order.total, None)
+    )
+    return CreditNoteDraft(
+        key=order.key,
+        invoice_key=order.credits[0],
+        refund_id=order.id,
+        full=False,
+        total=order.total,
+        currency=order.currency,
+        refunded_on=legal_date(order.placed_at),
+        lines=found.lines,
+        agreed=found.agreed,
+        language=language_of(order.customer, rules),
+        vat_exemption=here.vat.exemption,
+        vat_country=here.vat.country,
+        category_id=rules.category_id,
+        nature=rules.nature,
+        parts=tuple(Part(band.line.id, band.rate, band.gross) for band in here.vat.bands if band.gross),
+        on=order.credits,
+        why=(
+            "La vente est négative : ses lignes rendent une part de ventes antérieures.",
+            *here.vat.why,
+            *found.why,
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from bridge.billing.books.reading import names_of, sale_of
 from bridge.billing.books.sale import Sale
 from bridge.billing.buyers import as_written
 from bridge.billing.credit_notes import revoked
-from bridge.billing.drafting import Drafting
+from bridge.billing.drafting import Drafting, negative_sale
 from bridge.billing.drafts import Documents
 from bridge.billing.invoices import Context, same_total
 from bridge.billing.made import LedgerEntry
@@ -68,6 +68,8 @@ def _documents(order: Order, rules: Rules, rounding: FirmRounding, made: Ledger)
             return Documents(hold=exc.reason)
         here, sale = _reversed_as_it_is(order, rules, rounding)
     try:
+        if order.total < 0:
+            return negative_sale(here, made)
         return Drafting(here, sale, ledger, names).documents(nothing)
     except NeedsPerson as exc:
         return Documents(hold=exc.reason)
@@ -94,7 +96,8 @@ def _nothing_due(order: Order, rules: Rules) -> Documents | None:
         return Documents(ignore=because("test_order"))
     if order.cancelled_at is not None and not order.paid:
         return Documents(ignore=because("cancelled_before_payment"))
-    if not order.paid and order.total and rules.invoice_when is InvoiceWhen.PAID:
+    later = rules.invoice_when is InvoiceWhen.PAID and not order.on_account
+    if not order.paid and order.total and later and not order.problems:
         return Documents(wait=because("waits_for_payment"))
     if not order.total and not order.problems and not rules.zero_total_orders:
         return Documents(ignore=because("total_zero"))
@@ -105,7 +108,7 @@ def _refuse(order: Order, rules: Rules) -> None:
     """What no rule below can repair."""
     if order.problems:
         raise NeedsPerson(together([as_reason(problem) for problem in order.problems]))
-    if order.total < 0:
+    if order.total < 0 and not order.credits:
         raise NeedsPerson(because("total_negative", total=order.total, currency=order.currency))
     if order.total != to_cents(order.total):
         raise NeedsPerson(because("total_not_in_cents", total=order.total, currency=order.currency))

@@ -14,14 +14,14 @@ from bridge.billing.books.invariants import broken
 from bridge.billing.books.money import Payment, allot
 from bridge.billing.books.parts import by_rate, negative
 from bridge.billing.books.reading import book_of, money_of
-from bridge.billing.books.sale import Sale
-from bridge.billing.credit_notes import Wanted, credit_note_draft
+from bridge.billing.books.sale import Change, Sale
+from bridge.billing.credit_notes import Wanted, credit_note_draft, negative_draft
 from bridge.billing.customers import customer_for
 from bridge.billing.drafts import CreditNoteDraft, Documents, InvoiceDraft
 from bridge.billing.invoices import Context, invoice_draft
 from bridge.billing.made import LedgerEntry
 from bridge.billing.paying import NOT_PAID, Paid, paid_by
-from bridge.billing.rules import DocumentPolicy
+from bridge.billing.rules import DocumentPolicy, Gestures
 from bridge.billing.text import percent
 from bridge.errors import NeedsPerson
 from bridge.orders import ZERO, Reduction
@@ -56,6 +56,7 @@ class Drafting:
             further=tuple(each for each in invoices if each.key != self.names.order),
             credit_notes=notes,
             hold_refunds=problems,
+            owed=self.sale.owed,
             broken=self._broken(book) if missing == Due() else NO_REASON,
         )
 
@@ -96,6 +97,9 @@ class Drafting:
         problems = list(missing.problems)
         external = self.here.rules.document is DocumentPolicy.EXTERNAL
         for wanted in (*self._existing(book, missing.otherwise), *self._due(book, missing.notes)):
+            if self._is_question(wanted.note):
+                problems.append(self._refused(wanted.note, because("gesture_asks")))
+                continue
             if external:
                 problems.append(self._refused(wanted.note, because("credit_note_is_the_platforms")))
                 continue
@@ -104,6 +108,12 @@ class Drafting:
             except NeedsPerson as exc:
                 problems.append(self._refused(wanted.note, as_reason(exc.reason)))
         return tuple(notes), tuple(problems)
+
+    def _is_question(self, note: DueNote) -> bool:
+        """Money went back and nothing of what was sold: the shop wants to be asked what that was."""
+        told = note.told
+        asks = self.here.rules.gestures is Gestures.ASK and note.key not in self.ledger
+        return asks and told is not None and told.kind is Change.REDUCED
 
     def _existing(self, book: Sequence[Document], otherwise: Iterable[Otherwise]) -> Iterator[Wanted]:
         wrong = {each.key: each for each in otherwise}
@@ -163,7 +173,7 @@ class Drafting:
         return because(
             "books_unbalanced",
             order=order.number,
-            sale=self.sale.gross - sum((each.gross for each in self.sale.shrunk), ZERO),
+            sale=self.sale.gross - self.sale.owed - sum((each.gross for each in self.sale.shrunk), ZERO),
             money=money.received - money.returned,
             documents=sum((each.gross for each in book), ZERO),
             currency=order.currency,
@@ -192,3 +202,14 @@ def _reverses(note: Document, book: Iterable[Document]) -> bool:
     on = [each for each in book if each.key in note.on]
     alone = not any(each is not note and each.on and set(each.on) & set(note.on) for each in book)
     return len(on) == 1 and alone and by_rate(on[0].parts) == by_rate(negative(note.parts))
+
+
+def negative_sale(here: Context, made: Mapping[str, LedgerEntry]) -> Documents:
+    """A sale that gives back more of earlier ones than it sells: a credit note on their invoices, of all its
+    lines, under its own key. Raises NeedsPerson where such an invoice is not known."""
+    order = here.order
+    if unknown := [key for key in order.credits if key not in made]:
+        raise NeedsPerson(because("credited_invoice_unknown", invoices=", ".join(unknown)))
+    entry = made.get(order.key)
+    draft = negative_draft(here, written=entry is not None and entry.total == order.total and not entry.draft)
+    return Documents(customer=customer_for(order, here.rules), credit_notes=(draft,))

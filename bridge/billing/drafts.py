@@ -132,7 +132,8 @@ class Documents:
     notes alone: the invoice is not blocked. `ignore`: why nothing is due at all; credit notes beside it are
     due only if an invoice was made before. `wait`: what must happen in the shop first. `waits_until`: lines
     of what left may still be told until then. `revoked`: keys of credit notes that must not exist (any more),
-    each with what happened. `broken`: where the books do not agree, once nothing is missing."""
+    each with what happened. `broken`: where the books do not agree, once nothing is missing. `owed`: what was
+    added after the invoice and is not paid yet."""
 
     customer: CustomerDraft | None = None
     invoice: InvoiceDraft | None = None
@@ -145,6 +146,7 @@ class Documents:
     waits_until: datetime | None = None
     revoked: Mapping[str, Reason] = field(default_factory=dict)
     broken: Reason = NO_REASON
+    owed: Decimal = Decimal(0)
 
     @property
     def invoices(self) -> tuple[InvoiceDraft, ...]:

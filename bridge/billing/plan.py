@@ -69,7 +69,7 @@ def next_step(order: Order, rules: Rules, documents: Documents, made: Mapping[st
         )
         if step:
             return step
-    if first is None:
+    if first is None and not order.credits:
         return _without_invoice(order, documents, first)
     return _credit_note_step(order, rules, documents, first, made)
 
@@ -165,7 +165,7 @@ def _credit_note_step(
     order: Order,
     rules: Rules,
     documents: Documents,
-    first: LedgerEntry,
+    first: LedgerEntry | None,
     made: Mapping[str, LedgerEntry],
 ) -> Step:
     for note in documents.credit_notes:
@@ -181,9 +181,14 @@ def _credit_note_step(
         return Rest("attention", together(documents.hold_refunds))
     if documents.broken:
         return Rest("attention", documents.broken)
+    if first is None:
+        return Rest("open", because("nothing_due", order=order.number))
     dispute = open_dispute(order)
     if dispute:
         return _ask("disputed", order, **_disputed(dispute, order), invoice=_name(first))
+    if documents.owed:
+        waits = because("addition_unpaid", order=order.number, owed=documents.owed, currency=order.currency)
+        return Rest("open", waits)
     code = "invoiced_draft" if first.draft else "invoiced"
     numbers = [_name(made[invoice.key]) for invoice in documents.invoices if invoice.key in made]
     return Rest(
@@ -265,7 +270,8 @@ def _credited_otherwise(order: Order, note: CreditNoteDraft, existing: LedgerEnt
 
 
 def open_dispute(order: Order) -> Dispute | None:
-    """The one that somebody must answer, or that was lost and is not settled: a reduction of its amount is."""
+    """The one that somebody must answer, or that was lost and is not settled: a reduction of its amount
+    is."""
     credited = sum((each.amount for each in order.reductions if each.state is RefundState.DONE), Decimal(0))
     for dispute in order.disputes:
         if dispute.state is not DisputeState.WON and credited < dispute.amount:

@@ -21,7 +21,15 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from bridge.billing.buyers import Asked
 from bridge.billing.mentions import Mention
-from bridge.billing.rules import DocumentPolicy, InvoiceWhen, PartialRefunds, Rules, TestOrders, VatRegime
+from bridge.billing.rules import (
+    DocumentPolicy,
+    Gestures,
+    InvoiceWhen,
+    PartialRefunds,
+    Rules,
+    TestOrders,
+    VatRegime,
+)
 from bridge.orders import PaymentMethod, Supply
 from bridge.settings.values import (
     Contact,
@@ -171,6 +179,15 @@ class ShopSettings(_Table):
     partial_refunds: PartialRefunds = Field(
         default=PartialRefunds.DRAFT,
         description="draft credit note for a person, final, or hold (a person is asked, nothing is created).",
+    )
+    gestures: Gestures = Field(
+        default=Gestures.CREDIT,
+        description="Money that goes back while all stays sold: credit (a price reduction), or ask.",
+    )
+    refund_seconds: float = Field(
+        default=120,
+        ge=0,
+        description="So long a refund waits for lines that may still be told.",
     )
     platform_api_key: Secret | None = Field(
         default=None, description="Key of the platform's API, for what its webhooks leave out."

@@ -20,7 +20,7 @@ from bridge.billing.lessons import contradiction, learnt
 from bridge.billing.made import LedgerEntry
 from bridge.billing.plan import keys_of, next_step
 from bridge.billing.rounding import FirmRounding
-from bridge.billing.rules import PartialRefunds
+from bridge.billing.rules import Gestures, PartialRefunds
 from bridge.billing.steps import CreateInvoice, Rest, Step
 from bridge.errors import (
     AccessRefused,
@@ -219,7 +219,7 @@ class Syncer:
             progress = Progress(order=order)
             rules = shop.rules
             if view.issue_credit_notes:
-                rules = replace(rules, partial_refunds=PartialRefunds.FINAL)
+                rules = replace(rules, partial_refunds=PartialRefunds.FINAL, gestures=Gestures.CREDIT)
             run = Run(lease, order, rules, FirmRounding.read(view.rounding))
             executor = self._executor(_lane_of(view))
             records = await self._store.ledger(keys_of(order, rules, view.further))

@@ -18,10 +18,9 @@ from bridge.billing.books.parts import (
     less,
     negative,
     parts_of,
-    spread,
     total,
 )
-from bridge.billing.books.sale import Sale, Shrunk, Sold, reduced
+from bridge.billing.books.sale import Sale, Shrunk, reduced
 from bridge.orders import ZERO, to_cents
 
 
@@ -75,7 +74,7 @@ class Difference:
                 otherwise += self._compare(each, documents)
         self.otherwise = tuple(otherwise)
         taken_off = amounts(part for name in inside for part in self._gone.get(name, ()))
-        sold = amounts(part for line in sale.sold for part in _payable(line))
+        sold = amounts(sale.payable())
         self._need = less(less(sold, taken_off), self._stated)
         self._less: list[str] = []
         self._take_off_what_was_never_invoiced(issuing)
@@ -188,13 +187,6 @@ def what_left(sale: Sale, documents: Sequence[Document], names: Names) -> dict[s
         left = less(amounts(sale.parts(each.at)), amounts(part for parts in gone.values() for part in parts))
         gone[each.id] = reduced(each, by_rate(parts_of(left)))
     return gone
-
-
-def _payable(line: Sold) -> Iterable[Part]:
-    """Without what is still owed of it."""
-    owed = spread(line.owed, by_rate(line.parts)) if line.owed else {}
-    for part in line.parts:
-        yield Part(part.line, part.rate, part.gross - owed.get(part.rate, ZERO))
 
 
 def _has(found: Amounts, line: str) -> bool:

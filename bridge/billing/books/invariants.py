@@ -26,11 +26,12 @@ class Broken:
 
 
 def sale_now(sale: Sale, documents: Sequence[Document], names: Names) -> Mapping[Decimal, Decimal]:
-    """What the sale is worth by now, by rate; nothing once it is cancelled."""
+    """What the sale is worth by now, by rate, without what is still owed of additions; nothing once it is
+    cancelled."""
     if sale.cancelled:
         return {}
     gone = amounts(part for parts in what_left(sale, documents, names).values() for part in parts)
-    return by_rate(parts_of(less(amounts(sale.parts()), gone)))
+    return by_rate(parts_of(less(amounts(sale.payable()), gone)))
 
 
 def broken(

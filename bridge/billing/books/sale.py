@@ -86,10 +86,22 @@ class Sale:
             if until is None or line.since is None or line.since <= until:
                 yield from line.parts
 
+    def payable(self) -> Iterator[Part]:
+        """The same without what is still owed of additions."""
+        for line in self.sold:
+            owed = spread(line.owed, by_rate(line.parts)) if line.owed else {}
+            for part in line.parts:
+                yield Part(part.line, part.rate, part.gross - owed.get(part.rate, ZERO))
+
     @property
     def gross(self) -> Decimal:
         """All that was ever sold."""
         return total(self.parts())
+
+    @property
+    def owed(self) -> Decimal:
+        """What is still owed of additions."""
+        return sum((line.owed for line in self.sold), ZERO)
 
 
 def entries(sale: Sale) -> tuple[Entry, ...]:

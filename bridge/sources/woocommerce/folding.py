@@ -15,7 +15,7 @@ from bridge.sources.woocommerce.history import TRASH, Snapshot, added_when, canc
 from bridge.sources.woocommerce.lines import order_lines
 from bridge.sources.woocommerce.parties import PAYMENT_KEYS, customer_of
 from bridge.sources.woocommerce.payloads import OrderBody
-from bridge.sources.woocommerce.payments import movements_of
+from bridge.sources.woocommerce.payments import movements_of, on_account, paid_when
 from bridge.sources.woocommerce.problems import problems_of
 from bridge.sources.woocommerce.reductions import reductions_of
 from bridge.sources.woocommerce.topics import DELETED, PLATFORM
@@ -64,7 +64,8 @@ def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
         lines=tuple(replace(line, since=added_when(history, line.id)) for line in lines),
         customer=customer_of(newest),
         payment_ids=tuple(newest.meta_data[key] for key in PAYMENT_KEYS if key in newest.meta_data),
-        paid_at=newest.date_paid_gmt,
+        paid_at=paid_when(newest),
+        on_account=on_account(newest) and paid,
         movements=movements_of(newest, reductions),
         reductions=reductions,
         cancelled_at=cancelled_when(history, [event for event in events if event.topic == DELETED]),

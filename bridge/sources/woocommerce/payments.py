@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 
-from bridge.orders import Movement, PaymentMethod, Reduction
+from bridge.orders import ZERO, Movement, PaymentMethod, Reduction, decimal_from
 from bridge.sources.woocommerce.payloads import OrderBody
 
 # Ids of gateways: https://woocommerce.com/document/payment-gateway-api/ and each plugin's own `$this->id`.
@@ -45,11 +47,39 @@ METHODS: Mapping[str, PaymentMethod] = {
     "payplug_oney": PaymentMethod.OTHER,
 }
 
+ON_ACCOUNT = frozenset(
+    ("invoice", "igfw_invoice_gateway", "wc_invoice_gateway", "pay_by_invoice", "purchase_order", "wcpoa_po")
+)
+"""Gateways that take no money: the buyer pays the invoice later, whatever `date_paid` says."""
+
+
+def on_account(order: OrderBody) -> bool:
+    return order.payment_method in ON_ACCOUNT and not order.transaction_id
+
+
+def paid_when(order: OrderBody) -> datetime | None:
+    """Since when the money is there; a promise is none, nor is a deposit."""
+    return None if on_account(order) or deposit_of(order) is not None else order.date_paid_gmt
+
+
+def deposit_of(order: OrderBody) -> Decimal | None:
+    """What is paid of it, where a plugin for deposits says that the rest is not:
+    https://wordpress.org/plugins/deposits-partial-payments-for-woocommerce/ and WooCommerce Deposits."""
+    meta = order.meta_data
+    whole = meta.get("_wc_deposits_second_payment_paid", "yes").lower() in ("yes", "1", "true")
+    if whole and order.status not in ("partially-paid", "partial-payment"):
+        return None
+    try:
+        return decimal_from(meta.get("_wc_deposits_deposit_amount", ""))
+    except ValueError:
+        return ZERO
+
 
 def movements_of(order: OrderBody, reductions: Iterable[Reduction]) -> tuple[Movement, ...]:
     """What came in, once it is paid, and what went back. Gift cards go by their id: their code is worth
     money."""
-    if order.date_paid_gmt is None:
+    paid_at = paid_when(order)
+    if paid_at is None:
         return ()
     ins = [
         Movement(method=PaymentMethod.GIFT_CARD, gateway="gift_card", reference=card.id, amount=card.amount)
@@ -68,4 +98,4 @@ def movements_of(order: OrderBody, reductions: Iterable[Reduction]) -> tuple[Mov
         if each.paid_back
     ]
     received = (*((gateway,) if order.total else ()), *ins)
-    return (*(replace(move, at=order.date_paid_gmt) for move in received), *outs)
+    return (*(replace(move, at=paid_at) for move in received), *outs)

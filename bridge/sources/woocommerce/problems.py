@@ -10,6 +10,7 @@ from bridge.reasons import Reason, because
 from bridge.sources.woocommerce.history import FAILED, REFUNDED, Snapshot
 from bridge.sources.woocommerce.lines import HALF_CENT, items_of, parts_of
 from bridge.sources.woocommerce.payloads import OrderBody
+from bridge.sources.woocommerce.payments import deposit_of
 
 
 def problems_of(history: Sequence[Snapshot], key: Key) -> Iterable[Reason]:
@@ -24,6 +25,15 @@ def problems_of(history: Sequence[Snapshot], key: Key) -> Iterable[Reason]:
         yield because("woo_payment_failed", order=order, shop=shop)
     if paid and newest.status == REFUNDED and not newest.refunds and newest.due:
         yield because("woo_refunded_without_refund", order=order, shop=shop)
+    if (deposit := deposit_of(newest)) is not None:
+        yield because(
+            "woo_deposit",
+            order=order,
+            shop=shop,
+            deposit=deposit,
+            total=newest.due,
+            currency=newest.currency,
+        )
     known = {note.id for snapshot in history for note in snapshot.order.refunds if note.total}
     if gone := sorted(known - {note.id for note in newest.refunds}):
         yield because("woo_refund_deleted", refund=", ".join(gone), order=order, shop=shop)
