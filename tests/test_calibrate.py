@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from bridge.billing.totals import Rounding
 from bridge.facturation.client import open_client
 from bridge.facturation.quota import Quota
+from bridge.facturation.wire import Wire
 from bridge.sandbox import SandboxConfig, SandboxRounding, SandboxTransport, create_sandbox
 from bridge.sources.base import ForOrder
 from bridge.store.store import Store
@@ -33,13 +34,15 @@ async def test_the_rule_is_found_and_kept(redis: Redis, rule: Rounding) -> None:
     app = create_sandbox(SandboxConfig(rounding=SandboxRounding(rule.value)))
     store = Store(redis, retention=timedelta(days=1))
     async with open_client(
-        base_url="http://sandbox",
-        firm_id=1,
-        api_id="4242",
-        api_key=SecretStr("sandbox-key"),
-        contact="ops@example.com",
-        quota=Quota(redis, firm_id=1),
-        transport=SandboxTransport(app),
+        Wire(
+            base_url="http://sandbox",
+            firm_id=1,
+            api_id="4242",
+            api_key=SecretStr("sandbox-key"),
+            contact="ops@example.com",
+            quota=Quota(redis, firm_id=1),
+            transport=SandboxTransport(app),
+        )
     ) as client:
         found = await calibrate(client, store, date(2026, 11, 22))
     assert found.rule is rule

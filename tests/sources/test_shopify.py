@@ -369,9 +369,7 @@ def test_no_money_no_payment(status: str | None) -> None:
 def test_an_unknown_payment_state_is_not_paid_and_asks() -> None:
     order = order_of(paid(financial_status="settled_in_shells"))
     assert not order.paid
-    assert order.problems == (
-        because("shopify_unknown_state", order="#1001", state="settled_in_shells"),
-    )
+    assert order.problems == (because("shopify_unknown_state", order="#1001", state="settled_in_shells"),)
 
 
 def test_the_last_successful_payment_dates_the_order() -> None:
