@@ -49,8 +49,8 @@ async def preview(
     else:
         _show_preview(rendered(result))
         if result.guessed:
-            said = f"taken for {result.topic}: a payload does not say its topic; --topic gives another one"
-            tell(said, err)
+            told = f"taken for {result.topic}: a payload does not say its topic; --topic gives another one"
+            tell(told, err)
     return 0 if result.usable else FAILED
 
 

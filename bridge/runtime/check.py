@@ -68,6 +68,10 @@ async def findings(settings: Settings, services: Services) -> AsyncIterator[Find
     for name, shop in settings.shops.items():
         secrets = [secret.get_secret_value() for secret in shop.secrets]
         yield _shop(name, REGISTRY[shop.platform], secrets)
+        if strangers := sorted(set(shop.defer_to) - settings.shops.keys()):
+            known = ", ".join(settings.shops)
+            unknown = f"defer_to names {', '.join(strangers)}, which is no shop; there are {known}"
+            yield Finding(f"shop {name}", "fail", unknown)
 
 
 def _version(server: str, version: str) -> tuple[str, str]:

@@ -235,6 +235,11 @@ class ShopSettings(_Table):
         'purchase_number: { siret = ["ma_cle"] }. Usual names are known.',
     )
 
+    defer_to: tuple[ShopName, ...] = Field(
+        default=(),
+        description="Shops that tell the same sales and lead: what they have invoiced is ignored here.",
+    )
+
     def rules(self) -> Rules:
         """The same choices as the pure value that billing takes."""
         same = self.model_dump(include=set(Rules.__slots__))

@@ -120,6 +120,8 @@ def _fold_invoice(facts: Facts) -> Folded:
     invoice, status = last.body, _status(last.body)
     if any(one.topic == "invoice.deleted" for one in facts.invoices):
         return Ignored(reason=because("stripe_draft_deleted", invoice=invoice.id))
+    if invoice.issuer and invoice.issuer.type == "account":
+        return Ignored(reason=because("stripe_other_issuer", invoice=invoice.number or invoice.id))
     if status == "draft":
         return Unfinished(reason=because("stripe_draft", invoice=invoice.id))
     raw = _invoice_lines(facts, invoice)
@@ -175,6 +177,8 @@ def _invoice_lines(facts: Facts, invoice: StripeInvoice) -> tuple[StripeLine, ..
 def _fold_session(facts: Facts) -> Folded:
     snapshots = [one for one in facts.sessions if not one.body.invoice]
     paid = [one for one in snapshots if one.body.payment_status in _PAID_SESSION]
+    if any(one.body.managed_payments and one.body.managed_payments.enabled for one in snapshots):
+        return Ignored(reason=because("stripe_merchant_of_record", session=snapshots[0].body.id))
     if not paid:
         return _unpaid_session(snapshots)
     last = max(paid, key=lambda one: (one.at, one.event_id))
@@ -198,10 +202,24 @@ def _fold_session(facts: Facts) -> Folded:
         customer=customer_of_session(session),
         paid_at=paid_at,
         payments=payments_of_session(session),
+        payment_ids=_payment_ids(facts),
+        told_by=_shop_behind(session.metadata),
         refunds=refunds,
         test=last.test,
         problems=(*problems_of_session(session, lines), *more),
     )
+
+
+def _payment_ids(facts: Facts) -> tuple[str, ...]:
+    """The charges; payment intents are the payments' references."""
+    return tuple(sorted({one.body.id for one in facts.charges}))
+
+
+def _shop_behind(metadata: Mapping[str, str]) -> str:
+    """WooCommerce's Stripe gateway marks what it charges for a shop, whose order tells the sale itself:
+    `checkout_type`, or `order_id` with `site_url`: https://github.com/woocommerce/woocommerce-gateway-stripe"""
+    marked = "checkout_type" in metadata or {"order_id", "site_url"} <= metadata.keys()
+    return "woocommerce" if marked else ""
 
 
 def _unpaid_session(snapshots: Sequence[Snapshot[StripeSession]]) -> Folded:

@@ -46,6 +46,7 @@ class _Event(TypedDict, total=False):
     object: Any
     type: Any
     account: Any
+    context: Any
     data: _Data
 
 
@@ -74,6 +75,10 @@ def identify(shop: str, headers: Mapping[str, str], body: bytes) -> Identity:
         return Ignored(event_id=event_id, topic=topic, reason=another)
     if ignored := ignored_because(topic):
         return Ignored(event_id=event_id, topic=topic, reason=ignored)
+    # https://docs.stripe.com/changelog/basil/2025-04-30/additional-context-organization-events
+    if context := event.get("context"):
+        whose = because("stripe_organisation_event", account=str(context)[:64])
+        return Alarm(event_id=event_id, topic=topic, reason=whose)
     if alarm := _alarm(event, topic):
         return Alarm(event_id=event_id, topic=topic, reason=alarm)
     match _PLACES[KINDS[topic]](shop, _thing(event)):

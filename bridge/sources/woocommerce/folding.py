@@ -12,7 +12,7 @@ from bridge.sources.base import FETCHED
 from bridge.sources.reading import read
 from bridge.sources.woocommerce.history import TRASH, Snapshot, cancelled_when
 from bridge.sources.woocommerce.lines import order_lines
-from bridge.sources.woocommerce.parties import customer_of
+from bridge.sources.woocommerce.parties import PAYMENT_KEYS, customer_of
 from bridge.sources.woocommerce.payloads import OrderBody
 from bridge.sources.woocommerce.payments import payments_of
 from bridge.sources.woocommerce.problems import problems_of
@@ -62,6 +62,7 @@ def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
         placed_at=newest.date_created_gmt or history[0].modified,
         lines=lines,
         customer=customer_of(newest),
+        payment_ids=tuple(newest.meta_data[key] for key in PAYMENT_KEYS if key in newest.meta_data),
         paid_at=newest.date_paid_gmt,
         payments=payments_of(newest) if paid else (),
         refunds=refunds,

@@ -11,6 +11,13 @@ from bridge.sources.woocommerce.payloads import OrderBody
 
 # Where plugins put what WooCommerce has no field for, best first. A key is compared without its leading `_`
 # and without `billing_`, so that `_billing_vat_number` and `vat_number` are one.
+PAYMENT_KEYS = (
+    "_stripe_intent_id",
+    "_stripe_charge_id",
+    "_ppcp_paypal_capture_id",
+    "_paypal_transaction_id",
+)
+"""Where gateways keep what their provider calls the payment."""
 LANGUAGE_KEYS = ("wpml_language", "locale", "language", "lang", "trp_language")
 
 _LANGUAGE = re.compile(r"([a-z]{2})(?:[_-].*)?", re.IGNORECASE)

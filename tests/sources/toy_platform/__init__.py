@@ -91,8 +91,8 @@ def identify(shop: str, headers: Mapping[str, str], body: bytes) -> Identity:
 
 
 def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
-    what = f"order {Key.parse(order_key).id} of {shop}"
-    read_ones = [(read(_Sale, event, what), event) for event in events]
+    key = Key.parse(order_key)
+    read_ones = [(read(_Sale, event, key), event) for event in events]
     sale, event = max(read_ones, key=lambda one: (one[0].at, one[1].body))
     return Order(
         key=order_key,
