@@ -27,7 +27,7 @@ from bridge.desk.values import (
     UnknownOrder,
 )
 from bridge.settings.loading import Settings
-from bridge.sources import REGISTRY
+from bridge.sources.registry import REGISTRY
 
 PAGE: Final = 50
 STATES: Final = tuple(state.value for state in State)
