@@ -21,7 +21,15 @@ from bridge.failpoints import failpoint
 from bridge.keys import EVENT, Key
 from bridge.reasons import Reason
 from bridge.sources.base import Alarm, ForOrder, Identity, Ignored
-from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome, Vitals, view_of, vitals_of
+from bridge.store.values import (
+    CreationPermit,
+    HeldOrder,
+    Lease,
+    Outcome,
+    Vitals,
+    view_of,
+    vitals_of,
+)
 from bridge.valkey.connection import SharedConnection
 from bridge.valkey.durability import Durability, look_at_durability, memory_used
 from bridge.valkey.scripts import load_script
