@@ -97,7 +97,7 @@ def _nothing_due(order: Order, rules: Rules) -> Documents | None:
     if order.cancelled_at is not None and not order.paid:
         return Documents(ignore=because("cancelled_before_payment"))
     later = rules.invoice_when is InvoiceWhen.PAID and not order.on_account
-    if not order.paid and order.total and later and not order.problems:
+    if not order.paid and order.total and later:
         return Documents(wait=because("waits_for_payment"))
     if not order.total and not order.problems and not rules.zero_total_orders:
         return Documents(ignore=because("total_zero"))

@@ -14,7 +14,7 @@ from bridge.billing.books.invariants import broken
 from bridge.billing.books.money import Payment, allot
 from bridge.billing.books.parts import by_rate, negative
 from bridge.billing.books.reading import book_of, money_of
-from bridge.billing.books.sale import Change, Sale
+from bridge.billing.books.sale import Change, Sale, Shrunk
 from bridge.billing.credit_notes import Wanted, credit_note_draft, negative_draft
 from bridge.billing.customers import customer_for
 from bridge.billing.drafts import CreditNoteDraft, Documents, InvoiceDraft
@@ -94,7 +94,7 @@ class Drafting:
     ) -> tuple[tuple[CreditNoteDraft, ...], tuple[Reason, ...]]:
         """Those that exist, then those that are due; and why some cannot be made."""
         notes: list[CreditNoteDraft] = []
-        problems = list(missing.problems)
+        problems = [self._held(each.told, each.key, each.gross, each.why) for each in missing.refused]
         external = self.here.rules.document is DocumentPolicy.EXTERNAL
         for wanted in (*self._existing(book, missing.otherwise), *self._due(book, missing.notes)):
             if self._is_question(wanted.note):
@@ -155,13 +155,11 @@ class Drafting:
         return next((each for each in self.here.order.reductions if each.id == name), None)
 
     def _refused(self, note: DueNote, why: Reason) -> Reason:
-        return because(
-            "refund_held",
-            refund=note.told.id if note.told else note.key,
-            amount=note.gross,
-            currency=self.here.order.currency,
-            reason=why,
-        )
+        return self._held(note.told, note.key, note.gross, why)
+
+    def _held(self, told: Shrunk | None, key: str, gross: Decimal, why: Reason) -> Reason:
+        currency, name = self.here.order.currency, told.id if told else key
+        return because("refund_held", refund=name, amount=gross, currency=currency, reason=why)
 
     def _broken(self, book: Sequence[Document]) -> Reason:
         """The books side by side, where they do not agree although nothing is missing."""

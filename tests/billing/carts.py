@@ -13,8 +13,8 @@ from bridge.orders import (
     Customer,
     Line,
     LineKind,
+    Movement,
     Order,
-    Payment,
     PaymentMethod,
     Tax,
     to_cents,
@@ -46,7 +46,7 @@ def order_of(*lines: Line, total: Decimal | None = None) -> Order:
         lines=lines,
         customer=Customer(id="7", email="a@example.com", last_name="Durand", billing=PARIS_ADDRESS),
         paid_at=NOON,
-        payments=(Payment(method=PaymentMethod.CARD, gateway="card"),),
+        movements=(Movement(method=PaymentMethod.CARD, gateway="card"),),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bridge.billing.claims import claims_of
-from bridge.orders import Payment, PaymentMethod
+from bridge.orders import Movement, PaymentMethod
 from tests.billing.carts import order_of
 
 
@@ -27,11 +27,11 @@ from tests.billing.carts import order_of
     ],
 )
 def test_only_ids_that_are_unique_in_the_world_are_claimed(reference: str, claimed: bool) -> None:
-    payment = Payment(method=PaymentMethod.CARD, reference=reference)
-    assert claims_of(replace(order_of(), payments=(payment,))) == ((reference,) if claimed else ())
+    payment = Movement(method=PaymentMethod.CARD, reference=reference)
+    assert claims_of(replace(order_of(), movements=(payment,))) == ((reference,) if claimed else ())
 
 
 def test_a_payment_named_twice_is_claimed_once() -> None:
-    payment = Payment(method=PaymentMethod.CARD, reference="pi_1")
-    order = replace(order_of(), payments=(payment,), payment_ids=("ch_1", "pi_1"))
+    payment = Movement(method=PaymentMethod.CARD, reference="pi_1")
+    order = replace(order_of(), movements=(payment,), payment_ids=("ch_1", "pi_1"))
     assert claims_of(order) == ("pi_1", "ch_1")

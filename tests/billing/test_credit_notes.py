@@ -14,7 +14,7 @@ from bridge.billing.documents import documents_for
 from bridge.billing.drafts import CreditNoteDraft
 from bridge.billing.rounding import ALL, CANDIDATES, FirmRounding, total_under
 from bridge.billing.rules import DocumentPolicy, Rules
-from bridge.orders import ZERO, Line, Order, Refund, RefundState, Tax
+from bridge.orders import ZERO, Line, Order, Reduction, RefundState, Tax
 from bridge.reasons import together
 from bridge.texts import text_of
 from tests.billing.carts import NOON, cart, order_of
@@ -24,14 +24,16 @@ KNOWN = FirmRounding.of(CANDIDATES["line2_vat_rate"])
 MUG = Line(id="1", title="Tasse", quantity=D(2), gross=D("48"), taxes=(Tax(amount=D("8"), rate=D("0.2")),))
 BOOK = Line(id="2", title="Livre", gross=D("21.10"), taxes=(Tax(amount=D("1.10"), rate=D("0.055")),))
 SALE = order_of(MUG, BOOK)  # 69.10
+AFTER = NOON + timedelta(minutes=1)
 
 
-def refund(amount: str, *lines: Line, name: str = "R1", **more: object) -> Refund:
-    return replace(Refund(id=name, at=NOON, amount=D(amount), lines=lines), **more)  # type: ignore[arg-type]
+def refund(amount: str, *lines: Line, name: str = "R1", **more: object) -> Reduction:
+    back = Reduction(id=name, at=AFTER, amount=D(amount), lines=lines, paid_back=D(amount))
+    return replace(back, **more)  # type: ignore[arg-type]
 
 
-def notes(*refunds: Refund, order: Order = SALE) -> tuple[CreditNoteDraft, ...]:
-    documents = documents_for(replace(order, refunds=refunds), Rules(), KNOWN)
+def notes(*refunds: Reduction, order: Order = SALE) -> tuple[CreditNoteDraft, ...]:
+    documents = documents_for(replace(order, reductions=refunds), Rules(), KNOWN)
     assert documents.invoice
     assert not documents.hold_refunds
     return documents.credit_notes
@@ -103,7 +105,7 @@ def test_no_rate_is_credited_beyond_what_was_invoiced_at_it() -> None:
     taxes = (Tax(amount=D("3.52"), rate=D("0.2")),)
     again = replace(MUG, quantity=D(1), gross=D("21.10"), taxes=taxes)
     twice = replace(rest, amount=D("21.10"), lines=(again,))
-    documents = documents_for(replace(SALE, refunds=(back, twice)), Rules(), KNOWN)
+    documents = documents_for(replace(SALE, reductions=(back, twice)), Rules(), KNOWN)
     assert "more of a VAT rate than is left" in text_of(together(documents.hold_refunds))
 
 
@@ -112,16 +114,16 @@ def test_no_rate_is_credited_beyond_what_was_invoiced_at_it() -> None:
 def test_all_credit_notes_together_take_back_what_was_invoiced_rate_by_rate(data: st.DataObject) -> None:
     order = cart(lambda low, high: data.draw(st.integers(low, high)))
     cents = int(order.total * 100)
-    made: list[Refund] = []
+    made: list[Reduction] = []
     while cents and len(made) < 4:
         part = cents if len(made) == 3 else data.draw(st.integers(1, cents))
         lines = data.draw(st.sampled_from([(), (), *((line,) for line in order.lines)]))
         whole = data.draw(st.booleans()) and lines and lines[0].gross * 100 <= cents
         part = int(lines[0].gross * 100) if whole else part
-        at = NOON + timedelta(hours=len(made))
-        made.append(Refund(id=f"R{len(made)}", at=at, amount=D(part) / 100, lines=lines))
+        at = AFTER + timedelta(hours=len(made))
+        made.append(refund(str(D(part) / 100), *lines, name=f"R{len(made)}", at=at))
         cents -= part
-    documents = documents_for(replace(order, refunds=tuple(made)), Rules(), KNOWN)
+    documents = documents_for(replace(order, reductions=tuple(made)), Rules(), KNOWN)
     invoiced: dict[Decimal, Decimal] = {}
     for line in order.lines:
         (tax,) = line.taxes
@@ -139,7 +141,7 @@ def test_all_credit_notes_together_take_back_what_was_invoiced_rate_by_rate(data
 
 def test_a_credit_note_that_must_not_exist_any_more_is_named() -> None:
     failed = refund("5", state=RefundState.FAILED)
-    revoked = documents_for(replace(SALE, refunds=(failed,)), Rules(), KNOWN).revoked
+    revoked = documents_for(replace(SALE, reductions=(failed,)), Rules(), KNOWN).revoked
     assert {key: text_of(happened) for key, happened in revoked.items()} == {
         "shopify:boutique:refund:R1": "refund R1 of 5.00 EUR failed",
         "shopify:boutique:refund:cancel-1": "it is no longer cancelled",
@@ -152,13 +154,13 @@ def test_a_credit_note_that_must_not_exist_any_more_is_named() -> None:
     "nothing",
     [refund("5", state=RefundState.PENDING), refund("5", state=RefundState.FAILED), refund("0", MUG)],
 )
-def test_no_money_no_credit_note(nothing: Refund) -> None:
+def test_no_money_no_credit_note(nothing: Reduction) -> None:
     assert notes(nothing) == ()
 
 
 HELD = [
-    (SALE, Rules(), [refund("70")], "more than the 69.10 EUR left", 0),
-    (SALE, Rules(), [refund("60"), refund("10", name="R2")], "more than the 9.10 EUR left", 1),
+    (SALE, Rules(), [refund("70")], "more than the 69.10 left", 0),
+    (SALE, Rules(), [refund("60"), refund("10", name="R2")], "more than the 9.10 left", 1),
     (
         SALE,
         Rules(),
@@ -178,9 +180,9 @@ HELD = [
 
 @pytest.mark.parametrize(("order", "rules", "refunds", "words", "made"), HELD)
 def test_a_bad_refund_does_not_block_the_invoice(
-    order: Order, rules: Rules, refunds: list[Refund], words: str, made: int
+    order: Order, rules: Rules, refunds: list[Reduction], words: str, made: int
 ) -> None:
-    documents = documents_for(replace(order, refunds=tuple(refunds)), rules, KNOWN)
+    documents = documents_for(replace(order, reductions=tuple(refunds)), rules, KNOWN)
     assert documents.invoice
     assert not documents.hold
     assert words in text_of(together(documents.hold_refunds))
@@ -195,7 +197,7 @@ def test_partial_refunds_are_exact_under_every_known_rule(data: st.DataObject) -
     amount = D(cents) / 100
     for rule in ALL:
         documents = documents_for(
-            replace(order, refunds=(refund(str(amount)),)), Rules(), FirmRounding.of(rule)
+            replace(order, reductions=(refund(str(amount)),)), Rules(), FirmRounding.of(rule)
         )
         assert not documents.hold_refunds
         (note,) = documents.credit_notes

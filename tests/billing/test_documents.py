@@ -10,9 +10,10 @@ import pytest
 
 from bridge.billing.documents import documents_for
 from bridge.billing.drafts import InvoiceDraft
+from bridge.billing.made import LedgerEntry
 from bridge.billing.rounding import ALL, CANDIDATES, UNKNOWN, FirmRounding, total_under
 from bridge.billing.rules import DocumentPolicy, InvoiceWhen, Rules, TestOrders
-from bridge.orders import Address, Line, LineKind, Order, Payment, PaymentMethod, Refund, Tax
+from bridge.orders import Address, Line, LineKind, Movement, Order, PaymentMethod, Reduction, Tax
 from bridge.reasons import as_reason
 from bridge.texts import text_of
 from tests.billing.carts import NOON, PARIS_ADDRESS, order_of
@@ -94,9 +95,10 @@ def test_an_invoice_before_payment_states_none() -> None:
 
 
 def test_a_cancelled_unpaid_order_reverses_an_invoice_made_before() -> None:
-    documents = documents_for(
-        replace(UNPAID, cancelled_at=NOON), Rules(invoice_when=InvoiceWhen.CREATED), KNOWN
-    )
+    rules, invoice = Rules(invoice_when=InvoiceWhen.CREATED), LedgerEntry(id=1, number="F1", total=D(24))
+    cancelled = replace(UNPAID, cancelled_at=NOON)
+    assert documents_for(cancelled, rules, KNOWN).credit_notes == ()
+    documents = documents_for(cancelled, rules, KNOWN, {cancelled.key: invoice})
     (note,) = documents.credit_notes
     assert (note.key, note.full, note.total) == ("shopify:boutique:refund:cancel-1", True, D(-24))
 
@@ -115,8 +117,8 @@ def test_how_other_currencies_are_rounded_is_seen_on_a_draft_first(currency: str
         order_of(Line(id="1", title="Thé", gross=D(120), taxes=(Tax(amount=D(20), rate=D("0.2")),))),
         currency=currency,
     )
-    refund = Refund(id="9", at=NOON, amount=D(60))
-    documents = documents_for(replace(order, refunds=(refund,)), Rules(), KNOWN)
+    refund = Reduction(id="9", at=NOON, amount=D(60))
+    documents = documents_for(replace(order, reductions=(refund,)), Rules(), KNOWN)
     assert documents.invoice
     assert (documents.invoice.agreed, documents.credit_notes[0].agreed) == (agreed, agreed)
 
@@ -190,10 +192,10 @@ def test_another_delivery_address_is_noted() -> None:
 
 def test_the_payment_is_the_largest_that_is_no_gift_card() -> None:
     payments = (
-        Payment(method=PaymentMethod.GIFT_CARD, amount=D(20)),
-        Payment(method=PaymentMethod.OTHER, gateway="Alma", reference="p1", amount=D(4)),
+        Movement(method=PaymentMethod.GIFT_CARD, amount=D(20)),
+        Movement(method=PaymentMethod.OTHER, gateway="Alma", reference="p1", amount=D(4)),
     )
-    invoice = invoice_of(replace(SALE, payments=payments), Rules(gateways={"alma": PaymentMethod.CARD}))
+    invoice = invoice_of(replace(SALE, movements=payments), Rules(gateways={"alma": PaymentMethod.CARD}))
     assert invoice.paid
     assert (invoice.paid.method, invoice.paid.reference) == (PaymentMethod.CARD, "p1")
     assert "Réglé 20,00 € par carte cadeau." in invoice.information

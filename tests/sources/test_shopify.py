@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bridge.sources.shopify.refunds import _split
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +24,6 @@ from bridge.sources.reading import digest
 from bridge.sources.shopify import privacy
 from bridge.sources.shopify.payloads import slug
 from bridge.sources.shopify.payments import GATEWAYS
-from bridge.sources.shopify.refunds import _split
 from bridge.sources.shopify.topics import ALARMING
 from bridge.texts import text_of
 

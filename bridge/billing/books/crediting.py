@@ -34,10 +34,23 @@ class DueNote:
         return total(self.parts)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """What cannot be credited, and why."""
+
+    key: str
+    gross: Decimal
+    why: Reason
+    told: Shrunk | None
+
+
 def credit(
     key: str, parts: tuple[Part, ...], told: Shrunk | None, book: Sequence[Document]
-) -> DueNote | Reason:
+) -> DueNote | Refused:
     """The credit note, on the invoices that state its lines, the latest first; or why there can be none."""
+    if told and (told.problem or not parts):
+        why = told.problem or because("refund_of_nothing")
+        return Refused(key=key, gross=told.gross, why=why, told=told)
     gross = total(parts)
     room = left_of_invoices(book)
     on: list[Document] = []
@@ -51,8 +64,11 @@ def credit(
             break
     full = len(on) == 1 and _is_all_of(on[0], parts, book)
     left = sum((document.gross for document in book), ZERO)
-    if not on or max(missing.values()) > CENT or (gross > left and not full):
-        return because("credit_exceeds", reduction=told.id if told else key, amount=gross, left=left)
+    wanted = told.gross if told else gross
+    if wanted > left and not full:
+        return Refused(key=key, gross=wanted, why=because("refund_exceeds_rest", left=left), told=told)
+    if not on or max(missing.values()) > CENT:
+        return Refused(key=key, gross=wanted, why=because("refund_exceeds_rate"), told=told)
     return DueNote(key=key, parts=parts, on=tuple(invoice.key for invoice in on), full=full, told=told)
 
 

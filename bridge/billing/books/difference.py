@@ -184,8 +184,11 @@ def what_left(sale: Sale, documents: Sequence[Document], names: Names) -> dict[s
         if made and made.parts and not each.parts:
             gone[each.id] = negative(made.parts)
             continue
-        left = less(amounts(sale.parts(each.at)), amounts(part for parts in gone.values() for part in parts))
-        gone[each.id] = reduced(each, by_rate(parts_of(left)))
+        taken = by_rate(part for parts in gone.values() for part in parts)
+        sold = by_rate(sale.parts(each.at))
+        # More than all of a rate may be told to have left: it is refused, and nothing is left then.
+        left = {rate: max(gross - taken.get(rate, ZERO), min(gross, ZERO)) for rate, gross in sold.items()}
+        gone[each.id] = reduced(each, {rate: gross for rate, gross in left.items() if gross})
     return gone
 
 

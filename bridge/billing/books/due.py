@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bridge.billing.books.crediting import DueNote, credit
+from bridge.billing.books.crediting import DueNote, Refused, credit
 from bridge.billing.books.difference import Difference, DueInvoice, Otherwise
 from bridge.billing.books.documents import Document, Names, stated
 from bridge.billing.books.parts import amounts, negative, parts_of
 from bridge.billing.books.sale import Sale, Shrunk
-from bridge.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +23,7 @@ class Due:
     invoice: DueInvoice | None = None
     notes: tuple[DueNote, ...] = ()
     otherwise: tuple[Otherwise, ...] = ()
-    problems: tuple[Reason, ...] = ()
+    refused: tuple[Refused, ...] = ()
 
 
 def due(sale: Sale, documents: Sequence[Document], names: Names, *, issuing: bool = False) -> Due:
@@ -40,17 +39,17 @@ def due(sale: Sale, documents: Sequence[Document], names: Names, *, issuing: boo
     if invoice:
         book.append(Document(key=invoice.key, parts=invoice.parts, less=invoice.less))
     notes: list[DueNote] = []
-    problems: list[Reason] = []
+    refused: list[Refused] = []
     for told, key, parts in difference.credits():
         note = credit(key, parts, told, book)
-        if isinstance(note, Reason):
-            problems.append(note)
+        if isinstance(note, Refused):
+            refused.append(note)
         else:
             notes.append(note)
             book.append(Document(key=key, parts=negative(parts), on=note.on))
     if notes and not stated(book):
         notes[-1] = replace(notes[-1], empties=True)
-    return Due(invoice=invoice, notes=tuple(notes), otherwise=difference.otherwise, problems=tuple(problems))
+    return Due(invoice=invoice, notes=tuple(notes), otherwise=difference.otherwise, refused=tuple(refused))
 
 
 def _withdrawn(cancelled: Shrunk, documents: Sequence[Document], names: Names) -> Due:
@@ -65,6 +64,6 @@ def _withdrawn(cancelled: Shrunk, documents: Sequence[Document], names: Names) -
         note = DueNote(key=key, parts=(), on=(names.order,), full=True, told=cancelled)
         return Due(notes=(note,)) if known else Due()
     found = credit(key, parts, cancelled, documents)
-    if isinstance(found, Reason):
-        return Due(problems=(found,))
+    if isinstance(found, Refused):
+        return Due(refused=(found,))
     return Due(notes=(replace(found, empties=True),))

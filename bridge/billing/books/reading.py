@@ -17,7 +17,7 @@ from bridge.billing.rules import Rules
 from bridge.billing.text import percent
 from bridge.errors import NeedsPerson
 from bridge.orders import ZERO, Order, Reduction, RefundState
-from bridge.reasons import because
+from bridge.reasons import as_reason, because
 
 
 def names_of(order: Order) -> Names:
@@ -26,7 +26,7 @@ def names_of(order: Order) -> Names:
 
 
 def sale_of(order: Order, bands: Sequence[Band]) -> Sale:
-    """`bands`: what every line is made of. Raises NeedsPerson for what left at a rate that it never had."""
+    """`bands`: what every line is made of."""
     received = money_of(order)
     cancelled = order.cancelled_at if not order.paid else None
     reductions = sorted(order.reductions, key=lambda each: (each.at, each.id))
@@ -70,21 +70,24 @@ def _sold(order: Order, bands: Sequence[Band]) -> Iterable[Sold]:
 
 def _shrunk(reduction: Reduction, bands: Sequence[Band]) -> Shrunk:
     kind = Change.RETURNED if reduction.paid_back else Change.REMOVED
-    return Shrunk(
+    shrunk = Shrunk(
         id=reduction.id,
         at=reduction.at,
         gross=reduction.amount,
-        parts=tuple(
-            Part(band.line.id or ANY, band.rate, band.gross) for band in bands_left(reduction, bands)
-        ),
         kind=kind if reduction.lines else Change.REDUCED,
         paid_back=reduction.paid_back,
         aliases=reduction.refunds,
     )
+    try:
+        left = bands_left(reduction, bands)
+    except NeedsPerson as exc:
+        return replace(shrunk, problem=as_reason(exc.reason))
+    return replace(shrunk, parts=tuple(Part(band.line.id or ANY, band.rate, band.gross) for band in left))
 
 
 def bands_left(reduction: Reduction, bands: Sequence[Band]) -> tuple[Band, ...]:
-    """The reduction's lines under the rates that the order's lines had."""
+    """The reduction's lines under the rates that the order's lines had. Raises NeedsPerson for one that left
+    at another."""
     rates: dict[str, set[Decimal]] = {}
     for band in bands:
         if band.gross:
@@ -122,10 +125,9 @@ def book_of(sale: Sale, ledger: Mapping[str, LedgerEntry], names: Names) -> list
         )
         if names.of_lines(key) and not key.endswith(":credit"):
             document = filled(document, sale, [each for each in book if names.of_lines(each.key)])
-        if entry.accepted is not None:
-            document = replace(document, forgiven=total(document.parts) - document.gross)
         book.append(document)
-    return [_as_note(document, sale, book, names) for document in book]
+    book = [_as_note(document, sale, book, names) for document in book]
+    return [_forgiven(document, ledger[document.key]) for document in book]
 
 
 def _as_note(document: Document, sale: Sale, book: Sequence[Document], names: Names) -> Document:
@@ -136,5 +138,10 @@ def _as_note(document: Document, sale: Sale, book: Sequence[Document], names: Na
     gone = what_left(sale, book, names).get(ids.get(document.key, ""), ())
     if sale.cancelled and document.key == names.note(sale.cancelled.id):
         gone = tuple(part for each in book if names.of_lines(each.key) for part in each.parts)
-    parts = negative(gone) if total(gone) == -document.gross else ()
-    return Document(key=document.key, total=document.total, parts=parts, on=document.on or (names.order,))
+    return replace(document, parts=negative(gone), on=document.on or (names.order,))
+
+
+def _forgiven(document: Document, entry: LedgerEntry) -> Document:
+    if entry.accepted is None:
+        return document
+    return replace(document, forgiven=total(document.parts) - document.gross)

@@ -9,7 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from bridge.billing.books.parts import ANY, ByRate, Part, by_rate, spread, total
-from bridge.orders import ZERO, to_cents
+from bridge.orders import CENT, ZERO, to_cents
+from bridge.reasons import NO_REASON, Reason
 
 
 class Change(StrEnum):
@@ -39,7 +40,8 @@ class Shrunk:
     """The sale became smaller by `gross`, positive.
 
     `parts`: of what; none where only an amount is known, which is then spread over the rates. `paid_back`:
-    the money that went back for it. `aliases`: other ids under which it may be documented.
+    the money that went back for it. `aliases`: other ids under which it may be documented. `problem`: why it
+    cannot be documented.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Shrunk:
     kind: Change = Change.RETURNED
     paid_back: Decimal = ZERO
     aliases: tuple[str, ...] = ()
+    problem: Reason = NO_REASON
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -136,7 +139,9 @@ def reduced(shrunk: Shrunk, left: ByRate) -> tuple[Part, ...]:
     if shrunk.parts and total(shrunk.parts) == shrunk.gross:
         return shrunk.parts
     if stated and min(stated.values()) > 0:
-        return _scaled(shrunk, stated)
+        scaled = _scaled(shrunk, stated)
+        if all(gross <= left.get(rate, ZERO) + CENT for rate, gross in by_rate(scaled).items()):
+            return scaled
     if not left or min(left.values()) < 0:
         return ()
     return tuple(Part(ANY, rate, gross) for rate, gross in spread(shrunk.gross, left).items())

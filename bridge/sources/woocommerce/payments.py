@@ -58,8 +58,8 @@ def on_account(order: OrderBody) -> bool:
 
 
 def paid_when(order: OrderBody) -> datetime | None:
-    """Since when the money is there; a promise is none, nor is a deposit."""
-    return None if on_account(order) or deposit_of(order) is not None else order.date_paid_gmt
+    """Since when the money is there; a promise is none."""
+    return None if on_account(order) else order.date_paid_gmt
 
 
 def deposit_of(order: OrderBody) -> Decimal | None:

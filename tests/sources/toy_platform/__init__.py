@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, Field
 
 from bridge.errors import BadSignature
 from bridge.keys import ORDER, Key
-from bridge.orders import ZERO, Customer, Event, Folded, Line, Order, Payment, PaymentMethod, Tax
+from bridge.orders import ZERO, Customer, Event, Folded, Line, Movement, Order, PaymentMethod, Tax
 from bridge.reasons import Reason, because
 from bridge.sources.base import Alarm, ApiRequest, Delivery, ForOrder, Identity, Ignored, Sample
 from bridge.sources.privacy import PrivacySource
@@ -106,7 +106,7 @@ def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
         paid_at=sale.at.astimezone(UTC),
         lines=(Line(id="1", title=sale.what, gross=sale.price, taxes=(Tax(amount=sale.vat),)),),
         customer=Customer(last_name=sale.buyer),
-        payments=(Payment(method=PaymentMethod.CASH, amount=sale.price),),
+        movements=(Movement(method=PaymentMethod.CASH, amount=sale.price),),
     )
 
 
