@@ -166,7 +166,8 @@ def test_in_the_same_second_the_paid_and_the_refunded_state_are_the_later_ones()
     refunded = event_of(
         PAID | {"refunds": [{"id": 5, "total": "-48.00", "reason": ""}], "status": "refunded"}
     )
-    assert order(refunded, event_of(PAID | {"zz": 1})).refunded == 48
+    (reduction,) = order(refunded, event_of(PAID | {"zz": 1})).reductions
+    assert reduction.amount == 48
 
 
 def test_what_lives_after_its_deletion_was_restored() -> None:
@@ -244,7 +245,7 @@ def test_an_answer_older_than_the_newest_refund_is_not_enough() -> None:
     assert folded.path == PATH
     assert folded.reason == because("woo_refund_lines_unknown", order=1001, shop="boutique")
     both = [*ANSWER, {"id": 1600, "date_created_gmt": "2026-11-22T08:00:00", "amount": "1.00"}]
-    assert [refund.id for refund in order(event_of(second), fetched(both)).refunds] == ["1500", "1600"]
+    assert [refund.id for refund in order(event_of(second), fetched(both)).reductions] == ["1500", "1600"]
 
 
 def test_an_answer_that_is_no_list_goes_to_a_person() -> None:
@@ -259,13 +260,13 @@ def test_money_that_all_went_back_without_the_status_is_asked_for() -> None:
 
 
 def test_a_refund_of_nothing_is_none() -> None:
-    assert order(event_of(PAID | {"refunds": [{"id": 5, "reason": "", "total": "0.00"}]})).refunds == ()
+    assert order(event_of(PAID | {"refunds": [{"id": 5, "reason": "", "total": "0.00"}]})).reductions == ()
 
 
 def test_a_deleted_refund_is_named() -> None:
     later = PARTIAL | {"refunds": [], "date_modified_gmt": "2026-11-22T08:00:00"}
     folded = order(event_of(PARTIAL), event_of(later))
-    assert folded.refunds == ()
+    assert folded.reductions == ()
     assert because("woo_refund_deleted", refund=1500, order=1001, shop="boutique") in folded.problems
 
 
@@ -273,7 +274,7 @@ def test_a_full_refund_is_dated_by_the_first_snapshot_that_shows_it() -> None:
     full = PAID | {"refunds": [{"id": 5, "reason": "", "total": "-48.00"}], "status": "refunded"}
     first = event_of(full | {"date_modified_gmt": "2026-11-21T08:00:00"})
     later = event_of(full | {"date_modified_gmt": "2026-11-29T08:00:00"})
-    assert order(later, first).refunds[0].at == datetime(2026, 11, 21, 8, tzinfo=UTC)
+    assert order(later, first).reductions[0].at == datetime(2026, 11, 21, 8, tzinfo=UTC)
 
 
 def test_a_refund_of_a_line_rounded_at_the_subtotal_comes_to_its_money() -> None:
@@ -288,7 +289,7 @@ def test_a_refund_of_a_line_rounded_at_the_subtotal_comes_to_its_money() -> None
         "meta_data": [{"key": "_refunded_item_id", "value": str(bought["id"])}],
     }
     note = {"refunds": [{"id": 5, "reason": "", "total": "-29.97"}]}
-    refund = order(event_of(sale | note), fetched([{"id": 5, "line_items": [item]}])).refunds[0]
+    refund = order(event_of(sale | note), fetched([{"id": 5, "line_items": [item]}])).reductions[0]
     assert [(line.id, line.quantity, line.gross) for line in refund.lines] == [
         ("201", Decimal(3), Decimal("29.97"))
     ]
@@ -329,12 +330,12 @@ def test_a_gift_card_that_pays_everything_is_the_only_payment() -> None:
     cards = [{"id": 5, "code": "AAAA", "amount": "48.00"}]
     folded = order(event_of(PAID | {"total": "0.00", "gift_cards": cards}))
     assert folded.total == 48
-    assert [payment.method for payment in folded.payments] == [PaymentMethod.GIFT_CARD]
-    assert not any("AAAA" in payment.reference for payment in folded.payments)
+    assert [payment.method for payment in folded.movements] == [PaymentMethod.GIFT_CARD]
+    assert not any("AAAA" in payment.reference for payment in folded.movements)
 
 
 def test_an_unknown_gateway_is_kept_by_its_name() -> None:
-    (payment,) = order(event_of(PAID | {"payment_method": "acme_pay"})).payments
+    (payment,) = order(event_of(PAID | {"payment_method": "acme_pay"})).movements
     assert (payment.method, payment.gateway) == (PaymentMethod.OTHER, "acme_pay")
 
 
@@ -455,13 +456,13 @@ def test_a_real_answer_gives_four_refunds_with_their_lines() -> None:
     answer = replace(sale, topic="fetched", body=(PAYLOADS / "order_560_refunds_list.json").read_bytes())
     folded = fold(sale, answer, number=560)
     assert isinstance(folded, Order)
-    assert [(refund.id, refund.amount) for refund in folded.refunds] == [
+    assert [(refund.id, refund.amount) for refund in folded.reductions] == [
         ("562", Decimal("27.00")),
         ("590", Decimal("18.00")),
         ("1025", Decimal("117.00")),
         ("1172", Decimal("63.00")),
     ]
     ids = {line.id for line in folded.lines}
-    for refund in folded.refunds:
+    for refund in folded.reductions:
         assert sum(line.gross for line in refund.lines) == refund.amount
         assert {line.id for line in refund.lines} <= ids

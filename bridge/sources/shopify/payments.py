@@ -122,9 +122,19 @@ def movements_of(
     came = sum((move.amount or ZERO for move in settled), ZERO)
     if paid and (not settled or came < order.total_price):
         seen = {move.gateway for move in moves if not _is_out(move)}
-        names = dict.fromkeys(name for name in order.payment_gateway_names if name and name not in seen)
-        moves.extend(Movement(method=_method(name), gateway=name) for name in names)
+        names = list(dict.fromkeys(each for each in order.payment_gateway_names if each and each not in seen))
+        amount = _came_in(order) if len(names) == 1 and not settled else None
+        moves.extend(Movement(method=_method(name), gateway=name, amount=amount) for name in names)
     return tuple(moves)
+
+
+def _came_in(order: OrderPayload) -> Decimal | None:
+    """What is left of the order, less what is still owed of it, and what it knows to have gone back."""
+    if order.current_total_price is None:
+        return None
+    back = [move for refund in order.refunds for move in refund.transactions if move.kind == "refund"]
+    counted = [abs(move.amount) for move in back if state_of(move) is not RefundState.FAILED]
+    return order.current_total_price - order.total_outstanding + sum(counted, ZERO)
 
 
 def _movement(order: OrderPayload, move: Transaction) -> Movement:

@@ -52,12 +52,16 @@ def reductions_of(
     money: Mapping[str, Transaction],
 ) -> tuple[Reduction, ...]:
     """Each refund once, from the version that tells most, and what left without one, oldest first."""
-    richest: dict[str, Told] = {}
+    listed = {refund.id for refund in order.refunds}
+    richest: dict[str, RefundPayload] = {}
+    heard: dict[str, datetime] = {}
     for told in refunds:
-        known = richest.get(told.payload.id, told)
-        richest[told.payload.id] = max(known, told, key=lambda each: _richness(each.payload))
+        payload = told.payload
+        richest[payload.id] = max(richest.get(payload.id, payload), payload, key=_richness)
+        if told.heard_at and payload.id not in listed:
+            heard[payload.id] = min(heard.get(payload.id, told.heard_at), told.heard_at)
     by_id = {line.id: line for line in lines}
-    records = [_record(order, by_id, told, money) for told in richest.values()]
+    records = [_record(order, by_id, each, money, heard.get(each.id)) for each in richest.values()]
     records.sort(key=lambda record: (_moment(record.payload), record.payload.id))
     untold = _reconcile(order, records)
     return tuple(
@@ -89,10 +93,13 @@ def _moment(refund: RefundPayload) -> datetime:
 
 
 def _record(
-    order: OrderPayload, sold: Mapping[str, Line], told: Told, money: Mapping[str, Transaction]
+    order: OrderPayload,
+    sold: Mapping[str, Line],
+    payload: RefundPayload,
+    money: Mapping[str, Transaction],
+    heard_at: datetime | None,
 ) -> _Record:
     """While one of its payments is pending, the whole refund is, so that one credit note can cover it."""
-    payload = told.payload
     moves = [money[move.id] for move in payload.transactions if move.kind == "refund"]
     states = {state_of(move) for move in moves}
     state = RefundState.PENDING if RefundState.PENDING in states else RefundState.DONE
@@ -109,7 +116,7 @@ def _record(
         money=sum((abs(move.amount) for move in counted), ZERO),
         paid_back=ZERO if failed else sum((abs(move.amount) for move in counted), ZERO),
         state=state,
-        heard_at=told.heard_at,
+        heard_at=heard_at,
     )
 
 

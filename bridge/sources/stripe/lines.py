@@ -74,14 +74,15 @@ def lines_of_session(session: StripeSession, items: Sequence[StripeItem]) -> tup
 def lines_of_credit_note(note: StripeCreditNote, raw: Sequence[StripeLine]) -> tuple[Line, ...]:
     """The lines of a credit note, under the ids of those of its invoice, or "" where they are its own.
 
-    Nothing where they do not come to its total: only its amount can be trusted then.
+    Nothing where they do not come to its total, or one of its own bears no tax: only its amount can be
+    trusted.
     """
     rates = _known_rates((), raw)
     lines = [_line(line, line.invoice_line_item, note.currency, rates, None) for line in raw]
     lines += _shipping(note.shipping_cost, note.currency, rates, None)
     if sum((line.gross for line in lines), ZERO) != money(note.total, note.currency):
         return ()
-    return tuple(lines)
+    return tuple(lines) if all(line.id or line.taxes for line in lines) else ()
 
 
 def credited_invoices(raw: Iterable[StripeLine]) -> tuple[str, ...]:

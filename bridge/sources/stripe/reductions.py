@@ -217,7 +217,7 @@ def _noted(told: Evidence, money_back: Mapping[str, _Back]) -> Iterator[Reductio
             state=paid[0].state if alone else RefundState.DONE,
             lines=_lines(told, note),
             paid_back=sum((each.amount for each in paid if each.state is not RefundState.FAILED), ZERO),
-            refunds=() if alone else tuple(id_ for id_ in named if claims.count(id_) == 1),
+            refunds=(note.id,) if alone else tuple(id_ for id_ in named if claims.count(id_) == 1),
             note=_title(note),
         )
 
