@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import string
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -21,13 +23,31 @@ def places(text: str) -> dict[str, str]:
 def test_an_entry_can_be_said_in_both_languages(code: str) -> None:
     entry = catalogue()[code]
     english, french = (places(entry.text[lang]) for lang in LANGUAGES)
-    assert {*english.values(), *french.values()} <= {"", "money", "signed", "day", "moment"}
+    assert {*english.values(), *french.values()} <= {"", "money", "signed", "day", "moment", "cure"}
     assert entry.personal <= english.keys() & french.keys(), "what is hidden in one is hidden in the other"
     assert bool(entry.cure["en"]) == bool(entry.cure["fr"])
     for text in (*entry.text.values(), *entry.cure.values()):
         assert text.count("`") % 2 == 0
         assert text == text.strip() or text[0] in " ;", "only what ends another sentence begins with a space"
     assert "'" not in entry.text["fr"] + entry.cure["fr"], "an apostrophe is ’ in French"
+
+
+def test_every_reason_that_the_bridge_gives_has_a_text() -> None:
+    """And every text is of a reason that it gives."""
+    trees = [
+        ast.parse(path.read_text(encoding="utf-8"))
+        for path in (Path(__file__).parent.parent / "bridge").rglob("*.py")
+    ]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    given = {
+        node.args[0].value
+        for node in nodes
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "because"
+        if isinstance(node.args[0], ast.Constant)
+    }
+    assert given <= catalogue().keys()
+    words = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    assert {code for code in catalogue() if code.removesuffix("_one") not in words} == set()
 
 
 def test_a_reason_is_said_in_the_readers_way() -> None:
