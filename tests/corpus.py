@@ -13,6 +13,7 @@ from pathlib import Path
 from bridge.billing.rules import Rules, TestOrders
 from bridge.desk.preview import Preview, preview
 from bridge.sources.registry import REGISTRY
+from bridge.texts import text_of
 
 PAYLOADS = Path(__file__).parents[2] / "shared" / "payloads"
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -75,7 +76,7 @@ def main() -> None:
             shown.append(f"invoice {documents.invoice.total} {documents.invoice.currency}, {lines} line(s)")
         if documents:
             shown += [f"credit note {note.total}" for note in documents.credit_notes]
-        print(json.dumps([name, result.verdict, *shown], ensure_ascii=False))
+        print(json.dumps([name, text_of(result.verdict), *shown], ensure_ascii=False))
 
 
 if __name__ == "__main__":
