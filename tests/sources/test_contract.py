@@ -29,6 +29,7 @@ from tests.journeys.in_process import bridge_here, served, settings_for
 from tests.sources import toy_platform
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+CORPUS = Path(__file__).parents[3] / "shared" / "payloads"
 SECRET = "whsec_0123456789abcdef"
 PLATFORMS = sorted([*REGISTRY, toy_platform.PLATFORM])
 
@@ -230,6 +231,15 @@ def test_the_sample_is_recognised_by_its_own_platform_alone(source: Source, sale
     assert [name for name, each in REGISTRY.items() if each.recognise(data)] == [source.PLATFORM]
     assert source.recognise(data) in source.HANDLED
     assert [source.recognise(json.loads(text)) for text in ("null", "[]", "{}", '{"id": 3}')] == [""] * 4
+
+
+def test_no_real_payload_is_taken_for_another_platforms(source: Source) -> None:
+    files = sorted((CORPUS / source.PLATFORM).glob("*.json"))
+    if not files:
+        pytest.skip("there are no real payloads beside the repository")
+    for path in files:
+        takers = {name for name, each in REGISTRY.items() if each.recognise(json.loads(path.read_bytes()))}
+        assert takers <= {source.PLATFORM}, path.stem
 
 
 def test_a_preview_of_the_sample_shows_its_invoice(source: Source, sale: Sample) -> None:
