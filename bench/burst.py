@@ -25,7 +25,7 @@ from bench.table import Cell, Goal, Table
 from bridge.runtime.server import listen, serve
 from bridge.runtime.wiring import connect
 from bridge.sandbox import SandboxConfig, create_sandbox
-from bridge.sources import REGISTRY
+from bridge.sources.registry import REGISTRY
 from bridge.store.store import Store
 
 ORDERS = 400

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from bench.orders import SHOP, Orders
 from bridge.runtime.wiring import connect
-from bridge.sources.base import Identity
+from bridge.sources.base import ForOrder
 from bridge.store.store import Store
 from bridge.store.values import Lease, Outcome
 
@@ -26,7 +26,7 @@ class Life:
 
     async def record(self, n: int) -> None:
         """It is received."""
-        identity = Identity(event_id=f"e{n}", topic="orders/paid", order_key=self._orders.key(n))
+        identity = ForOrder(event_id=f"e{n}", topic="orders/paid", order_key=self._orders.key(n))
         await self._store.record(SHOP, "shopify", identity, {}, self._orders.body(n, n))
 
     async def fact(self, n: int) -> None:

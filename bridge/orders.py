@@ -225,7 +225,8 @@ class Order:
     `total`: what the buyer is charged, VAT included, before any refund. `paid_at`: None while the money is
     not there. `problems`: what the source could not read without guessing; any entry asks for attention.
     `payment_ids`: the names that the payment's provider gave to it, under which another shop's order may know
-    the same money. `external_ref`: the number of an invoice that the platform itself has issued for it.
+    the same money; `told_by`: the platform whose own order tells this sale, by the payment's own word.
+    `external_ref`: the number of an invoice that the platform itself has issued for it.
     """
 
     key: str
@@ -247,6 +248,7 @@ class Order:
     external_ref: str = ""
     purchase_number: str = ""
     payment_ids: tuple[str, ...] = ()
+    told_by: str = ""
     problems: tuple[Reason, ...] = ()
 
     @property

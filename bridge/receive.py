@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,11 +19,11 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from bridge.alerts.signatures import RejectedSignatures
 from bridge.errors import BadSignature, BodyTooLarge, Rejected, StoreUnavailable
 from bridge.failpoints import failpoint
-from bridge.sources.base import Source
+from bridge.sources.base import Ignored, Source
 from bridge.store.store import Store
+from bridge.texts import text_of
 
 BODY_SECONDS = 15.0
 """A body that takes longer to arrive is given up; a shop's own time-out is 5 s."""
@@ -57,14 +58,16 @@ class Webhooks:
         max_body_bytes: int,
         now: Callable[[], datetime],
         observe: Observe,
-        rejected: RejectedSignatures | None = None,
+        rejected: Counter[str] | None = None,
     ) -> None:
         self._doors = doors
         self._store = store
         self._max_body_bytes = max_body_bytes
         self._now = now
         self._observe = observe
-        self._refusals = rejected or RejectedSignatures()
+        # Counted in memory, and the notifier hands the counts in: anybody can send wrong signatures, and none
+        # of them is worth a write to Redis.
+        self._rejected = Counter() if rejected is None else rejected
         self._log = log.bind(step="record")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,7 +111,7 @@ class Webhooks:
             return 200, await self._record(door, headers, body), []
         except Rejected as exc:
             if isinstance(exc, BadSignature):
-                self._refusals.refused(door.shop)
+                self._rejected[door.shop] += 1
             log.warning("rejected", step="verify", shop=door.shop, status=exc.status, reason=str(exc))
             return exc.status, {"error": str(exc)}, []
         except TimeoutError:
@@ -131,7 +134,7 @@ class Webhooks:
         if source.is_ping(headers, body):
             return {"status": "ignored", "reason": "ping"}
         source.verify(headers, body, door.secrets, self._now())
-        self._refusals.heard(door.shop)
+        self._rejected.pop(door.shop, None)  # those before it were no fault of the secret
         identity = source.identify(door.shop, headers, body)
         kept = {name: headers[name] for name in source.KEPT_HEADERS if name in headers}
         status, order_key = await self._store.record(door.shop, source.PLATFORM, identity, kept, body)
@@ -142,8 +145,8 @@ class Webhooks:
         answer = {"status": status, "event": identity.event_id, "topic": identity.topic}
         if order_key:
             answer["order"] = order_key
-        if identity.ignored:
-            answer["reason"] = identity.ignored
+        if isinstance(identity, Ignored):
+            answer["reason"] = text_of(identity.reason)
         return answer
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bridge.billing.rules import Rules, TestOrders
 from bridge.desk.preview import Preview, preview
-from bridge.sources import REGISTRY
+from bridge.sources.registry import REGISTRY
 
 PAYLOADS = Path(__file__).parents[2] / "shared" / "payloads"
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)

@@ -15,19 +15,19 @@ from typing import Any
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from bridge.demo.sales import sales
 from bridge.desk.actions import Desk
 from bridge.runtime.wiring import Services, open_services
 from bridge.sandbox import Sandbox, SandboxConfig, create_sandbox, serve_sandbox
 from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
-from bridge.sources import REGISTRY
+from bridge.sources import shopify
+from bridge.sources.registry import REGISTRY
 
 CUSTOMER = {"id": 7001, "email": "camille.martin@example.com", "first_name": "Camille"}
 
 
 def shopify_order(number: int = 1042, **changes: Any) -> bytes:
     """A paid order of 64.70 EUR, placed now; its id is 5000000 + `number`."""
-    order = json.loads(sales(datetime.now(UTC))[0].body)
+    order = json.loads(shopify.sample(datetime.now(UTC)).body)
     order |= {"id": 5_000_000 + number, "name": f"#{number}"} | changes
     return json.dumps(order).encode()
 

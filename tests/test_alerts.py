@@ -16,7 +16,6 @@ from bridge.alerts.rules import (
     LONG_PAUSE,
     LONG_WAIT,
     NO_WORKER,
-    PRIVACY_TERMS,
     REFUSED,
     Alert,
     evaluate,
@@ -30,6 +29,8 @@ from bridge.facturation.quota import Failure, QuotaState
 from bridge.orders import PARIS
 from bridge.reasons import NO_REASON, Reason, because, reason_from
 from bridge.sources import shopify
+from bridge.sources.base import Alarm
+from bridge.sources.shopify.privacy import TERMS
 from bridge.store.values import Vitals
 from bridge.texts import LANGUAGES
 from bridge.valkey.durability import Durability
@@ -200,15 +201,12 @@ def test_an_alert_says_the_same_in_words_and_as_data() -> None:
 
 def request(topic: str, created: datetime) -> Asking:
     identity = shopify.identify("boutique", {"x-shopify-topic": topic, "x-shopify-webhook-id": "w1"}, b"{}")
+    assert isinstance(identity, Alarm)
     key = f"shopify:boutique:event:{identity.event_id}"  # as Store.record makes it
-    return Asking(key=key, created=created, since=NOW, reason=reason_from(identity.alarm))
+    return Asking(key=key, created=created, since=NOW, reason=identity.reason)
 
 
-def test_the_privacy_topics_are_shopifys() -> None:
-    assert set(PRIVACY_TERMS) == {"customers/data_request", "customers/redact", "shop/redact"}
-
-
-@pytest.mark.parametrize("topic", sorted(PRIVACY_TERMS))
+@pytest.mark.parametrize("topic", sorted(TERMS))
 def test_a_privacy_request_tells_its_term_and_is_no_cause_of_attention(topic: str) -> None:
     alert = the_alert(replace(CALM, asking=(request(topic, NOW - DAY),)))
     assert (alert.name, alert.key) == ("privacy", f"privacy:boutique:{topic}")

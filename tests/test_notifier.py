@@ -7,6 +7,7 @@ import base64
 import hmac
 import json
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -26,13 +27,12 @@ from bridge.alerts.letter import letter_of
 from bridge.alerts.notifier import RETRY_AFTER, Notifier
 from bridge.alerts.outbox import AlertOutbox, Message, current
 from bridge.alerts.rules import REFUSED, Alert
-from bridge.alerts.signatures import RejectedSignatures
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
 from bridge.reasons import Reason, because
 from bridge.receive import ShopEndpoint, Webhooks, create_app
-from bridge.sources import REGISTRY
-from bridge.sources.base import Identity
+from bridge.sources.base import ForOrder
+from bridge.sources.registry import REGISTRY
 from bridge.store.store import Store
 from bridge.store.values import Lease, Outcome
 
@@ -83,13 +83,13 @@ async def store(redis: Redis) -> Store:
 
 def herald_of(store: Store, *channels: Channel, shops: tuple[str, ...] = ("boutique",)) -> Notifier:
     quota = Quota(store.redis, firm_id=1)
-    return Notifier(AlertOutbox(store), quota, RejectedSignatures(), channels, shops, now)
+    return Notifier(AlertOutbox(store), quota, Counter(), channels, shops, now)
 
 
 async def ask_for_a_person(store: Store, number: int, reason: Reason = NO_CURRENCY) -> str:
     """An order that was taken and came to ask for attention. Returns its key."""
     key = f"shopify:boutique:order:{number}"
-    identity = Identity(event_id=f"orders/paid:{number}", topic="orders/paid", order_key=key)
+    identity = ForOrder(event_id=f"orders/paid:{number}", topic="orders/paid", order_key=key)
     await store.record("boutique", "shopify", identity, {}, b"{}")
     lease = Lease(order_key=key, token=uuid.uuid4().hex)
     view = await store.take(lease)
@@ -316,6 +316,19 @@ async def test_the_webs_doors_count_wrong_signatures_until_a_good_event(store: S
     assert await redis.hget("bridge:shop:boutique", "bad_signatures") == b"1"  # type: ignore[misc]
 
 
+async def test_what_could_not_be_handed_in_is_counted_on(store: Store) -> None:
+    notifier = herald_of(store)
+    notifier.rejected.update({"boutique": 3, "atelier": 4})
+
+    async def away(shop: str, count: int) -> None:
+        raise StoreUnavailable("away")
+
+    notifier.book.note_refused = away  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        await notifier.step()
+    assert notifier.rejected == {"boutique": 3, "atelier": 4}
+
+
 @pytest.mark.parametrize("topic", ["customers/data_request", "customers/redact", "shop/redact"])
 async def test_shopifys_compliance_topics_are_verified_kept_and_told(store: Store, topic: str) -> None:
     ear = Ear()
@@ -359,7 +372,7 @@ async def test_an_order_that_waits_for_its_shop_is_not_stuck(store: Store, redis
 
     async def leave(number: int, reason: Reason, after: float) -> str:
         key = f"shopify:boutique:order:{number}"
-        identity = Identity(event_id=f"e{number}", topic="orders/paid", order_key=key)
+        identity = ForOrder(event_id=f"e{number}", topic="orders/paid", order_key=key)
         await store.record("boutique", "shopify", identity, {}, b"{}")
         lease = Lease(order_key=key, token="t")
         view = await store.take(lease)

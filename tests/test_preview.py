@@ -11,7 +11,7 @@ import pytest
 
 from bridge.billing.rules import Rules
 from bridge.desk.preview import as_json, preview
-from bridge.sources import REGISTRY
+from bridge.sources.registry import REGISTRY
 from tests.sources.test_fixtures import CASES, FIXTURES
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -61,9 +61,9 @@ def test_a_sale_shows_its_customer_and_documents(case: str, total: str | None, c
 def test_nonsense_is_a_verdict_too(platform: str, body: bytes) -> None:
     result = look(platform, body)
     assert result.verdict.startswith(
-        ("attention", "ignored", "waits") if result.readable else "refused with 400"
+        ("attention", "ignored", "waits") if result.usable else "refused with 400"
     )
-    assert result.readable is (body not in (b"", b"nonsense"))
+    assert result.usable is (body not in (b"", b"nonsense"))
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,11 @@ def test_a_shopify_draft_order_is_no_order() -> None:
 
 def test_it_says_what_it_was_taken_for() -> None:
     assert look("shopify", b'{"id": 3}').topic == "orders/updated"
+    assert look("shopify", b'{"id": 3}').guessed
+    assert not look("shopify", b'{"id": 3}', "orders/delete").guessed
     assert look("shopify", b'{"id": 3}', "orders/delete").topic == "orders/delete"
     assert look("stripe", b'{"object": "invoice", "id": "in_1"}').topic == "invoice.paid"
+    assert not look("stripe", b'{"object": "event", "type": "invoice.paid"}').guessed
 
 
 def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

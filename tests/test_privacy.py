@@ -13,11 +13,11 @@ import pytest
 import zstandard
 from redis.asyncio import Redis
 
-from bridge.demo.sales import sales
 from bridge.desk.erasure import Erased, erase
 from bridge.desk.requests import answered, carry_out, find_request, open_requests, what_is_kept
 from bridge.desk.values import Kept, NotDone, State
 from bridge.reasons import because
+from bridge.sources import woocommerce
 from bridge.sources.privacy import Wanted
 from bridge.texts import text_of
 from tests.desk_world import CUSTOMER, World, key_of, open_world
@@ -46,7 +46,7 @@ async def asks(world: World, topic: str, buyer: dict[str, Any] | None = None, *n
 
 async def order_elsewhere(world: World) -> str:
     """The same buyer buys in another shop."""
-    order = json.loads(sales(datetime.now(UTC))[1].body)
+    order = json.loads(woocommerce.sample(datetime.now(UTC)).body)
     order["billing"] |= {"email": EMAIL}
     key = await world.receive(json.dumps(order).encode(), "order.updated", shop="atelier")
     await world.settle(key)

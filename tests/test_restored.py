@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.sources.base import Identity
+from bridge.sources.base import ForOrder
 from bridge.store.store import Store
 from bridge.store.values import Lease
 from tests.journeys.processes import bridge, write_config
@@ -30,7 +30,7 @@ async def store(redis: Any) -> Store:
 async def begin(store: Store, number: int, placed: datetime) -> str:
     """What the ledger says to an invoice for an order that it does not know."""
     key = f"{SCOPE}order:{number}"
-    identity = Identity(event_id=f"e{number}", topic="orders/paid", order_key=key)
+    identity = ForOrder(event_id=f"e{number}", topic="orders/paid", order_key=key)
     await store.record("boutique", "shopify", identity, {}, b"{}")
     lease = Lease(order_key=key, token="t")
     assert await store.extend(lease) or await store.take(lease)

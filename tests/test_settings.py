@@ -153,6 +153,7 @@ def test_every_choice_of_a_shop_reaches_the_rules(load: Any) -> None:
         send_email = true
         zero_total_orders = true
         fields = { siret = ["ma_cle"] }
+        defer_to = ["atelier"]
         """
     ).shops["boutique"]
     rules = shop.rules()

@@ -13,9 +13,9 @@ from arq.jobs import Job
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from bridge.errors import LeaseLost, StoreUnavailable
-from bridge.reasons import as_reason
+from bridge.reasons import as_reason, because
 from bridge.runtime.jobs import deserialize, serialize
-from bridge.sources.base import Identity
+from bridge.sources.base import Alarm, ForOrder, Identity, Ignored
 from bridge.store import store as store_module
 from bridge.store.store import PREFIX, Store
 from bridge.store.values import HeldOrder, Lease, Outcome
@@ -27,6 +27,7 @@ BODY = b'{"id": 1}'
 NOW = datetime.now(UTC)
 LONG_AGO = NOW - timedelta(days=2)
 LATER = timedelta(hours=1)
+LOOK = because("told", text="look at it")
 
 
 @pytest.fixture
@@ -34,14 +35,19 @@ def store(redis: Any) -> Store:
     return Store(redis, retention=timedelta(days=90))
 
 
-def event(event_id: str = "e1", order_key: str = KEY, **more: object) -> Identity:
-    return Identity(event_id=event_id, topic="orders/paid", order_key=order_key, **more)  # type: ignore[arg-type]
+def event(event_id: str = "e1", order_key: str = KEY) -> Identity:
+    return ForOrder(event_id=event_id, topic="orders/paid", order_key=order_key)
+
+
+def alarm(event_id: str = "e1") -> Identity:
+    return Alarm(event_id=event_id, topic="orders/paid", reason=LOOK)
 
 
 async def record(
     store: Store, identity: Identity, *, shop: str = "boutique", body: bytes = BODY
 ) -> tuple[str, str]:
-    platform = identity.order_key.split(":")[0] or "stripe"
+    key = identity.order_key if isinstance(identity, ForOrder) else None
+    platform = key.split(":")[0] if key else "stripe"
     return await store.record(shop, platform, identity, {"x-topic": "orders/paid"}, body)
 
 
@@ -100,25 +106,26 @@ async def test_the_same_event_of_two_shops_is_two_events(store: Store) -> None:
 
 
 async def test_an_ignored_event_is_kept_for_a_while_and_wakes_nobody(store: Store, redis: Any) -> None:
-    assert await record(store, event(ignored="not ours")) == ("ignored", "")
+    unwanted = Ignored(event_id="e1", topic="orders/paid", reason=LOOK)
+    assert await record(store, unwanted) == ("ignored", "")
     assert await redis.zcard(f"{PREFIX}due") == await redis.zcard("arq:queue") == 0
     kept = f"{PREFIX}event:boutique:e1"
-    assert await redis.hget(kept, "note") == b"not ours"
+    assert await redis.hget(kept, "note") == LOOK.as_json().encode()
     assert 0 < await redis.ttl(kept) <= 90 * 86400
 
 
 async def test_an_alarm_asks_for_attention_with_its_reason(store: Store, redis: Any) -> None:
-    status, key = await record(store, event(order_key="", alarm="look at it"))
+    status, key = await record(store, alarm())
     assert (status, key) == ("accepted", "stripe:boutique:event:e1")
     order = await state_of(redis, key)
-    assert (order["state"], order["reason"]) == ("attention", "look at it")
+    assert (order["state"], order["reason"]) == ("attention", LOOK.as_json())
     assert (await store.vitals()).attention == 1
     assert await due_in(redis, key) is None
 
 
 async def test_nothing_unfinished_expires(store: Store, redis: Any) -> None:
     await record(store, event())
-    await record(store, event("e2", "", alarm="look"))
+    await record(store, alarm("e2"))
     lease, _ = await taken(store)
     await store.begin(lease, KEY, "a1", NOW + LATER, SCOPE)
     for name in [name async for name in redis.scan_iter(f"{PREFIX}*")]:
@@ -248,11 +255,11 @@ INVOICE = "stripe:boutique:invoice:in_1"
 
 
 def payment(event_id: str, *links: str) -> Identity:
-    return Identity(event_id=event_id, topic="refund.created", links=links)
+    return ForOrder(event_id=event_id, topic="refund.created", order_key=None, links=links)
 
 
 def invoice(event_id: str, *links: str) -> Identity:
-    return Identity(event_id=event_id, topic="invoice.paid", order_key=INVOICE, links=links)
+    return ForOrder(event_id=event_id, topic="invoice.paid", order_key=INVOICE, links=links)
 
 
 async def test_a_payment_event_finds_its_invoice(store: Store) -> None:

@@ -18,12 +18,12 @@ from bridge import receive as web
 from bridge.runtime import server
 from bridge.runtime.roles import serve_web
 from bridge.runtime.server import listen
+from bridge.sources.registry import REGISTRY
 from bridge.store.values import Lease
 from bridge.valkey.embedded import EmbeddedValkey
 from tests.journeys.in_process import SECRETS, SHOPS, Here, bridge_here
 from tests.journeys.orders import as_body, item, shopify_order
 from tests.journeys.waiting import until
-from tests.sources.signers import SIGNERS
 from tests.sources.test_fixtures import FIXTURES
 
 A_SALE = {
@@ -133,7 +133,7 @@ async def test_the_event_is_kept_byte_for_byte(here: Here) -> None:
 @pytest.mark.parametrize("signature", ["missing", "empty", "wrong", "other body", "non-latin", "oversized"])
 async def test_a_bad_signature_is_401_and_leaves_nothing(here: Here, shop: str, signature: str) -> None:
     body, topic = sale(shop)
-    signed = SIGNERS[SHOPS[shop]](body, SECRETS[shop][0], topic, "d1", datetime.now(UTC))
+    signed = REGISTRY[SHOPS[shop]].sign(body, SECRETS[shop][0], topic, "d1", datetime.now(UTC))
     name = next(each for each in signed if "hmac" in each or "signature" in each)
     bad: dict[str, bytes | None] = {
         "missing": None,
@@ -210,7 +210,7 @@ async def test_a_signed_body_that_is_no_json_is_400(here: Here, shop: str, body:
 @pytest.mark.parametrize("length", [b"", b"abc", b"-1", b"\xb2", b"9" * 30])
 async def test_an_odd_content_length_never_breaks_it(here: Here, length: bytes) -> None:
     body = as_body(shopify_order(1))
-    signed = SIGNERS["shopify"](body, SECRETS["boutique"][0], "orders/paid", "d1", datetime.now(UTC))
+    signed = REGISTRY["shopify"].sign(body, SECRETS["boutique"][0], "orders/paid", "d1", datetime.now(UTC))
     headers = [(k.encode(), v.encode()) for k, v in signed.items()]
     answer = await here.shops.post(
         "/webhooks/boutique", content=body, headers=[*headers, (b"content-length", length)]
@@ -263,7 +263,7 @@ async def test_signed_json_that_is_no_order_is_kept_for_a_person(here: Here, sho
 @pytest.mark.parametrize("value", [b"", b"\xff\xe9", b"orders/unheard-of", b"a" * 2_000])
 async def test_odd_topics_never_break_it(here: Here, shop: str, value: bytes) -> None:
     body, topic = sale(shop)
-    signed = SIGNERS[SHOPS[shop]](body, SECRETS[shop][0], topic, "d1", datetime.now(UTC))
+    signed = REGISTRY[SHOPS[shop]].sign(body, SECRETS[shop][0], topic, "d1", datetime.now(UTC))
     headers = [
         (k.encode(), value if "topic" in k or "webhook-id" in k else v.encode()) for k, v in signed.items()
     ]
@@ -417,7 +417,7 @@ async def test_a_shop_that_hangs_up_leaves_nothing(here: Here) -> None:
 
 async def test_a_signed_sale_over_tcp(here: Here) -> None:
     body, topic = sale("abonnements")
-    headers = SIGNERS["stripe"](body, SECRETS["abonnements"][0], topic, "", datetime.now(UTC))
+    headers = REGISTRY["stripe"].sign(body, SECRETS["abonnements"][0], topic, "", datetime.now(UTC))
     async with on_a_port(here) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as shop:
         answer = await shop.post("/webhooks/abonnements", content=body, headers=headers)
         assert (answer.status_code, answer.json()["status"]) == (200, "accepted")
@@ -457,7 +457,7 @@ async def test_who_is_slow_to_ask_is_let_go(
 async def test_bodies_that_drip_hold_nobody_up(here: Here) -> None:
     head = b"POST /webhooks/boutique HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
     body = as_body(shopify_order(1))
-    signed = SIGNERS["shopify"](body, SECRETS["boutique"][0], "orders/paid", "d1", datetime.now(UTC))
+    signed = REGISTRY["shopify"].sign(body, SECRETS["boutique"][0], "orders/paid", "d1", datetime.now(UTC))
     async with on_a_port(here) as port, httpx.AsyncClient() as shop:
         dripping = [await asyncio.open_connection("127.0.0.1", port) for _ in range(100)]
         for _, writer in dripping:

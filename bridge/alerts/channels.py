@@ -26,7 +26,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from bridge.alerts.letter import letter_of, utc
-from bridge.alerts.outbox import Kind, Message
+from bridge.alerts.outbox import Message
 from bridge.errors import ConfigurationError
 from bridge.settings.loading import AlertSettings
 from bridge.telemetry.sentry import capture
@@ -37,11 +37,6 @@ if TYPE_CHECKING:
 SECONDS: Final = 20.0
 """The longest a receiver may take; the specification advises 15 to 30."""
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - marks a secret, is none
-TYPES: Final[dict[Kind, str]] = {
-    "raised": "alert.raised",
-    "resolved": "alert.resolved",
-    "test": "alert.raised",
-}
 
 
 class Undelivered(Exception):
@@ -200,7 +195,7 @@ def sign(secret: str, message_id: str, sent_at: int, body: bytes) -> str:
 def body_of(message: Message, lang: str = "en") -> dict[str, Any]:
     """The webhook's body."""
     return {
-        "type": TYPES[message.kind],
+        "type": "alert.resolved" if message.kind == "resolved" else "alert.raised",
         "timestamp": utc(message.at),
         "data": message.alert.as_dict(lang),
     }

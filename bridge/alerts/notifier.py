@@ -10,6 +10,7 @@ import asyncio
 import os
 import socket
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,6 @@ import structlog
 from bridge.alerts.channels import Channel, Undelivered
 from bridge.alerts.outbox import AlertOutbox, Delivery, Kind, Message
 from bridge.alerts.rules import Alert, evaluate
-from bridge.alerts.signatures import RejectedSignatures
 from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
 from bridge.reasons import because
@@ -40,11 +40,12 @@ log = structlog.get_logger("bridge.alerts.notifier")
 
 @dataclass(slots=True)
 class Notifier:
-    """See the module. `shops`: the configured ones. `silence`: whether silent shops are told."""
+    """See the module. `rejected`: deliveries without a valid signature, by shop, as this process counts them.
+    `shops`: the configured ones. `silence`: whether silent shops are told."""
 
     book: AlertOutbox
     quota: Quota
-    rejected: RejectedSignatures
+    rejected: Counter[str]
     channels: Sequence[Channel]
     shops: Sequence[str]
     now: Callable[[], datetime]
@@ -87,11 +88,12 @@ class Notifier:
 
     async def step(self) -> None:
         """Hands in the rejected, judges when it is this process's turn, says what is to be said."""
-        for shop, count in self.rejected.drain().items():
+        for shop in list(self.rejected):
+            count = self.rejected.pop(shop)
             try:
                 await self.book.note_refused(shop, count)
             except StoreUnavailable:
-                self.rejected.put_back(shop, count)
+                self.rejected[shop] += count
                 raise
         token = uuid.uuid4().hex
         if await self.book.acquire_leadership(token, self.every):

@@ -8,7 +8,7 @@ reasons of its orders an alert holds what they have in common (`texts.common`), 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -16,9 +16,12 @@ from typing import Any, Final
 from bridge.alerts.runbook import PAGE, Meaning, runbook
 from bridge.alerts.silence import silence_of
 from bridge.alerts.situation import Asking, Situation
+from bridge.billing.lessons import Contradiction
+from bridge.billing.rounding import FirmRounding
 from bridge.facturation.quota import SHARES, Failure, Lane, standing_failure
+from bridge.keys import Key
 from bridge.reasons import LEGACY, NO_REASON, Reason, because
-from bridge.sources import PRIVACY
+from bridge.sources.registry import privacy_of
 from bridge.telemetry.health import ledger_problem
 from bridge.texts import common, text_of
 
@@ -32,11 +35,7 @@ LONG_PAUSE: Final = timedelta(minutes=5)
 LONG_WAIT: Final = timedelta(hours=1)
 """Longer than four retries of an order that goes on failing."""
 SOON: Final = timedelta(days=7)
-
-PRIVACY_TERMS: Final[Mapping[str, timedelta]] = {
-    topic: term for source in PRIVACY.values() for topic, term in source.TERMS.items()
-}
-"""Topic → how long there is to act, counted from its receipt."""
+TOLD_FOR: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,16 +95,10 @@ def evaluate(seen: Situation) -> tuple[Alert, ...]:
     return tuple(alert for rule in RULES for alert in rule(seen))
 
 
-def _topic_of(order_key: str) -> str:
-    """Of an event that belongs to no order, whose key is `platform:shop:event:topic:id`; else ""."""
-    parts = order_key.split(":", 4)
-    return parts[3] if len(parts) == 5 and parts[2] == "event" else ""
-
-
 def _attention(seen: Situation) -> Iterator[Alert]:
     causes: dict[str, list[Asking]] = defaultdict(list)
     for order in seen.asking:
-        if _topic_of(order.key) not in PRIVACY_TERMS:
+        if privacy_of(order.key) is None:
             causes[_codes(order.reason)].append(order)
     for cause, orders in causes.items():
         why = _why(order.reason for order in orders)
@@ -131,13 +124,13 @@ def _many(code: str, count: int, **facts: str | date | Reason) -> Reason:
 
 
 def _privacy(seen: Situation) -> Iterator[Alert]:
-    requests: dict[tuple[str, str], list[Asking]] = defaultdict(list)
+    requests: dict[tuple[str, str, timedelta], list[Asking]] = defaultdict(list)
     for order in seen.asking:
-        topic = _topic_of(order.key)
-        if topic in PRIVACY_TERMS:
-            requests[order.key.split(":")[1], topic].append(order)
-    for (shop, topic), orders in requests.items():
-        due = min(order.created for order in orders) + PRIVACY_TERMS[topic]
+        if request := privacy_of(order.key):
+            privacy, topic = request
+            requests[Key.parse(order.key).shop, topic, privacy.TERMS[topic]].append(order)
+    for (shop, topic, term), orders in requests.items():
+        due = min(order.created for order in orders) + term
         reason = _many("alert_privacy", len(orders), shop=shop, topic=topic, due=due.date())
         # Near its end it is said again, and the first alert stands: nothing is over.
         for name in ("privacy", "privacy_due") if due - seen.now <= SOON else ("privacy",):
@@ -244,6 +237,25 @@ def _ledger(seen: Situation) -> Iterator[Alert]:
         yield Alert(key="ledger", since=seen.vitals.born or seen.now, reason=problem)
 
 
+def _rounding(seen: Situation) -> Iterator[Alert]:
+    vitals = seen.vitals
+    held = FirmRounding.read(vitals.rounding).held
+    # A rule that is found anew at once shall not hide that a document is wrong.
+    if vitals.contradicted and not (held and seen.now - vitals.contradicted > TOLD_FOR):
+        wrong = Contradiction.read(vitals.contradiction)
+        reason = because(
+            "rounding_failed",
+            document=wrong.document,
+            total=wrong.total,
+            expected=wrong.expected,
+            rule=wrong.rule,
+        )
+        yield Alert(key="rounding", since=vitals.contradicted, reason=reason)
+    elif vitals.unexplained:
+        since = vitals.unexplained
+        yield Alert(key="rounding", since=since, reason=because("rounding_unexplained"))
+
+
 RULES: Final[tuple[Callable[[Situation], Iterator[Alert]], ...]] = (
     _no_worker,
     _credentials,
@@ -255,5 +267,6 @@ RULES: Final[tuple[Callable[[Situation], Iterator[Alert]], ...]] = (
     _attention,
     _quota,
     _ledger,
+    _rounding,
 )
 """In the order in which they are shown: what stops everything comes first."""

@@ -50,7 +50,7 @@ def show_demo(result: Demonstration, *, keep: bool) -> None:
     table.add_column("", no_wrap=True)
     for row in result.rows:
         table.add_row(
-            row.sale.platform,
+            row.source.PLATFORM,
             row.sale.number,
             escape(row.customer[:14]),
             row.invoice,

@@ -15,7 +15,7 @@ from bridge.cli.options import Json, known_shop
 from bridge.cli.terminal import FAILED, command, err, out, print_json, settings_here, tell
 from bridge.desk.preview import as_json as rendered
 from bridge.desk.preview import preview as look
-from bridge.sources import REGISTRY
+from bridge.sources.registry import REGISTRY
 
 app = typer.Typer()
 
@@ -48,9 +48,10 @@ async def preview(
         print_json(rendered(result))
     else:
         _show_preview(rendered(result))
-        if result.topic and not topic and chosen.platform != "stripe":
-            tell(f"taken for {result.topic}: the topic comes in a header; --topic gives another one", err)
-    return 0 if result.readable else FAILED
+        if result.guessed:
+            told = f"taken for {result.topic}: a payload does not say its topic; --topic gives another one"
+            tell(told, err)
+    return 0 if result.usable else FAILED
 
 
 def _show_preview(shown: dict[str, Any]) -> None:

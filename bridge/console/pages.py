@@ -28,7 +28,7 @@ from bridge.desk.values import (
     UnknownOrder,
 )
 from bridge.settings.loading import Settings
-from bridge.sources import REGISTRY
+from bridge.sources.registry import REGISTRY
 from bridge.texts import phrases
 
 PAGE: Final = 50

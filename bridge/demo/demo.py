@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -20,12 +20,13 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from bridge.demo.sales import Sale, sales
 from bridge.runtime.roles import serve_web, serve_worker
 from bridge.runtime.server import listen
 from bridge.runtime.wiring import Services, open_services
 from bridge.sandbox import Sandbox, SandboxConfig, create_sandbox, serve_sandbox
 from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
+from bridge.sources.base import Sample, Source
+from bridge.sources.registry import REGISTRY
 from bridge.valkey.embedded import EmbeddedValkey
 
 PATIENCE = 20.0
@@ -34,15 +35,17 @@ PATIENCE = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One row of the demo's table."""
+    """One row of the demo's table. `key`: of the order that the sale became."""
 
-    sale: Sale
-    invoices: int
-    invoice: str
-    total: Decimal | None
-    customer: str
-    milliseconds: float
+    source: Source
+    sale: Sample
+    key: str
     answers: tuple[str, ...]
+    milliseconds: float = 0.0
+    invoices: int = 0
+    invoice: str = "none"
+    total: Decimal | None = None
+    customer: str = ""
 
     @property
     def right(self) -> bool:
@@ -63,8 +66,10 @@ class Demonstration:
 
 def _settings(data_dir: Path, api_url: str, port: int, keys: Mapping[str, str], token: str) -> Settings:
     shops = {
-        sale.shop: ShopSettings(platform=sale.platform, secrets=(SecretStr(keys[sale.shop]),))
-        for sale in sales(datetime.now(UTC))
+        source.sample(datetime.now(UTC)).shop: ShopSettings(
+            platform=platform, secrets=(SecretStr(keys[platform]),)
+        )
+        for platform, source in REGISTRY.items()
     }
     return Settings(
         facturation=FacturationSettings(
@@ -85,7 +90,7 @@ async def demonstrate(
     *, keep: bool, stop: asyncio.Event, progress: Callable[[str], None], done: Callable[[Demonstration], None]
 ) -> None:
     """Runs the demo; calls `done` with what it saw, and with `keep` goes on serving until `stop`."""
-    keys = {name: secrets.token_hex(16) for name in ("boutique", "atelier", "abonnements")}
+    keys = {platform: secrets.token_hex(16) for platform in REGISTRY}
     token = secrets.token_urlsafe(18)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-demo-")))
@@ -108,7 +113,7 @@ async def demonstrate(
         await services.store.open()
         web = asyncio.create_task(serve_web(services, sock, stop))
         worker = asyncio.create_task(serve_worker(services, stop))
-        progress("three signed orders, each twice")
+        progress("a signed order of each platform, each twice")
         done(await _send_all(services, sandbox.state.sandbox, url, keys, token))
         if keep:
             await stop.wait()
@@ -122,41 +127,42 @@ async def _send_all(
     began = time.perf_counter()
     now = datetime.now(UTC)
     async with httpx.AsyncClient(base_url=url, timeout=10) as shop:
-        rows = [await _send(shop, sandbox, sale, keys[sale.shop]) for sale in sales(now)]
+        rows = [await _send(shop, sandbox, REGISTRY[name], secret, now) for name, secret in keys.items()]
     # Late duplicates could still do harm: look again when nothing is left to do.
     async with asyncio.timeout(PATIENCE):
         while (await services.store.vitals()).waiting:  # noqa: ASYNC110 - it waits on another process's state
             await asyncio.sleep(0.02)
-    shown = tuple(_row(row.sale, sandbox, row.milliseconds, row.answers) for row in rows)
+    shown = tuple(_seen(row, sandbox) for row in rows)
     seconds = time.perf_counter() - began
     return Demonstration(shown, sandbox.requests_received, seconds, url, token)
 
 
-async def _send(shop: httpx.AsyncClient, sandbox: Sandbox, sale: Sale, secret: str) -> Shown:
+async def _send(
+    shop: httpx.AsyncClient, sandbox: Sandbox, source: Source, secret: str, now: datetime
+) -> Shown:
+    """Sends the platform's sample twice, and waits for what becomes of it."""
+    sale = source.sample(now)
     began = time.perf_counter()
-    answers = []
-    for _ in range(2):
-        answer = await shop.post(
-            f"/webhooks/{sale.shop}",
-            content=sale.body,
-            headers={"Content-Type": "application/json", **sale.headers(sale.body, secret)},
-        )
-        answers.append(answer.json().get("status", str(answer.status_code)))
-    while not _row(sale, sandbox, 0, ()).invoices and time.perf_counter() - began < PATIENCE:  # noqa: ASYNC110
+    headers = source.sign(sale.body, secret, sale.topic, f"demo-{sale.number}", now)
+    told = [
+        (await shop.post(f"/webhooks/{sale.shop}", content=sale.body, headers=headers)).json()
+        for _ in range(2)
+    ]
+    answers = tuple(each.get("status", "refused") for each in told)
+    sent = Shown(source=source, sale=sale, key=told[0].get("order", ""), answers=answers)
+    while not _seen(sent, sandbox).invoices and time.perf_counter() - began < PATIENCE:  # noqa: ASYNC110
         await asyncio.sleep(0.005)
-    return _row(sale, sandbox, (time.perf_counter() - began) * 1000, tuple(answers))
+    return replace(sent, milliseconds=(time.perf_counter() - began) * 1000)
 
 
-def _row(sale: Sale, sandbox: Sandbox, milliseconds: float, answers: tuple[str, ...]) -> Shown:
-    """What the sandbox holds for this sale."""
-    mine = [invoice for invoice in sandbox.invoices if invoice.values["api_custom"] == sale.key]
+def _seen(row: Shown, sandbox: Sandbox) -> Shown:
+    """The row with what the sandbox holds for its sale."""
+    mine = [invoice for invoice in sandbox.invoices if invoice.values["api_custom"] == row.key]
     first = mine[0] if mine else None
-    return Shown(
-        sale=sale,
+    return replace(
+        row,
         invoices=len(mine),
         invoice=f"F{first.invoice_ref}" if first and first.invoice_ref else "draft" if first else "none",
         total=first.totals.total_with_vat if first and first.invoice_ref else None,
         customer=first.customer_identity if first else "",
-        milliseconds=milliseconds,
-        answers=answers,
     )

@@ -14,6 +14,7 @@ from bridge.desk.actions import Desk, short
 from bridge.desk.plain import Why
 from bridge.desk.rows import text
 from bridge.desk.values import EventRow, Kept, Page, Row
+from bridge.keys import CUSTOMER, Key
 from bridge.reasons import Reason, because
 from bridge.store.store import PREFIX
 from bridge.sync.index import term
@@ -45,9 +46,7 @@ async def erase(desk: Desk, whom: str, who: str) -> Erased:
     strays = await mentions(desk, whom) if by_email else []
     keys |= {event.order_key for event in strays if event.order_key}
     # A guest's ledger key is the e-mail address itself; the record's other key is a digest.
-    forget = {
-        key: (f"{':'.join(key.split(':')[:2])}:customer:{whom.lower()}",) if by_email else () for key in keys
-    }
+    forget = {key: (str(Key.parse(key).sibling(CUSTOMER, whom.lower())),) if by_email else () for key in keys}
     return await erase_orders(desk, forget, who, [event for event in strays if not event.order_key])
 
 
@@ -82,11 +81,11 @@ async def mentions(desk: Desk, email: str, shop: str = "") -> list[EventRow]:
     return found
 
 
-async def guests(desk: Desk, scope: str) -> list[str]:
-    """The ledger's keys that are e-mail addresses. `scope`: `platform:shop:`."""
-    start = f"{PREFIX}ledger:"
+async def guests(desk: Desk, platform: str, shop: str) -> list[str]:
+    """The ledger's keys that are e-mail addresses, of one shop."""
+    start, pattern = f"{PREFIX}ledger:", Key(platform, shop, CUSTOMER, "*@*")
     with redis_errors("guests"):
-        keys = desk.store.redis.scan_iter(match=f"{start}{scope}customer:*@*", count=1000)
+        keys = desk.store.redis.scan_iter(match=f"{start}{pattern}", count=1000)
         return [text(key).removeprefix(start) async for key in keys]
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from bridge.billing.documents import documents_for
-from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, DraftLine, InvoiceDraft
+from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, InvoiceDraft
+from bridge.billing.rounding import UNKNOWN
 from bridge.billing.rules import Rules
-from bridge.billing.totals import ALL
+from bridge.desk.plain import plain
 from bridge.errors import NeedsPerson, UnreadableBody
-from bridge.orders import Event, Folded, Ignored, Incomplete, Order, Unfinished
-from bridge.reasons import as_reason, together
-from bridge.sources.base import Source, whole
+from bridge.orders import Event, Folded, Incomplete, Order, Unfinished
+from bridge.reasons import because, together
+from bridge.sources.base import Alarm, Delivery, Ignored, Source
+from bridge.sources.reading import whole
+from bridge.sources.registry import REGISTRY
 from bridge.texts import text_of
 
 
@@ -22,54 +24,63 @@ from bridge.texts import text_of
 class Preview:
     """What came out: `verdict` in one sentence; `order` and `documents` where it came so far.
 
-    `readable`: it is JSON; what is not is refused with 400. `topic`: what it was taken for.
+    `usable`: it is JSON, and not another platform's. `topic`: what it was taken for; `guessed`: by its shape.
     """
 
     verdict: str
     order: Order | None = None
     documents: Documents | None = None
-    readable: bool = True
+    usable: bool = True
     topic: str = ""
-
-
-TOPICS = {"shopify": "orders/updated", "woocommerce": "order.updated"}
-"""The topic of a bare order. Stripe's is in the body."""
+    guessed: bool = False
 
 
 def preview(source: Source, shop: str, rules: Rules, body: bytes, now: datetime, topic: str = "") -> Preview:
     """What this payload alone would become. Raises nothing that a person can cause."""
     try:
-        body, topic = _as_event(source.PLATFORM, body, topic)
-        result = _look(source, shop, rules, body, now, topic)
+        data, delivery = whole(body), source.as_delivered(body, topic)
     except UnreadableBody as exc:
-        return Preview(f"refused with 400: {exc}", readable=False)
-    return replace(result, topic=topic)
+        return Preview(f"refused with 400: {exc}", usable=False)
+    if not source.recognise(data):
+        others = (each for each in REGISTRY.values() if each.recognise(data))
+        if other := next(others, None):
+            mistaken = because("looks_like_another", other=other.TITLE, shop=shop, platform=source.TITLE)
+            return Preview(text_of(mistaken), usable=False)
+    result = _look(source, shop, rules, delivery, now)
+    return replace(result, topic=delivery.topic, guessed=delivery.guessed)
 
 
-def _look(source: Source, shop: str, rules: Rules, body: bytes, now: datetime, topic: str) -> Preview:
-    headers = {"x-shopify-topic": topic, "x-shopify-webhook-id": "preview", "x-wc-webhook-topic": topic}
-    identity = source.identify(shop, headers, body)
-    if identity.ignored:
-        return Preview(f"ignored: {identity.ignored}")
-    if identity.alarm:
-        return Preview(f"attention: {identity.alarm}")
-    event = Event(id=identity.event_id, topic=identity.topic, body=body, received_at=now, headers=headers)
+def _look(source: Source, shop: str, rules: Rules, delivery: Delivery, now: datetime) -> Preview:
+    headers = source.sign(delivery.body, "", delivery.topic, "preview", now)
+    identity = source.identify(shop, headers, delivery.body)
+    if isinstance(identity, Ignored):
+        return Preview(f"ignored: {text_of(identity.reason)}")
+    if isinstance(identity, Alarm):
+        return Preview(f"attention: {text_of(identity.reason)}")
+    event = Event(
+        id=identity.event_id, topic=identity.topic, body=delivery.body, received_at=now, headers=headers
+    )
     try:
-        return _judge(source.fold(shop, identity.order_key, [event]), rules)
+        return _judge(source.fold(shop, identity.key(source.PLATFORM, shop), [event]), rules)
     except NeedsPerson as exc:
         return Preview(f"attention: {text_of(exc.reason)}")
 
 
 def _judge(folded: Folded, rules: Rules) -> Preview:
-    if isinstance(folded, Ignored):
-        return Preview(f"ignored: {text_of(as_reason(folded.reason))}")
-    if isinstance(folded, Unfinished):
-        return Preview(f"waits: {text_of(as_reason(folded.reason))}")
-    if isinstance(folded, Incomplete):
-        return Preview(
-            f"would be fetched from the platform ({folded.path}): {text_of(as_reason(folded.reason))}"
-        )
-    documents = documents_for(folded, rules, ALL)
+    match folded:
+        case Order():
+            return _documents(folded, rules)
+        case Unfinished():
+            return Preview(f"waits: {text_of(folded.reason)}")
+        case Incomplete():
+            fetched = f"would be fetched from the platform ({folded.path})"
+            return Preview(f"{fetched}: {text_of(folded.reason)}")
+        case _:
+            return Preview(f"ignored: {text_of(folded.reason)}")
+
+
+def _documents(folded: Order, rules: Rules) -> Preview:
+    documents = documents_for(folded, rules, UNKNOWN)
     if documents.hold:
         return Preview(f"attention: {text_of(documents.hold)}", folded, documents)
     if documents.invoice is None:
@@ -88,87 +99,15 @@ def _judge(folded: Folded, rules: Rules) -> Preview:
     return Preview(verdict, folded, documents)
 
 
-def _as_event(platform: str, body: bytes, topic: str) -> tuple[bytes, str]:
-    """The body as the platform would have sent it, and its topic: the given one, or what its shape tells.
-
-    Raises UnreadableBody.
-    """
-    data = whole(body)
-    if not isinstance(data, dict):
-        return body, topic or TOPICS.get(platform, "")
-    if platform == "stripe":
-        return _stripe_event(body, data, topic)
-    return body, topic or _shape(data) or TOPICS.get(platform, "")
-
-
-def _shape(data: dict[str, Any]) -> str:
-    """What is no order although it has an id: a refund and a draft order of Shopify."""
-    if "refund_line_items" in data:
-        return "refunds/create"
-    return "draft_orders/update" if "invoice_sent_at" in data else ""
-
-
-def _stripe_event(body: bytes, data: dict[str, Any], topic: str) -> tuple[bytes, str]:
-    """A bare object is put into the event that would have carried it."""
-    if data.get("object") == "event":
-        return body, str(data.get("type", ""))
-    bare = data["object"] if isinstance(data.get("object"), dict) else data
-    kind = str(bare.get("object", ""))
-    types = {
-        "invoice": "invoice.paid",
-        "credit_note": "credit_note.created",
-        "checkout.session": "checkout.session.completed",
-        "charge": "charge.refunded",
-        "refund": "refund.created",
-    }
-    wrapped = {
-        "id": "evt_preview",
-        "object": "event",
-        "type": topic or types.get(kind, f"{kind}.updated"),
-        "created": bare.get("created", 0),
-        "livemode": bool(bare.get("livemode")),
-        "data": {"object": bare},
-    }
-    return json.dumps(wrapped).encode(), str(wrapped["type"])
-
-
 def as_json(result: Preview) -> dict[str, Any]:
     """For scripts."""
     shown: dict[str, Any] = {"verdict": result.verdict, "topic": result.topic}
     documents = result.documents
     if documents and documents.customer:
-        shown["customer"] = _customer(documents.customer)
+        shown["customer"] = plain(CustomerDraft, documents.customer)
     if documents and documents.invoice:
-        shown["invoice"] = _document(documents.invoice) | {
-            "final_at_once": documents.invoice.agreed,
-            "title": documents.invoice.title,
-        }
-    if documents and documents.invoice and documents.credit_notes:
-        shown["credit_notes"] = [_document(note) for note in documents.credit_notes]
+        invoice = plain(InvoiceDraft, documents.invoice)
+        shown["invoice"] = invoice | {"final_at_once": documents.invoice.agreed}
+        if documents.credit_notes:
+            shown["credit_notes"] = plain(tuple[CreditNoteDraft, ...], documents.credit_notes)
     return shown
-
-
-def _customer(draft: CustomerDraft) -> dict[str, Any]:
-    names = ("key", "individual", "company", "first_name", "last_name", "street", "postcode", "city")
-    more = ("country", "email", "phone", "language", "vat_number", "siret")
-    return {name: getattr(draft, name) for name in (*names, *more)} | {"why": list(draft.why)}
-
-
-def _document(draft: InvoiceDraft | CreditNoteDraft) -> dict[str, Any]:
-    return {
-        "key": draft.key,
-        "total": str(draft.total),
-        "currency": draft.currency,
-        "vat_exemption": draft.vat_exemption,
-        "lines": [_line(line) for line in draft.lines],
-        "why": list(draft.why),
-    }
-
-
-def _line(line: DraftLine) -> dict[str, str]:
-    return {
-        "title": line.title,
-        "quantity": str(line.quantity),
-        "unit_price": str(line.unit_price),
-        "vat": str(line.vat),
-    }

@@ -15,9 +15,10 @@ from bridge.desk.actions import Desk, short
 from bridge.desk.erasure import Erased, erase_orders, every, guests, mentions
 from bridge.desk.values import DocumentRow, Kept, NotDone, OrderRow, RawEvent, State, Story
 from bridge.errors import NeedsPerson
+from bridge.keys import CUSTOMER, Key
 from bridge.reasons import NO_REASON, Reason, because
-from bridge.sources import PRIVACY
 from bridge.sources.privacy import PrivacyRequest, Wanted
+from bridge.sources.registry import privacy_of
 from bridge.sync.index import term
 
 
@@ -74,22 +75,22 @@ async def carry_out(desk: Desk, row: RequestRow, who: str) -> Erased:
 
     Ends the request when nothing was refused; until then, and after it, it can be carried out again.
     """
-    asked, scope = _asked(row), _scope(row)
+    asked, key = _asked(row), Key.parse(row.key)
     if asked.wanted is Wanted.REPORT:
         raise NotDone(because("asks_what_is_kept", request=row.key))
     await _refuse_before_reports(desk, row)
     if asked.wanted is Wanted.ERASE_SHOP:
         keys = {each.key async for each in every(desk.orders, shop=row.shop)}
         strays = [each async for each in every(desk.events, shop=row.shop) if not each.order_key]
-        addresses = await guests(desk, scope)
+        addresses = await guests(desk, key.platform, key.shop)
     else:
         naming = await mentions(desk, asked.email, row.shop) if asked.email else []
         naming += [each.row async for each in _unattached(desk, row)]
         keys = await _orders_of(desk, row) | {each.order_key for each in naming if each.order_key}
         strays = [each for each in naming if not each.order_key]
-        addresses = [f"{scope}customer:{asked.email}"] if asked.email else []
+        addresses = [str(key.sibling(CUSTOMER, asked.email))] if asked.email else []
     # Each request ends by its own carrying out: two about one buyer do not stand in each other's way.
-    erased = await erase_orders(desk, {key: () for key in keys if not _topic_of(key)}, who, strays)
+    erased = await erase_orders(desk, {key: () for key in keys if privacy_of(key) is None}, who, strays)
     if not erased.refused:
         payloads = erased.payloads + erased.unattached
         await _end(desk, row, because("carried_out", payloads=payloads, orders=len(erased.orders)), who)
@@ -135,16 +136,16 @@ async def _refuse_before_reports(desk: Desk, row: RequestRow) -> None:
 
 async def _request_row(desk: Desk, order: OrderRow) -> RequestRow | None:
     """None when the order is no such request."""
-    topic = _topic_of(order.key)
-    if not topic or order.created_at is None:
+    request = privacy_of(order.key)
+    if request is None or order.created_at is None:
         return None
-    source = PRIVACY[order.platform]
-    raw = await desk.event(f"{order.shop}:{order.key.split(':', 3)[3]}")
+    privacy, topic = request
+    raw = await desk.event(f"{order.shop}:{Key.parse(order.key).id}")
     asked: PrivacyRequest | None = None
     problem = because("request_carried_out")
     if raw and raw.row.kept is Kept.KEPT:
         try:
-            asked = source.request_of(order.shop, topic, raw.body)
+            asked = privacy.request_of(order.shop, topic, raw.body)
         except NeedsPerson as exc:
             problem = exc.reason
     elif raw is None or raw.row.kept is Kept.EXPIRED:
@@ -155,17 +156,10 @@ async def _request_row(desk: Desk, order: OrderRow) -> RequestRow | None:
         topic=topic,
         state=order.state,
         received_at=order.created_at,
-        due_at=order.created_at + source.TERMS[topic],
+        due_at=order.created_at + privacy.TERMS[topic],
         asked=asked,
         problem=NO_REASON if asked else problem,
     )
-
-
-def _topic_of(order_key: str) -> str:
-    """Of a request's key, `platform:shop:event:topic:id`; "" of every other order's."""
-    parts = order_key.split(":", 4)
-    source = PRIVACY.get(parts[0])
-    return parts[3] if source and len(parts) == 5 and parts[2] == "event" and parts[3] in source.TERMS else ""
 
 
 def _asked(row: RequestRow) -> PrivacyRequest:
@@ -174,17 +168,14 @@ def _asked(row: RequestRow) -> PrivacyRequest:
     return row.asked
 
 
-def _scope(row: RequestRow) -> str:
-    platform = row.key.partition(":")[0]
-    return f"{platform}:{row.shop}:"
-
-
 async def _orders_of(desk: Desk, row: RequestRow) -> set[str]:
     """The buyer's orders in this shop: those the request names, and those known under the same customer."""
     asked = _asked(row)
     terms = [term(each) for each in (asked.customer, asked.email) if each]
     known: list[Any] = await desk.scripts.run("find", "", *terms)
-    return set(asked.orders) | {key for each in known if (key := each[0].decode()).startswith(_scope(row))}
+    shop = Key.parse(row.key).platform, row.shop
+    found = (Key.parse(each[0].decode()) for each in known)
+    return set(asked.orders) | {str(key) for key in found if (key.platform, key.shop) == shop}
 
 
 async def _kept_order(desk: Desk, story: Story) -> KeptOrder:
@@ -196,8 +187,8 @@ async def _kept_order(desk: Desk, story: Story) -> KeptOrder:
 
 async def _unattached(desk: Desk, row: RequestRow) -> AsyncIterator[RawEvent]:
     """The buyer's own events that belong to no order, such as a change of address."""
-    source, asked = PRIVACY[row.key.partition(":")[0]], _asked(row)
+    request, asked = privacy_of(row.key), _asked(row)
     async for event in every(desk.events, shop=row.shop):
         raw = await desk.event(event.id) if event.kept is Kept.KEPT and not event.order_key else None
-        if raw and source.is_about(asked, event.topic, raw.body):
+        if raw and request and request[0].is_about(asked, event.topic, raw.body):
             yield raw

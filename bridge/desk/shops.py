@@ -9,7 +9,7 @@ from typing import cast
 
 from redis.asyncio import Redis
 
-from bridge.sources import REGISTRY
+from bridge.sources.registry import REGISTRY
 from bridge.store.store import PREFIX
 from bridge.store.values import moment
 from bridge.valkey.scripts import redis_errors

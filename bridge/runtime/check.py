@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from bridge.errors import ApiRefused, BridgeError, NotSent, RetryLater, StoreUnavailable
 from bridge.facturation.client import open_client
 from bridge.facturation.quota import Failure, Lane, Permit, Quota
+from bridge.facturation.wire import Wire
 from bridge.reasons import Reason
 from bridge.runtime.wiring import Services
 from bridge.settings.loading import Settings
+from bridge.sources.base import Source
+from bridge.sources.registry import REGISTRY
 from bridge.telemetry.health import ledger_problem
 from bridge.texts import cure_of, text_of
 from bridge.valkey.diagnosis import trouble
 
 OLDEST_REDIS = (6, 2)
 SHORTEST_TOKEN = 32
+SHORTEST_SECRET = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,12 @@ async def findings(settings: Settings, services: Services) -> AsyncIterator[Find
     yield await _account(settings, services)
     yield _console(settings)
     for name, shop in settings.shops.items():
-        yield _shop(name, shop.platform, [secret.get_secret_value() for secret in shop.secrets])
+        secrets = [secret.get_secret_value() for secret in shop.secrets]
+        yield _shop(name, REGISTRY[shop.platform], secrets)
+        if strangers := sorted(set(shop.defer_to) - settings.shops.keys()):
+            known = ", ".join(settings.shops)
+            unknown = f"defer_to names {', '.join(strangers)}, which is no shop; there are {known}"
+            yield Finding(f"shop {name}", "fail", unknown)
 
 
 def _version(server: str, version: str) -> tuple[str, str]:
@@ -77,12 +86,14 @@ async def _account(settings: Settings, services: Services) -> Finding:
     firm_id = firm.firm_id
     try:
         async with open_client(
-            base_url=firm.base_url,
-            firm_id=firm_id,
-            api_id=firm.api_id,
-            api_key=firm.api_key,
-            contact=firm.contact,
-            quota=_OneQuestion(services.store.redis, firm_id=firm_id),
+            Wire(
+                base_url=firm.base_url,
+                firm_id=firm_id,
+                api_id=firm.api_id,
+                api_key=firm.api_key,
+                contact=firm.contact,
+                quota=_OneQuestion(services.store.redis, firm_id=firm_id),
+            )
         ) as client:
             account = await client.account()
     except NotSent as exc:
@@ -112,13 +123,12 @@ def _console(settings: Settings) -> Finding:
     return Finding("console", "ok", "/console and /api are open to who has the ops_token")
 
 
-def _shop(name: str, platform: str, secrets: list[str]) -> Finding:
+def _shop(name: str, source: Source, secrets: list[str]) -> Finding:
     label = f"shop {name}"
-    weak = [number for number, secret in enumerate(secrets, start=1) if len(secret) < 16]
-    if platform == "stripe" and not all(secret.startswith("whsec_") for secret in secrets):
-        return Finding(
-            label, "warn", "a Stripe signing secret begins with whsec_; copy it from the endpoint's page"
-        )
-    if weak:
-        return Finding(label, "warn", f"secret {weak[0]} is short: make one of at least 16 characters")
-    return Finding(label, "ok", f"{platform}, {len(secrets)} secret(s), POST /webhooks/{name}")
+    for number, secret in enumerate(secrets, start=1):
+        if problem := source.secret_problem(secret):
+            return Finding(label, "warn", text_of(problem))
+        if len(secret) < SHORTEST_SECRET:
+            short = f"secret {number} is short: make one of at least {SHORTEST_SECRET} characters"
+            return Finding(label, "warn", short)
+    return Finding(label, "ok", f"{source.PLATFORM}, {len(secrets)} secret(s), POST /webhooks/{name}")

@@ -8,6 +8,7 @@ import itertools
 import random
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,15 +24,16 @@ from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError
 from bridge.alerts.channels import channels_of
 from bridge.alerts.notifier import Notifier
 from bridge.alerts.outbox import AlertOutbox
-from bridge.alerts.signatures import RejectedSignatures
 from bridge.errors import ConfigurationError, StoreUnavailable
 from bridge.facturation.client import ApiCall, FacturationClient, open_client
 from bridge.facturation.quota import Quota
+from bridge.facturation.wire import Wire
 from bridge.receive import ShopEndpoint, Webhooks
 from bridge.runtime.jobs import deserialize, serialize
 from bridge.settings.loading import Settings
-from bridge.sources import REGISTRY
+from bridge.sources.registry import REGISTRY
 from bridge.store.store import Store
+from bridge.sync.calibration import Calibrator
 from bridge.sync.calls import note_call
 from bridge.sync.executor import Executor
 from bridge.sync.fetch import fetcher
@@ -81,6 +83,7 @@ class Services:
     health: Health
     webhooks: Webhooks
     syncer: Syncer
+    calibrator: Calibrator
     notifier: Notifier
 
     def connect_arq(self) -> ArqRedis:
@@ -166,13 +169,15 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
 
         client = await stack.enter_async_context(
             open_client(
-                base_url=firm.base_url,
-                firm_id=firm.firm_id,
-                api_id=firm.api_id,
-                api_key=firm.api_key,
-                contact=firm.contact,
-                quota=quota,
-                on_call=on_call,
+                Wire(
+                    base_url=firm.base_url,
+                    firm_id=firm.firm_id,
+                    api_id=firm.api_id,
+                    api_key=firm.api_key,
+                    contact=firm.contact,
+                    quota=quota,
+                    on_call=on_call,
+                )
             )
         )
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=20))
@@ -189,7 +194,8 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
             report=report,
             unexpected=lambda exc, key: capture(exc, order_key=key),
         )
-        rejected = RejectedSignatures()
+        rejected = Counter[str]()
+        calibrator = Calibrator(client, store, clock, random.randint)
         notifier = Notifier(
             AlertOutbox(store),
             quota,
@@ -208,7 +214,19 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
             rejected=rejected,
         )
         health = Health(store, quota, metrics, clock.now)
-        yield Services(settings, redis_url, store, quota, client, metrics, health, webhooks, syncer, notifier)
+        yield Services(
+            settings,
+            redis_url,
+            store,
+            quota,
+            client,
+            metrics,
+            health,
+            webhooks,
+            syncer,
+            calibrator,
+            notifier,
+        )
 
 
 async def _keep_acquainted(store: Store) -> None:

@@ -39,6 +39,7 @@ from bridge.settings.values import (
     Template,
     WebhookSecret,
 )
+from bridge.sources.registry import REGISTRY
 
 PREFIX = "BRIDGE_"
 
@@ -152,7 +153,7 @@ class AlertSettings(_Table):
 class ShopSettings(_Table):
     """`[shops.<name>]`: one shop, whose webhooks come to `/webhooks/<name>`."""
 
-    platform: Platform = Field(description="shopify, stripe or woocommerce.")
+    platform: Platform = Field(description=f"One of {', '.join(sorted(REGISTRY))}.")
     secrets: Secrets = Field(
         description="Webhook secrets, all accepted, so that one can be rotated. In a variable: one secret, "
         "or a JSON list of several.",
@@ -176,7 +177,7 @@ class ShopSettings(_Table):
     )
     platform_api_url: HttpUrl | None = Field(
         default=None,
-        description="Where the platform's API is, when it is the shop's own address (WooCommerce).",
+        description="Where the platform's API is, when it is the shop's own address.",
     )
     test_orders: TestOrders = Field(
         default=TestOrders.IGNORE, description="ignore, or invoice what the platform marks as a test."
@@ -232,6 +233,11 @@ class ShopSettings(_Table):
         default_factory=dict,
         description="The shop's own names of fields where buyers state vat_number, siret, company or "
         'purchase_number: { siret = ["ma_cle"] }. Usual names are known.',
+    )
+
+    defer_to: tuple[ShopName, ...] = Field(
+        default=(),
+        description="Shops that tell the same sales and lead: what they have invoiced is ignored here.",
     )
 
     def rules(self) -> Rules:

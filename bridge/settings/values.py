@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
 from pydantic_settings import NoDecode
 
-from bridge.sources import REGISTRY
+from bridge.sources.registry import REGISTRY
 from bridge.valkey.pools import open_pool
 
 PLACEHOLDERS = frozenset({"…", "..."})

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from bridge.billing.claims import claims_of
 from bridge.billing.made import LedgerEntry
+from bridge.billing.rounding import FirmRounding
 from bridge.billing.rules import Rules
 from bridge.errors import (
     AccessRefused,
@@ -72,6 +74,7 @@ class Ledger(Protocol):
     async def done(self, keys: Sequence[str], record: dict[str, Any]) -> None: ...
     async def forget(self, keys: Sequence[str], customer_id: int, attempt: str) -> None: ...
     async def set_shop_verdict(self, scope: str, *, clean: bool) -> None: ...
+    async def rounding(self) -> str: ...
     async def archived_customer(self, buyer_lock: str) -> int | None: ...
     async def keep_archived_customers(self, index: Mapping[str, int]) -> None: ...
 
@@ -104,11 +107,12 @@ class Api(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One worker's hold of one order."""
+    """One worker's hold of one order. `rounding`: what was known of the firm's rule when it was planned."""
 
     lease: Lease
     order: Order
     rules: Rules
+    rounding: FirmRounding
 
     @property
     def scope(self) -> str:
@@ -131,6 +135,11 @@ class Attempts:
         await self.store.done(keys, made.as_record())
         return dict.fromkeys(keys, made)
 
+    async def check_rounding(self, run: Run) -> None:
+        """Before a document is made final at once: nobody has seen the firm's rule fail meanwhile."""
+        if await self.store.rounding() != run.rounding.text:
+            raise NotSent(because("rounding_changed"), after=1)
+
     async def ensure(
         self,
         run: Run,
@@ -144,7 +153,7 @@ class Attempts:
         key, attempt, armed = keys[0], self.clock.token(), self.clock.boottime()
         since = since or run.order.placed_at
         asked = (run.lease, key)
-        claims = run.order.payment_ids
+        claims = claims_of(run.order)
         begun = await self.store.begin(*asked, attempt, since, run.scope, claims)
         if begun.unsure and await self._judge(run.scope):
             armed = self.clock.boottime()

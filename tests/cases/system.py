@@ -20,10 +20,12 @@ from pydantic import SecretStr
 
 from bridge.facturation.client import open_client
 from bridge.facturation.quota import Quota
+from bridge.facturation.wire import Wire
 from bridge.receive import Webhooks, create_app
 from bridge.runtime.wiring import endpoints_of, shops_of
 from bridge.sandbox import Sandbox, SandboxConfig, SandboxTransport, create_sandbox
 from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
+from bridge.sources.registry import REGISTRY
 from bridge.store.store import Store
 from bridge.sync.executor import Executor
 from bridge.sync.loop import Syncer
@@ -31,7 +33,6 @@ from bridge.valkey.embedded import EmbeddedValkey
 from tests.cases.found import Document, Order
 from tests.cases.shops import SHOPS, keys_of
 from tests.cases.virtual_time import MORNING, VirtualClock, VirtualRedis
-from tests.sources.signers import SIGNERS
 
 REST = timedelta(minutes=10)
 """What is due later than that is not waited for: everything has come to rest."""
@@ -71,7 +72,7 @@ class System:
         if platform == "stripe" and not whole:
             body = _as_stripe_event(topic, body, f"evt_case{number}", now)
         content = json.dumps(body, ensure_ascii=False).encode()
-        headers = SIGNERS[platform](content, SECRET, topic, f"delivery-{number}", now)
+        headers = REGISTRY[platform].sign(content, SECRET, topic, f"delivery-{number}", now)
         answer = await self._shops.post(f"/webhooks/{shop}", content=content, headers=headers)
         return "" if answer.status_code == 200 else f"{topic}: {answer.status_code} {answer.text}"
 
@@ -171,13 +172,15 @@ async def open_system(redis_url: str) -> AsyncIterator[System]:
         app = create_sandbox(SandboxConfig(clock=clock.now))
         client = await stack.enter_async_context(
             open_client(
-                base_url=firm.base_url,
-                firm_id=firm.firm_id,
-                api_id=firm.api_id,
-                api_key=firm.api_key,
-                contact=firm.contact,
-                quota=Quota(redis, firm_id=firm.firm_id),
-                transport=SandboxTransport(app),
+                Wire(
+                    base_url=firm.base_url,
+                    firm_id=firm.firm_id,
+                    api_id=firm.api_id,
+                    api_key=firm.api_key,
+                    contact=firm.contact,
+                    quota=Quota(redis, firm_id=firm.firm_id),
+                    transport=SandboxTransport(app),
+                )
             )
         )
         http = await stack.enter_async_context(

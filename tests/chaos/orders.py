@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from tests.sources.signers import SIGNERS
+from bridge.sources.registry import REGISTRY
 
 SECRET = "secret-of-the-chaos-shops"
 PLATFORMS: Mapping[str, str] = {"boutique": "shopify", "atelier": "woocommerce", "abonnements": "stripe"}
@@ -27,7 +27,7 @@ class Delivery:
     body: bytes
 
     def headers(self, now: datetime) -> dict[str, str]:
-        return SIGNERS[self.platform](self.body, SECRET, self.topic, self.name, now)
+        return REGISTRY[self.platform].sign(self.body, SECRET, self.topic, self.name, now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

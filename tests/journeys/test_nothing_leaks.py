@@ -22,12 +22,12 @@ from bridge.orders import Address, Customer, Event
 from bridge.runtime.wiring import open_services
 from bridge.sandbox import Fault, FaultKind, SandboxConfig
 from bridge.settings.loading import load_settings
+from bridge.sources.registry import REGISTRY
 from tests.journeys.in_process import SHOPS, served
 from tests.journeys.orders import as_body, shopify_order
 from tests.journeys.processes import answering, bridge, running
 from tests.journeys.test_up import free_port
 from tests.journeys.waiting import until
-from tests.sources.signers import SIGNERS
 from tests.sources.test_fixtures import FIXTURES
 from tests.test_telemetry import Sentry
 
@@ -145,7 +145,7 @@ class Shops:
     ) -> int:
         self._sent += 1
         now = datetime.now(UTC)
-        headers = SIGNERS[SHOPS[shop]](body, secret or SECRETS[shop], topic, f"d{self._sent}", now)
+        headers = REGISTRY[SHOPS[shop]].sign(body, secret or SECRETS[shop], topic, f"d{self._sent}", now)
         for name, value in headers.items():
             if "hmac" in name or "signature" in name:
                 self.signatures.append(value.rpartition("v1=")[2])

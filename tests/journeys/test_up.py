@@ -12,11 +12,11 @@ import httpx
 import pytest
 
 from bridge.sandbox import Fault, FaultKind, Sandbox
+from bridge.sources import shopify
 from tests.journeys.in_process import SECRETS, served
 from tests.journeys.orders import as_body, shopify_order
 from tests.journeys.processes import Running, answering, running, write_config
 from tests.journeys.waiting import until
-from tests.sources.signers import shopify
 
 
 def free_port() -> int:
@@ -29,7 +29,7 @@ def free_port() -> int:
 async def send(url: str, order: dict[str, Any]) -> dict[str, str]:
     """One signed order, always the same delivery; the answer."""
     body = as_body(order)
-    headers = shopify(body, SECRETS["boutique"][0], "orders/paid", f"d{order['id']}", datetime.now(UTC))
+    headers = shopify.sign(body, SECRETS["boutique"][0], "orders/paid", f"d{order['id']}", datetime.now(UTC))
     async with httpx.AsyncClient() as shop:
         answer = await shop.post(f"{url}/webhooks/boutique", content=body, headers=headers)
     assert answer.status_code == 200, answer.text

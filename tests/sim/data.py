@@ -15,7 +15,7 @@ from typing import Any, Literal
 from bridge.errors import LeaseLost
 from bridge.orders import Event
 from bridge.reasons import reason_from
-from bridge.sources.base import FETCHED, Identity
+from bridge.sources.base import FETCHED, Alarm, ForOrder, Identity, Ignored
 from bridge.store.store import ARCHIVE_AGE, LEASE, REHINT, WAKE_UPS
 from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome
 
@@ -96,6 +96,7 @@ class Data:
     verdicts: dict[str, tuple[int, str]] = field(default_factory=dict)
     archived: tuple[dict[str, int], int] | None = None
     rounding: str = ""
+    contradiction: tuple[int, str] = (0, "")
     payments: dict[str, str] = field(default_factory=dict)
     paused_until: int = 0
     rings: list[tuple[str, str]] = field(default_factory=list)
@@ -175,12 +176,17 @@ class Data:
         name = f"{shop}:{identity.event_id}"
         if name in self.events:
             return "duplicate", self.events[name].order
-        alarm_key = f"{platform}:{shop}:event:{identity.event_id}" if identity.alarm else ""
-        order = identity.order_key or alarm_key
-        links = [f"{shop}:{link}" for link in identity.links]
+        order = ""
+        tied: tuple[str, ...] = ()
+        match identity:
+            case ForOrder():
+                order, tied = identity.order_key or "", identity.links
+            case Alarm():
+                order = f"{platform}:{shop}:event:{identity.event_id}"
+        links = [f"{shop}:{link}" for link in tied]
         orphans = f"{platform}:{shop}:payment:"
         if not order and links:
-            order = f"{orphans}{identity.links[0]}"
+            order = f"{orphans}{tied[0]}"
             for link in links:
                 if order.startswith(orphans):
                     order = self._led_to(link) or order
@@ -188,8 +194,8 @@ class Data:
         adopted = [key for key in led_to if key != order and key.startswith(orphans) and key in self.orders]
         stored = StoredEvent(identity.topic, now, dict(headers), body, order)
         self.events[name] = stored
-        if identity.ignored:
-            stored.note, stored.mortal = identity.ignored, True
+        if isinstance(identity, Ignored):
+            stored.note, stored.mortal = identity.reason.as_json(), True
             return "ignored", ""
         for link in links:
             self.links.setdefault(link, order)
@@ -205,8 +211,8 @@ class Data:
         known.version += 1
         known.created = known.created or now
         self.listed[order] = now
-        if identity.alarm:
-            known.state, known.reason = "attention", identity.alarm
+        if isinstance(identity, Alarm):
+            known.state, known.reason = "attention", identity.reason.as_json()
             self._file(order, "attention", now)
             return "accepted", order
         known.state, known.failing_since, known.attempts = "", 0, 0
@@ -393,6 +399,14 @@ class Data:
         trusted_since = self.floor_at(durable, now)
         if not self._verdict(scope, trusted_since):
             self.verdicts[scope] = (trusted_since, "clean" if clean else "known")
+
+    def learn_rounding(self, now: int, before: str, after: str, contradiction: str) -> str:
+        """learn_rounding.lua"""
+        if self.rounding == before:
+            self.rounding = after
+            if contradiction:
+                self.contradiction = (now, contradiction)
+        return self.rounding
 
     def archived_customer(self, now: int, buyer_lock: str) -> int | None:
         """archived.lua"""

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 from bridge.billing.rules import PartialRefunds, Rules
 from bridge.orders import Event, Folded
 from bridge.sources import shopify
-from bridge.sources.base import ApiRequest, Identity
+from bridge.sources.base import ForOrder, Source
 from bridge.sync.shop import Shop
 
 EPOCH = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -31,7 +32,7 @@ class Message:
 
     shop: str
     body: bytes
-    identity: Identity
+    identity: ForOrder
     after: float
 
     def again(self, n: int) -> Message:
@@ -58,39 +59,23 @@ class Sale:
     listed: Message
 
 
-class MemoisedShopify:
-    """The real source; `fold`, which is pure, remembers."""
+def _memoised() -> Source:
+    """Shopify's real source; `fold`, which is pure, remembers."""
+    known: dict[object, Folded] = {}
 
-    PLATFORM = shopify.PLATFORM
-    HANDLED = shopify.HANDLED
-    IGNORED = shopify.IGNORED
-    KEPT_HEADERS = shopify.KEPT_HEADERS
-
-    def __init__(self) -> None:
-        self._folded: dict[object, Folded] = {}
-
-    def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
-        return shopify.is_ping(headers, body)
-
-    def verify(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime) -> None:
-        shopify.verify(headers, body, secrets, now)
-
-    def identify(self, shop: str, headers: Mapping[str, str], body: bytes) -> Identity:
-        return shopify.identify(shop, headers, body)
-
-    def fold(self, shop: str, order_key: str, events: Sequence[Event]) -> Folded:
+    def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
         content = (order_key, frozenset((event.topic, event.body) for event in events))
-        if content not in self._folded:
-            self._folded[content] = shopify.fold(shop, order_key, events)
-        return self._folded[content]
+        if content not in known:
+            known[content] = shopify.fold(shop, order_key, events)
+        return known[content]
 
-    def api_request(self, path: str, key: str, base_url: str) -> ApiRequest:
-        return shopify.api_request(path, key, base_url)
+    source: Any = SimpleNamespace(**{**vars(shopify), "fold": fold})
+    return source  # type: ignore[no-any-return]
 
 
 def shops() -> dict[str, Shop]:
     """The shops, as syncing sees them."""
-    source = MemoisedShopify()
+    source = _memoised()
     rules = Rules(partial_refunds=PartialRefunds.FINAL)
     return {
         BOUTIQUE: Shop(BOUTIQUE, source, rules),
@@ -252,7 +237,8 @@ def _message(
 ) -> Message:
     """`links`: as with Stripe, a refund then knows the payment only, and the order ties it to itself."""
     identity = shopify.identify(shop, {"x-shopify-topic": topic, "x-shopify-webhook-id": delivery}, body)
+    assert isinstance(identity, ForOrder)
     if links:
-        key = "" if topic == "refunds/create" else identity.order_key
+        key = None if topic == "refunds/create" else identity.order_key
         identity = replace(identity, order_key=key, links=links)
     return Message(shop=shop, body=body, identity=identity, after=after)

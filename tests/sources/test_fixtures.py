@@ -1,7 +1,7 @@
 """Every fixture pair: `<topic>__<case>.json` is a webhook's body, the `.expected.json` beside it its meaning.
 
-The topic is the part before `__`, with `-` for `/`. The expected file holds `identity` (the fields of
-`Identity` that are set) and `outcome` (the folded value without its defaults, under the name of its class).
+The topic is the part before `__`, with `-` for `/`. The expected file holds `identity` and `outcome` (the
+folded value), each without its defaults and under the name of its class; reasons as they are stored.
 `with` lists further fixtures that are folded along. To see what a new fixture gives:
 `python -m tests.sources.test_fixtures <platform>/<topic>__<case>`; check it by hand before you keep it.
 """
@@ -21,8 +21,9 @@ import pytest
 
 from bridge.errors import NeedsPerson
 from bridge.orders import Event
-from bridge.sources import REGISTRY
-from tests.sources.signers import SIGNERS
+from bridge.reasons import Reason
+from bridge.sources.base import FETCHED, ForOrder, Identity
+from bridge.sources.registry import REGISTRY
 
 FIXTURES = Path(__file__).parent / "fixtures"
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -36,6 +37,8 @@ CASES = sorted(
 
 def plain(value: Any) -> Any:
     """A domain value as JSON, defaults left out."""
+    if isinstance(value, Reason):
+        return value.as_dict()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         shown = {}
         for item in dataclasses.fields(value):
@@ -52,48 +55,49 @@ def plain(value: Any) -> Any:
     return value
 
 
+def body_of(case: str) -> tuple[bytes, str]:
+    """A fixture's body and topic."""
+    name = case.partition("/")[2]
+    return (FIXTURES / f"{case}.json").read_bytes(), name.partition("__")[0].replace("-", "/")
+
+
+def identity_of(case: str) -> tuple[Identity, dict[str, str]]:
+    """Which event it is, and what is kept of its headers."""
+    platform, name = case.split("/")
+    body, topic = body_of(case)
+    source = REGISTRY[platform]
+    headers = source.sign(body, "secret", topic, f"delivery-{name}", NOW)
+    kept = {k: v for k, v in headers.items() if k in source.KEPT_HEADERS}
+    return source.identify(SHOP, headers, body), kept
+
+
 def event_of(case: str) -> Event:
-    platform, name = case.split("/")
-    body = (FIXTURES / platform / f"{name}.json").read_bytes()
-    topic = name.split("__")[0].replace("-", "/")
-    if topic == "fetched":
-        path = json.loads(body)["path"]
-        return Event(
-            id=path, topic=topic, body=json.dumps(json.loads(body)["answer"]).encode(), received_at=NOW
-        )
-    headers = SIGNERS[platform](body, "secret", topic, f"delivery-{name}", NOW)
-    identity = REGISTRY[platform].identify(SHOP, headers, body)
-    kept = {k: v for k, v in headers.items() if k in REGISTRY[platform].KEPT_HEADERS}
+    body, topic = body_of(case)
+    if topic == FETCHED:
+        content = json.loads(body)
+        answer = json.dumps(content["answer"]).encode()
+        return Event(id=content["path"], topic=topic, body=answer, received_at=NOW)
+    identity, kept = identity_of(case)
     return Event(id=identity.event_id, topic=identity.topic, body=body, received_at=NOW, headers=kept)
-
-
-def identity_of(case: str) -> dict[str, Any]:
-    platform, name = case.split("/")
-    body = (FIXTURES / platform / f"{name}.json").read_bytes()
-    topic = name.split("__")[0].replace("-", "/")
-    headers = SIGNERS[platform](body, "secret", topic, f"delivery-{name}", NOW)
-    shown: dict[str, Any] = plain(REGISTRY[platform].identify(SHOP, headers, body))
-    return shown
 
 
 def outcome_of(platform: str, order_key: str, events: list[Event]) -> dict[str, Any]:
     try:
         folded = REGISTRY[platform].fold(SHOP, order_key, events)
     except NeedsPerson as exc:
-        return {"NeedsPerson": exc.reason}
+        return {"NeedsPerson": plain(exc.reason)}
     return {type(folded).__name__: plain(folded)}
 
 
 def result_of(case: str, along: list[str]) -> dict[str, Any]:
     platform = case.split("/")[0]
-    identity = identity_of(case)
-    key = identity.get("order_key", "")
-    result: dict[str, Any] = {"identity": identity}
+    identity, _ = identity_of(case)
+    result: dict[str, Any] = {"identity": {type(identity).__name__: plain(identity)}}
     if along:
         result["with"] = along
-    if key or identity.get("links"):
+    if isinstance(identity, ForOrder):
         events = [event_of(case), *(event_of(f"{platform}/{name}") for name in along)]
-        result["outcome"] = outcome_of(platform, key, events)
+        result["outcome"] = outcome_of(platform, identity.key(platform, SHOP), events)
     return result
 
 
@@ -111,7 +115,9 @@ def test_any_order_and_repetition_folds_to_the_same(case: str) -> None:
     if "outcome" not in expected:
         return
     events = [event_of(case), *(event_of(f"{platform}/{other}") for other in expected.get("with", []))]
-    key = expected["identity"].get("order_key", "")
+    identity, _ = identity_of(case)
+    assert isinstance(identity, ForOrder)
+    key = identity.key(platform, SHOP)
     for shuffled in list(permutations([*events, events[0]]))[:200]:
         assert outcome_of(platform, key, list(shuffled)) == expected["outcome"]
 

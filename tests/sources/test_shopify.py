@@ -16,12 +16,16 @@ from hypothesis import strategies as st
 import bridge.sources.shopify as shopify
 from bridge.errors import NeedsPerson
 from bridge.orders import Event, Folded, Ignored, LineKind, Order, PaymentMethod, RefundState, Tax, Unfinished
-from bridge.sources.base import digest
+from bridge.reasons import because
+from bridge.sources.base import Alarm, ForOrder
 from bridge.sources.privacy import Wanted
+from bridge.sources.reading import digest
 from bridge.sources.shopify import privacy
 from bridge.sources.shopify.payloads import slug
 from bridge.sources.shopify.payments import GATEWAYS
 from bridge.sources.shopify.refunds import _split
+from bridge.sources.shopify.topics import ALARMING
+from bridge.texts import text_of
 
 FIXTURES = Path(__file__).parent / "fixtures" / "shopify"
 CORPUS = Path(__file__).parents[3] / "shared" / "payloads" / "shopify"
@@ -55,6 +59,10 @@ def order_of(*events: Event) -> Order:
     return result
 
 
+def codes(order: Order) -> list[str]:
+    return [problem.code for problem in order.problems]
+
+
 def paid(**changes: Any) -> Event:
     return event("orders/paid", body_of("orders-paid__simple", **changes))
 
@@ -66,6 +74,12 @@ def refund_with(*transactions: Body, **changes: Any) -> Event:
 
 
 # --- identify ----------------------------------------------------------------------------------------------
+
+
+def alarm_of(given: dict[str, str], body: bytes) -> str:
+    identity = shopify.identify("boutique", given, body)
+    assert isinstance(identity, Alarm)
+    return text_of(identity.reason)
 
 
 def headers(topic: str, delivery: str = "d1", **more: str) -> dict[str, str]:
@@ -92,6 +106,7 @@ def test_without_delivery_id_the_body_is_the_identity() -> None:
 @pytest.mark.parametrize("text", ["9007199254740993", '"9007199254740993"'])
 def test_an_id_past_2_to_the_53_stays_exact(text: str) -> None:
     identity = shopify.identify("boutique", headers("orders/paid"), f'{{"id": {text}}}'.encode())
+    assert isinstance(identity, ForOrder)
     assert identity.order_key == "shopify:boutique:order:9007199254740993"
 
 
@@ -100,13 +115,12 @@ def test_an_id_past_2_to_the_53_stays_exact(text: str) -> None:
 )
 def test_an_id_that_is_no_whole_number_alarms(text: str) -> None:
     identity = shopify.identify("boutique", headers("orders/paid"), f'{{"id": {text}}}'.encode())
-    assert identity.alarm
-    assert not identity.order_key
+    assert isinstance(identity, Alarm)
 
 
 @pytest.mark.parametrize("topic", ["customers/data_request", "customers/redact", "shop/redact"])
 def test_privacy_requests_alarm_with_their_term(topic: str) -> None:
-    assert "30 days" in shopify.identify("boutique", headers(topic), b"{}").alarm
+    assert "30 days" in alarm_of(headers(topic), b"{}")
 
 
 REQUEST: dict[str, Any] = {
@@ -130,7 +144,7 @@ def test_a_request_names_buyer_and_orders_by_their_keys() -> None:
 def test_what_a_person_is_told_of_a_request_names_nobody_and_is_a_command() -> None:
     body = json.dumps(REQUEST).encode()
     given = {"x-shopify-topic": "customers/redact", "x-shopify-webhook-id": "w1; rm -rf ~"}
-    alarm = shopify.identify("boutique", given, body).alarm
+    alarm = alarm_of(given, body)
     assert "customer 9007199254740993 with orders 299938, 280263 within 30 days" in alarm
     # The id is the sender's word, and is not signed.
     assert "`bridge privacy carry-out 'shopify:boutique:event:customers/redact:w1; rm -rf ~'`" in alarm
@@ -164,14 +178,14 @@ def test_the_body_of_one_request_is_none_of_another_topic(topic: str, case: str)
     if topic == case.replace("-", "/"):
         privacy.request_of("boutique", topic, body)
     else:
-        with pytest.raises(NeedsPerson, match="shape"):
+        with pytest.raises(NeedsPerson, match="shopify_request_shape"):
             privacy.request_of("boutique", topic, body)
 
 
 @pytest.mark.parametrize("case", ["orders-paid__simple", "orders-delete__alone"])
 @pytest.mark.parametrize("topic", privacy.TERMS)
 def test_the_body_of_an_order_is_no_request(topic: str, case: str) -> None:
-    with pytest.raises(NeedsPerson, match="shape"):
+    with pytest.raises(NeedsPerson, match="shopify_request_shape"):
         privacy.request_of("boutique", topic, (FIXTURES / f"{case}.json").read_bytes())
 
 
@@ -195,13 +209,11 @@ def test_an_event_is_the_buyers_own_or_only_mentions_them(topic: str, payload: A
 
 @pytest.mark.parametrize("topic", ["disputes/create", "app/uninstalled", "", "orders/imagined"])
 def test_what_cannot_be_done_alone_alarms(topic: str) -> None:
-    identity = shopify.identify("boutique", headers(topic), b'{"id": 1}')
-    assert identity.alarm
-    assert not identity.ignored
+    assert alarm_of(headers(topic), b'{"id": 1}')
 
 
 def test_alarming_topics_are_in_no_other_set() -> None:
-    alarming = set(shopify.ALARMING)
+    alarming = set(ALARMING)
     assert not (alarming | set(privacy.TERMS)) & (shopify.HANDLED | set(shopify.IGNORED))
     assert not alarming & set(privacy.TERMS)
 
@@ -285,9 +297,10 @@ def test_money_as_json_numbers_is_exact() -> None:
     ],
 )
 def test_what_cannot_be_read_names_its_place_and_not_its_value(field: str, value: Any) -> None:
-    with pytest.raises(NeedsPerson, match=field) as caught:
+    with pytest.raises(NeedsPerson, match="payload_not_understood") as caught:
         folded(paid(**{field: value}))
-    assert "douze" not in caught.value.reason
+    assert caught.value.reason.fact("path") == field
+    assert "douze" not in text_of(caught.value.reason)
 
 
 @pytest.mark.parametrize(
@@ -356,7 +369,7 @@ def test_no_money_no_payment(status: str | None) -> None:
 def test_an_unknown_payment_state_is_not_paid_and_asks() -> None:
     order = order_of(paid(financial_status="settled_in_shells"))
     assert not order.paid
-    assert "settled_in_shells" in order.problems[0]
+    assert order.problems == (because("shopify_unknown_state", order="#1001", state="settled_in_shells"),)
 
 
 def test_the_last_successful_payment_dates_the_order() -> None:
@@ -383,7 +396,7 @@ def test_an_authorization_is_no_payment() -> None:
 def test_vat_that_the_channel_remits_asks() -> None:
     body = body_of("orders-paid__simple")
     body["line_items"][0]["tax_lines"][0]["channel_liable"] = True
-    assert "VAT itself" in order_of(event("orders/paid", body)).problems[0]
+    assert codes(order_of(event("orders/paid", body))) == ["shopify_channel_pays_vat"]
 
 
 # --- refunds -----------------------------------------------------------------------------------------------
@@ -456,7 +469,7 @@ def test_refunded_duties_in_either_shape(wrapped: bool) -> None:
 
 @pytest.mark.parametrize("status", ["refunded", "partially_refunded"])
 def test_refunded_without_any_refund_asks(status: str) -> None:
-    assert "no refund of money is known" in order_of(paid(financial_status=status)).problems[0]
+    assert codes(order_of(paid(financial_status=status))) == ["shopify_no_refund_known"]
 
 
 def test_an_overpaid_order_is_invoiced_for_its_total() -> None:
@@ -490,10 +503,10 @@ TOPIC_OF = {
     "shape_only_order": "orders/updated",
 }
 MADE_UP = {
-    "order_docs_1001_partially_refunded": "only 408.65",
-    "order_docs_two_tax_lines_per_item": "still owed",
-    "orders_cancelled_2026-07_official_sample": "its lines come to",
-    "orders_create_2026-07_official_sample": "its lines come to",
+    "order_docs_1001_partially_refunded": "shopify_paid_in_part",
+    "order_docs_two_tax_lines_per_item": "shopify_still_owed",
+    "orders_cancelled_2026-07_official_sample": "shopify_lines_differ",
+    "orders_create_2026-07_official_sample": "shopify_lines_differ",
 }
 """Shopify's own examples that do not add up, and what we say of them."""
 
@@ -505,19 +518,18 @@ def test_no_payload_of_the_corpus_is_a_surprise() -> None:
         topic = next(topic for start, topic in TOPIC_OF.items() if path.stem.startswith(start))
         body = path.read_bytes()
         identity = shopify.identify("boutique", headers(topic), body)
-        if not identity.order_key:
-            assert bool(identity.ignored) != bool(identity.alarm), path.stem
+        if not isinstance(identity, ForOrder):
             continue
         known = Event(id=identity.event_id, topic=topic, body=body, received_at=NOW)
         if path.stem.startswith("shape_only"):  # every value is "example string"
-            with pytest.raises(NeedsPerson, match="total_price"):
-                shopify.fold("boutique", identity.order_key, [known])
+            with pytest.raises(NeedsPerson, match="payload_not_understood"):
+                shopify.fold("boutique", KEY, [known])
             continue
-        result = shopify.fold("boutique", identity.order_key, [known])
+        result = shopify.fold("boutique", identity.key("shopify", "boutique"), [known])
         seen.add(type(result))
         if isinstance(result, Order):
             if path.stem in MADE_UP:
-                assert MADE_UP[path.stem] in result.problems[0], path.stem
+                assert codes(result)[0] == MADE_UP[path.stem], path.stem
             else:
                 assert not result.problems, path.stem
                 assert sum(line.gross for line in result.lines) == result.total, path.stem

@@ -17,7 +17,10 @@ from hypothesis import strategies as st
 import bridge.sources.woocommerce as woocommerce
 from bridge.errors import BadSignature, NeedsPerson
 from bridge.orders import Event, Ignored, Incomplete, Order, PaymentMethod
-from tests.sources.signers import woocommerce as sign
+from bridge.reasons import because
+from bridge.sources.base import Alarm, Identity
+from bridge.sources.woocommerce import sign
+from bridge.texts import text_of
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 FIXTURES = Path(__file__).parent / "fixtures" / "woocommerce"
@@ -97,9 +100,15 @@ def test_wordpress_decodes_only_its_five_characters() -> None:
         woocommerce.verify(headers, b"{}", ["caf&eacute;"], NOW)
 
 
-def identify(body: object, topic: str = "order.updated", delivery: str = "d") -> Any:
+def identify(body: object, topic: str = "order.updated", delivery: str = "d") -> Identity:
     raw = json.dumps(body).encode()
     return woocommerce.identify("boutique", sign(raw, "s", topic, delivery, NOW), raw)
+
+
+def alarm_of(body: object, topic: str = "order.updated") -> str:
+    identity = identify(body, topic)
+    assert isinstance(identity, Alarm)
+    return text_of(identity.reason)
 
 
 def test_two_orders_in_one_second_are_two_events_and_one_repeated_is_one() -> None:
@@ -117,19 +126,17 @@ def test_a_second_deletion_of_the_same_order_is_another_event() -> None:
 
 @pytest.mark.parametrize("number", [0, -1, 10**20, 10**4000, 1.5, "", "0", "x1", "٣", "1" * 21])
 def test_an_impossible_id_is_no_order(number: object) -> None:
-    identity = identify({"id": number})
-    assert not identity.order_key
-    assert identity.alarm
+    assert alarm_of({"id": number})
 
 
 def test_an_action_webhook_and_an_old_api_are_explained() -> None:
-    action = identify({"action": "woocommerce_new_order", "arg": 5}, "action.woocommerce_new_order")
-    assert "Order created" in action.alarm
-    assert "API Integration v3" in identify({"order": {"id": 5}}).alarm
+    action = {"action": "woocommerce_new_order", "arg": 5}
+    assert "Order created" in alarm_of(action, "action.woocommerce_new_order")
+    assert "API Integration v3" in alarm_of({"order": {"id": 5}})
 
 
 def test_an_error_code_from_outside_is_not_repeated_unless_it_is_a_code() -> None:
-    assert "<b>" not in identify({"code": "<b>x</b>", "message": ""}).alarm
+    assert "<b>" not in alarm_of({"code": "<b>x</b>", "message": ""})
 
 
 def test_the_api_is_asked_with_the_key() -> None:
@@ -201,20 +208,20 @@ def test_a_custom_status_does_not_hide_a_payment() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "word"),
+    ("changed", "code"),
     [
-        ({"status": "failed"}, "failed"),
-        ({"status": "refunded"}, "no refund"),
-        ({"date_paid_gmt": None, "date_modified_gmt": "2026-11-23T08:00:00"}, "now is not"),
+        ({"status": "failed"}, "woo_payment_failed"),
+        ({"status": "refunded"}, "woo_refunded_without_refund"),
+        ({"date_paid_gmt": None, "date_modified_gmt": "2026-11-23T08:00:00"}, "woo_payment_gone"),
     ],
 )
-def test_contradictions_ask_for_a_person(changed: dict[str, Any], word: str) -> None:
+def test_contradictions_ask_for_a_person(changed: dict[str, Any], code: str) -> None:
     problems = order(event_of(PAID), event_of(PAID | {"date_modified_gmt": "2026-11-22T08:00:00"} | changed))
-    assert any(word in problem for problem in problems.problems)
+    assert because(code, order=1001, shop="boutique") in problems.problems
 
 
 def test_a_body_without_the_orders_clock_names_the_cure() -> None:
-    with pytest.raises(NeedsPerson, match="API version"):
+    with pytest.raises(NeedsPerson, match="woo_no_clock"):
         fold(event_of(PAID | {"date_modified_gmt": None}))
 
 
@@ -235,7 +242,7 @@ def test_an_answer_older_than_the_newest_refund_is_not_enough() -> None:
     folded = fold(event_of(PARTIAL), event_of(second), fetched(ANSWER))
     assert isinstance(folded, Incomplete)
     assert folded.path == PATH
-    assert "shops.boutique.platform_api_key" in folded.reason
+    assert folded.reason == because("woo_refund_lines_unknown", order=1001, shop="boutique")
     both = [*ANSWER, {"id": 1600, "date_created_gmt": "2026-11-22T08:00:00", "amount": "1.00"}]
     assert [refund.id for refund in order(event_of(second), fetched(both)).refunds] == ["1500", "1600"]
 
@@ -259,7 +266,7 @@ def test_a_deleted_refund_is_named() -> None:
     later = PARTIAL | {"refunds": [], "date_modified_gmt": "2026-11-22T08:00:00"}
     folded = order(event_of(PARTIAL), event_of(later))
     assert folded.refunds == ()
-    assert any("refund 1500" in problem for problem in folded.problems)
+    assert because("woo_refund_deleted", refund=1500, order=1001, shop="boutique") in folded.problems
 
 
 def test_a_full_refund_is_dated_by_the_first_snapshot_that_shows_it() -> None:
@@ -333,7 +340,8 @@ def test_an_unknown_gateway_is_kept_by_its_name() -> None:
 
 def test_tax_that_its_rates_do_not_make_asks_for_a_person() -> None:
     item = PAID["line_items"][0] | {"taxes": [{"id": 1, "total": "5"}]}
-    assert any("rates make" in problem for problem in order(event_of(PAID | {"line_items": [item]})).problems)
+    (problem,) = order(event_of(PAID | {"line_items": [item]})).problems
+    assert (problem.code, problem.fact("stated"), problem.fact("made")) == ("woo_tax_differs", "8.00", "5")
 
 
 def test_a_rate_that_charged_nothing_is_not_believed() -> None:
@@ -420,9 +428,8 @@ def test_real_payloads_are_understood_or_explained() -> None:
     seen = set()
     for path in sorted(PAYLOADS.glob("*.json")):
         content = json.loads(path.read_text())
-        identity = identify(content)
         if isinstance(content, list):
-            assert identity.alarm
+            assert alarm_of(content)
             continue
         event = Event(id="e", topic="order.updated", body=path.read_bytes(), received_at=NOW)
         if "status" in content and "line_items" in content:

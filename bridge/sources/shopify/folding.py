@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bridge.errors import NeedsPerson
+from bridge.keys import Key
 from bridge.orders import Event, Folded, Ignored, Order, Unfinished, utc
-from bridge.sources.base import read
+from bridge.reasons import because
+from bridge.sources.reading import read
 from bridge.sources.shopify.lines import lines_of
 from bridge.sources.shopify.parties import customer_of
 from bridge.sources.shopify.payloads import (
@@ -22,12 +24,8 @@ from bridge.sources.shopify.payloads import (
 from bridge.sources.shopify.payments import STATUS, latest_moves, paid_when, payments_of, receipts_of
 from bridge.sources.shopify.problems import problems_of
 from bridge.sources.shopify.refunds import refunds_of
+from bridge.sources.shopify.topics import PLATFORM, SNAPSHOTS
 
-SNAPSHOTS = frozenset(
-    f"orders/{verb}"
-    for verb in ("create", "paid", "updated", "cancelled", "partially_fulfilled", "fulfilled")
-)
-"""Topics whose body is the whole order."""
 SAMPLE_ORDER = "820982911946154508"
 """The order of every test notification, whatever its topic; it never existed."""
 EDIT_GRACE = timedelta(seconds=5)
@@ -51,44 +49,43 @@ class _Known:
 
 def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
     """The newest snapshot is the order; refunds and transactions are united from wherever they stand."""
-    known = _read_all(f"order {order_key.rpartition(':')[2]} of {shop}", events)
+    key = Key.parse(order_key)
+    known = _read_all(key, events)
     if not known.snapshots:
-        return _without_order(order_key, known)
+        return _without_order(key, known)
     if known.edited_at and known.edited_at > known.newest.changed_at + EDIT_GRACE:
-        return Unfinished(
-            reason="it was edited, and waits for its new state: an orders/updated event brings it"
-        )
-    return _order(shop, order_key, known)
+        return Unfinished(reason=because("shopify_edited"))
+    return _order(key, known)
 
 
-def _read_all(what: str, events: Sequence[Event]) -> _Known:
+def _read_all(key: Key, events: Sequence[Event]) -> _Known:
     by_topic: dict[str, list[Event]] = defaultdict(list)
     for event in sorted(events, key=lambda each: (each.topic, each.body)):
         by_topic["orders/*" if event.topic in SNAPSHOTS else event.topic].append(event)
     known = _Known(
-        snapshots=[(read(OrderPayload, event, what), event.body) for event in by_topic.pop("orders/*", [])],
-        refunds=[read(RefundPayload, event, what) for event in by_topic.pop("refunds/create", [])],
-        moves=[read(Transaction, event, what) for event in by_topic.pop("order_transactions/create", [])],
+        snapshots=[(read(OrderPayload, event, key), event.body) for event in by_topic.pop("orders/*", [])],
+        refunds=[read(RefundPayload, event, key) for event in by_topic.pop("refunds/create", [])],
+        moves=[read(Transaction, event, key) for event in by_topic.pop("order_transactions/create", [])],
         edited_at=max(
             (
-                read(EditedPayload, event, what).order_edit.committed_at
+                read(EditedPayload, event, key).order_edit.committed_at
                 for event in by_topic.pop("orders/edited", [])
             ),
             default=None,
         ),
-        deleted=bool([read(DeletedPayload, event, what) for event in by_topic.pop("orders/delete", [])]),
+        deleted=bool([read(DeletedPayload, event, key) for event in by_topic.pop("orders/delete", [])]),
     )
     if by_topic:
-        raise NeedsPerson(f"{what}: its event {min(by_topic)} is not one of an order; look at its payload")
+        raise NeedsPerson(because("foreign_event", order=key.id, shop=key.shop, topic=min(by_topic)))
     return known
 
 
-def _without_order(order_key: str, known: _Known) -> Ignored | Unfinished:
-    if order_key.endswith(f":{SAMPLE_ORDER}"):
-        return Ignored(reason="it is Shopify's sample order of a test notification")
+def _without_order(key: Key, known: _Known) -> Ignored | Unfinished:
+    if key.id == SAMPLE_ORDER:
+        return Ignored(reason=because("shopify_sample_order"))
     if known.deleted and not known.refunds and not known.moves:
-        return Ignored(reason="it was deleted in Shopify before anything else was received about it")
-    return Unfinished(reason="it waits for the order itself: an orders/* event with its lines has not come")
+        return Ignored(reason=because("deleted_unseen"))
+    return Unfinished(reason=because("shopify_order_awaited"))
 
 
 def _newness(snapshot: tuple[OrderPayload, bytes]) -> tuple[datetime, bool, int, int, bytes]:
@@ -98,7 +95,7 @@ def _newness(snapshot: tuple[OrderPayload, bytes]) -> tuple[datetime, bool, int,
     return order.changed_at, order.cancelled_at is not None, progress, len(order.refunds), body
 
 
-def _order(shop: str, key: str, known: _Known) -> Order:
+def _order(key: Key, known: _Known) -> Order:
     order = known.newest
     snapshots = [snapshot for snapshot, _ in known.snapshots]
     versions = [*known.refunds, *(refund for snapshot in snapshots for refund in snapshot.refunds)]
@@ -112,9 +109,9 @@ def _order(shop: str, key: str, known: _Known) -> Order:
         cancelled_at = order.changed_at
     number = order.name or f"#{order.id}"
     return Order(
-        key=key,
-        platform="shopify",
-        shop=shop,
+        key=str(key),
+        platform=PLATFORM,
+        shop=key.shop,
         id=order.id,
         number=number,
         currency=order.currency,
@@ -129,8 +126,5 @@ def _order(shop: str, key: str, known: _Known) -> Order:
         # a test notification is not confirmed and voided, even where its `test` is filtered out
         test=order.test or (order.confirmed is False and order.financial_status == "voided"),
         purchase_number=order.po_number,
-        problems=tuple(
-            f"order {number}: {problem}"
-            for problem in problems_of(order, lines, refunds, deleted=known.deleted)
-        ),
+        problems=tuple(problems_of(order, number, lines, refunds, deleted=known.deleted)),
     )

@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AwareDatetime, BeforeValidator, Field
 
 from bridge.orders import ZERO
-from bridge.sources.base import Amount, Id, Payload, Text, plain_text
+from bridge.sources.reading import Amount, Id, Payload, Text, plain_text
 
 T = TypeVar("T")
 Many = Annotated[tuple[T, ...], BeforeValidator(lambda value: [] if value is None else value)]

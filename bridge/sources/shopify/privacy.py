@@ -13,10 +13,13 @@ from datetime import timedelta
 from typing import Any, Final
 
 from bridge.errors import NeedsPerson, UnreadableBody
-from bridge.sources.base import plain_text, whole
+from bridge.keys import CUSTOMER, EVENT, ORDER, Key
+from bridge.reasons import NO_REASON, Reason, because
+from bridge.sources.base import UNNAMED
 from bridge.sources.privacy import PrivacyRequest, Wanted
+from bridge.sources.reading import number_of, plain_text, whole
+from bridge.sources.shopify.topics import PLATFORM
 
-PLATFORM: Final = "shopify"
 TERM: Final = timedelta(days=30)
 WANTED: Final[Mapping[str, Wanted]] = {
     "customers/data_request": Wanted.REPORT,
@@ -47,57 +50,46 @@ def _request(shop: str, topic: str, data: Any) -> PrivacyRequest:
     wanted = WANTED[topic]
     expected = {"customer", ORDERS_AT[topic]} if topic in ORDERS_AT else set()
     if not isinstance(data, dict) or data.keys() & TELLING != {"shop_id", "shop_domain"} | expected:
-        raise NeedsPerson("its body has not the shape that Shopify describes")
+        raise NeedsPerson(because("shopify_request_shape"))
     name = plain_text(str(data["shop_domain"]))[:100]
     if wanted is Wanted.ERASE_SHOP:
         return PrivacyRequest(wanted=wanted, shop=name)
     customer = data["customer"] if isinstance(data["customer"], dict) else {}
-    customer_id, email = _id(customer.get("id")), customer.get("email")
+    customer_id, email = number_of(customer.get("id")), customer.get("email")
     named = data[ORDERS_AT[topic]]
-    orders = [_id(each) for each in named] if isinstance(named, list) else [""]
+    orders = [number_of(each) for each in named] if isinstance(named, list) else [""]
     if not (customer_id or (isinstance(email, str) and "@" in email)) or not all(orders):
-        raise NeedsPerson("its body names no customer, or an order without a number")
+        raise NeedsPerson(because("shopify_request_nobody"))
     return PrivacyRequest(
         wanted=wanted,
         shop=name,
-        customer=f"{PLATFORM}:{shop}:customer:{customer_id}" if customer_id else "",
+        customer=str(Key(PLATFORM, shop, CUSTOMER, customer_id)) if customer_id else "",
         email=email.strip().lower() if isinstance(email, str) else "",
-        orders=tuple(f"{PLATFORM}:{shop}:order:{each}" for each in orders),
+        orders=tuple(str(Key(PLATFORM, shop, ORDER, each)) for each in orders),
     )
 
 
-def _id(value: object) -> str:
-    """Ids go past 2^53: a whole number or digits, never a float. "" for anything else."""
-    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
-    return text if text.isascii() and text.isdigit() else ""
-
-
-def reason_of(shop: str, event_id: str, topic: str, data: Any) -> str:
-    """What a person is told: what is asked, of whom by Shopify's numbers, and the command that does it."""
-    request = shlex.quote(f"{PLATFORM}:{shop}:event:{event_id}")  # as Store.record names it
-    in_time = f"within {TERM.days} days"
-    todo = f"{in_time}: run `bridge privacy carry-out {request}`"
+def reason_of(shop: str, event_id: str, topic: str, data: Any) -> Reason:
+    """What is asked, of whom by Shopify's numbers, and of which request; this goes into a command."""
     try:
         asked = _request(shop, topic, data)
     except NeedsPerson as exc:
-        return f"{topic}: {exc.reason}: look at its payload; if Shopify did send it, act {in_time}"
-    buyer = f"customer {asked.customer.rpartition(':')[2] or '(without a number)'}{_named(asked.orders)}"
-    match asked.wanted:
-        case Wanted.REPORT:
-            return f"{topic}: Shopify passes on that {buyer} asks what is kept about them; answer {todo}"
-        case Wanted.ERASE_BUYER:
-            return f"{topic}: Shopify asks to erase {buyer} {todo}; issued invoices are kept"
-        case Wanted.ERASE_SHOP:
-            return (
-                f"{topic}: Shopify asks to erase shop {asked.shop or '(without a name)'}, which uninstalled "
-                f"the app, {todo}; issued invoices are kept"
-            )
+        return because("shopify_request_odd", topic=topic, why=exc.reason, days=TERM.days)
+    request = shlex.quote(str(Key(PLATFORM, shop, EVENT, event_id)))
+    told = {"topic": topic, "days": str(TERM.days), "request": request}
+    if asked.wanted is Wanted.ERASE_SHOP:
+        return because("shopify_asks_erase_shop", name=asked.shop or UNNAMED, **told)
+    code = "shopify_asks_report" if asked.wanted is Wanted.REPORT else "shopify_asks_erase_buyer"
+    customer = Key.parse(asked.customer).id or UNNAMED
+    return because(code, customer=customer, orders=_named(asked.orders), **told)
 
 
-def _named(orders: tuple[str, ...]) -> str:
-    numbers = [key.rpartition(":")[2] for key in orders]
-    more = f" and {len(numbers) - NAMED} more" if len(numbers) > NAMED else ""
-    return f" with order{'s' * (len(numbers) > 1)} {', '.join(numbers[:NAMED])}{more}" if numbers else ""
+def _named(orders: tuple[str, ...]) -> Reason:
+    numbers = [Key.parse(key).id for key in orders]
+    named, more = ", ".join(numbers[:NAMED]), len(numbers) - NAMED
+    if more > 0:
+        return because("with_orders_and_more", orders=named, more=more)
+    return because("with_orders" if len(numbers) > 1 else "with_order", orders=named) if named else NO_REASON
 
 
 def is_about(request: PrivacyRequest, topic: str, body: bytes) -> bool:
@@ -109,9 +101,9 @@ def is_about(request: PrivacyRequest, topic: str, body: bytes) -> bool:
     if not isinstance(data, dict):
         return False
     customer = data["customer"] if isinstance(data.get("customer"), dict) else {}
-    ids = {_id(customer.get("id")), _id(data.get("customer_id"))}
+    ids = {number_of(customer.get("id")), number_of(data.get("customer_id"))}
     if topic.startswith("customers/"):
-        ids.add(_id(data.get("id")))
-    mine = request.customer.rpartition(":")[2]
+        ids.add(number_of(data.get("id")))
+    mine = Key.parse(request.customer).id
     emails = {str(each.get("email") or "").strip().lower() for each in (data, customer)}
     return bool((mine and mine in ids) or (request.email and request.email in emails))

@@ -1,32 +1,42 @@
 """Stripe: invoices of Billing, Checkout sessions without invoice, refunds and credit notes.
 
-Receiving (`receiving.py`) verifies and names an event. Folding reads the bodies (`payloads.py`), makes lines
-(`lines.py`), buyers and payments (`parties.py`), refunds (`refunds.py`) and the order (`folding.py`). Every
-API version is read by the fields that are there: one account can send several shapes at once, and
+Every API version is read by the fields that are there: one account can send several shapes at once, and
 `api_version` may be null (https://docs.stripe.com/changelog).
 """
 
 from __future__ import annotations
 
 from bridge.sources.base import ApiRequest
+from bridge.sources.privacy import PrivacySource
 from bridge.sources.stripe.folding import fold
-from bridge.sources.stripe.receiving import identify, is_ping, verify
-from bridge.sources.stripe.topics import HANDLED, IGNORED
-
-PLATFORM: str = "stripe"
-KEPT_HEADERS: frozenset[str] = frozenset()
+from bridge.sources.stripe.receiving import identify, is_ping
+from bridge.sources.stripe.sample import sample
+from bridge.sources.stripe.shapes import as_delivered, recognise
+from bridge.sources.stripe.signature import secret_problem, sign, verify
+from bridge.sources.stripe.topics import HANDLED, IGNORED, PLATFORM
 
 __all__ = [
     "HANDLED",
     "IGNORED",
     "KEPT_HEADERS",
     "PLATFORM",
+    "PRIVACY",
+    "TITLE",
     "api_request",
+    "as_delivered",
     "fold",
     "identify",
     "is_ping",
+    "recognise",
+    "sample",
+    "secret_problem",
+    "sign",
     "verify",
 ]
+
+TITLE = "Stripe"
+KEPT_HEADERS: frozenset[str] = frozenset()
+PRIVACY: PrivacySource | None = None
 
 
 def api_request(path: str, key: str, base_url: str) -> ApiRequest:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from bridge.sources.base import Amount, Id, Payload, Text
+from bridge.sources.reading import Amount, Id, Payload, Text
 from bridge.sources.stripe.reading import Maybe, Moment, Reference, expanded, or_empty
 
 

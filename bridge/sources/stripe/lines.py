@@ -46,10 +46,8 @@ EXEMPT: Mapping[str, ZeroTaxReason] = {
 Rates = Mapping[str, TaxRate]
 
 
-def lines_of_invoice(
-    invoice: StripeInvoice, raw: Sequence[StripeLine]
-) -> tuple[tuple[Line, ...], tuple[str, ...]]:
-    """The invoice's lines, shipping last, and what does not add up, in words."""
+def lines_of_invoice(invoice: StripeInvoice, raw: Sequence[StripeLine]) -> tuple[Line, ...]:
+    """The invoice's lines, shipping last."""
     rates = _known_rates(invoice.default_tax_rates, raw)
     exempt = EXEMPT.get(invoice.customer_tax_exempt)
     legacy = _legacy_discounts(invoice, raw)
@@ -61,20 +59,16 @@ def lines_of_invoice(
         labels = _labels([invoice.discount.coupon])
         lines = [replace(line, discount_labels=labels) if line.discount else line for line in lines]
     lines += _shipping(invoice.shipping_cost, invoice.currency, rates, exempt)
-    return tuple(lines), _invoice_problems(invoice, raw, lines)
+    return tuple(lines)
 
 
-def lines_of_session(
-    session: StripeSession, items: Sequence[StripeItem]
-) -> tuple[tuple[Line, ...], tuple[str, ...]]:
-    """The session's lines, shipping last, and what does not add up, in words."""
+def lines_of_session(session: StripeSession, items: Sequence[StripeItem]) -> tuple[Line, ...]:
+    """The session's lines, shipping last."""
     details = session.customer_details
     exempt = EXEMPT.get(details.tax_exempt) if details else None
     lines = [_item(item, session.currency, exempt) for item in items]
     lines += _shipping(session.shipping_cost, session.currency, {}, exempt)
-    return tuple(lines), _sum_problems(
-        "Checkout session", session.id, lines, session.amount_total, session.currency
-    )
+    return tuple(lines)
 
 
 def lines_of_credit_note(note: StripeCreditNote, raw: Sequence[StripeLine]) -> tuple[Line, ...]:
@@ -265,36 +259,3 @@ def _legacy_discounts(invoice: StripeInvoice, raw: Sequence[StripeLine]) -> list
         shares[at] = (missing * raw[at].amount / base).quantize(Decimal(1), rounding=ROUND_HALF_UP)
     shares[sharing[-1]] += missing - sum(shares, ZERO)
     return shares
-
-
-def _invoice_problems(
-    invoice: StripeInvoice, raw: Sequence[StripeLine], lines: Sequence[Line]
-) -> tuple[str, ...]:
-    problems = list(_sum_problems("invoice", invoice.id, lines, invoice.total, invoice.currency))
-    stated = invoice.stated_tax
-    if any(line.entries is None for line in raw) and (stated is None or stated):
-        problems.append(
-            f"Stripe's invoice {invoice.id} has lines that do not say what tax they carry: "
-            "look at it in Stripe, and invoice it by hand"
-        )
-        return tuple(problems)
-    taxed = sum((line.tax for line in lines), ZERO)
-    if stated is not None and taxed != money(stated, invoice.currency):
-        problems.append(
-            f"the taxes of the lines of Stripe's invoice {invoice.id} come to {taxed:f} {invoice.currency}, "
-            f"and the invoice says {money(stated, invoice.currency):f}: look at it in Stripe, and invoice it "
-            "by hand"
-        )
-    return tuple(problems)
-
-
-def _sum_problems(
-    what: str, id_: str, lines: Sequence[Line], total: Decimal, currency: str
-) -> tuple[str, ...]:
-    charged, gross = money(total, currency), sum((line.gross for line in lines), ZERO)
-    if gross == charged:
-        return ()
-    return (
-        f"the lines of Stripe's {what} {id_} come to {gross:f} {currency}, and it charges {charged:f}: "
-        "look at it in Stripe, and invoice it by hand",
-    )

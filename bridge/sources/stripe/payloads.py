@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from bridge.sources.base import Amount, Id, Payload, Text
+from bridge.sources.reading import Amount, Id, Payload, Text
 from bridge.sources.stripe.line_payloads import Discount, RateReference, ShippingCost, TaxEntry
 from bridge.sources.stripe.reading import Currency, Listing, Maybe, Moment, Reference, expanded, or_empty
 
@@ -104,9 +104,22 @@ class CheckoutField(Payload):
         return next((each.value for each in (self.text, self.numeric, self.dropdown) if each), "")
 
 
+class Issuer(Payload):
+    """https://docs.stripe.com/api/invoices/object#invoice_object-issuer"""
+
+    type: Id = ""
+
+
+class ManagedPayments(Payload):
+    """https://docs.stripe.com/payments/managed-payments: Stripe is the merchant of record."""
+
+    enabled: bool | None = None
+
+
 class StripeInvoice(Thing):
     """https://docs.stripe.com/api/invoices/object; the customer fields are frozen when it is finalized."""
 
+    issuer: Issuer | None = None
     number: Text = ""
     status: Id = ""
     paid: bool | None = None
@@ -200,6 +213,7 @@ class StripeSession(Thing):
     collected_information: CollectedInformation | None = None
     shipping_details: ShippingDetails | None = None
     locale: Text = ""
+    managed_payments: ManagedPayments | None = None
     custom_fields: Annotated[tuple[CheckoutField, ...], BeforeValidator(or_empty)] = ()
     metadata: Words = Field(default_factory=dict)
 

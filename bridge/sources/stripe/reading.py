@@ -10,8 +10,10 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator
 
 from bridge.errors import NeedsPerson
+from bridge.keys import Key
 from bridge.orders import Event, Incomplete, decimal_from
-from bridge.sources.base import Payload, read, read_value
+from bridge.reasons import Reason, because
+from bridge.sources.reading import Payload, read, read_value
 from bridge.sources.stripe.receiving import SANE_ID
 
 ZERO_DECIMALS = frozenset(
@@ -96,7 +98,7 @@ class Listing(Payload):
 class PageMissing(Exception):
     """Folding cannot go on without this answer of the API; `fold` returns it."""
 
-    def __init__(self, path: str, reason: str) -> None:
+    def __init__(self, path: str, reason: Reason) -> None:
         super().__init__(path)
         self.incomplete = Incomplete(path=path, reason=reason)
 
@@ -105,20 +107,20 @@ B = TypeVar("B", bound=Payload)
 
 
 def read_pages(
-    model: type[B], answers: Mapping[str, Event], path: str, what: str, reason: str
+    model: type[B], answers: Mapping[str, Event], path: str, order: Key, reason: Reason
 ) -> tuple[B, ...]:
     """Every entry of the list at `path`, over all its pages; raises PageMissing for the first that lacks."""
     entries: list[dict[str, Any]] = []
     page, seen = path, set[str]()
     while page in answers and page not in seen:
         seen.add(page)
-        listing = read(Listing, answers[page], what)
+        listing = read(Listing, answers[page], order)
         entries.extend(listing.data)
         if not listing.has_more:
-            return read_entries(model, entries, what)
+            return read_entries(model, entries, order, path)
         page = f"{path}&starting_after={_last_id(listing)}"
     if page in seen:
-        raise NeedsPerson(f"{what}: Stripe's list {path} does not end; invoice the order by hand")
+        raise NeedsPerson(because("stripe_endless_list", order=order.id, shop=order.shop, path=path))
     raise PageMissing(page, reason)
 
 
@@ -127,6 +129,6 @@ def _last_id(listing: Listing) -> str:
     return last if isinstance(last, str) and SANE_ID.fullmatch(last) else ""
 
 
-def read_entries(model: type[B], entries: Sequence[dict[str, Any]], what: str) -> tuple[B, ...]:
-    """Each entry as `model`; raises NeedsPerson."""
-    return tuple(read_value(model, entry, f"{what}: an entry of a list") for entry in entries)
+def read_entries(model: type[B], entries: Sequence[dict[str, Any]], order: Key, part: str) -> tuple[B, ...]:
+    """Each entry of the list `part` as `model`; raises NeedsPerson."""
+    return tuple(read_value(model, entry, order, part) for entry in entries)

@@ -21,7 +21,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
+from bridge.keys import Key
 from bridge.orders import ZERO, Event, Line, Refund, RefundState
+from bridge.reasons import Reason, because
 from bridge.sources.stripe.line_payloads import StripeLine
 from bridge.sources.stripe.lines import lines_of_credit_note
 from bridge.sources.stripe.payloads import StripeCharge, StripeCreditNote, StripeRefund
@@ -45,11 +47,10 @@ class RefundEvidence:
     """What the events of one order say about money given back.
 
     `charges`: every snapshot, with the time of its event. `notes`: the latest snapshot of each credit note.
-    `answers`: fetched pages by path. `otherwise`: the time of what has none. `what`, `shop`: for messages.
+    `answers`: fetched pages by path. `otherwise`: the time of what has none. `order`: for reasons.
     """
 
-    what: str
-    shop: str
+    order: Key
     currency: str
     otherwise: datetime
     refunds: Sequence[StripeRefund] = ()
@@ -63,8 +64,8 @@ class RefundEvidence:
         return [note for note in self.notes if note.status != "void"]
 
 
-def unite_refunds(told: RefundEvidence) -> tuple[tuple[Refund, ...], tuple[str, ...]]:
-    """The refunds, by time and id, and what does not add up, in words.
+def unite_refunds(told: RefundEvidence) -> tuple[tuple[Refund, ...], tuple[Reason, ...]]:
+    """The refunds, by time and id, and what does not add up.
 
     Raises PageMissing where Stripe's API must be asked, NeedsPerson for what cannot be read.
     """
@@ -76,8 +77,12 @@ def unite_refunds(told: RefundEvidence) -> tuple[tuple[Refund, ...], tuple[str, 
     refunds |= _lines_and_rests(told, refunds)
     refunds |= _voided(told)
     problems += [
-        f"{told.what}: refund {refund.id} is in {refund.currency} and the sale in {told.currency}: "
-        "credit it by hand"
+        because(
+            "stripe_refund_currency",
+            refund=refund.id,
+            refunded=refund.currency,
+            currency=told.currency,
+        )
         for refund in reported.values()
         if refund.currency != told.currency
     ]
@@ -87,7 +92,9 @@ def unite_refunds(told: RefundEvidence) -> tuple[tuple[Refund, ...], tuple[str, 
 def _own_refunds(told: RefundEvidence) -> dict[str, StripeRefund]:
     """The furthest word on each refund that has been reported under its id."""
     lists = (charge.refunds.data for _, charge in told.charges if charge.refunds is not None)
-    embedded = [refund for data in lists for refund in read_entries(StripeRefund, data, told.what)]
+    embedded = [
+        refund for data in lists for refund in read_entries(StripeRefund, data, told.order, "refunds")
+    ]
     return _furthest([*told.refunds, *embedded])
 
 
@@ -181,18 +188,15 @@ def _voided(told: RefundEvidence) -> dict[str, Refund]:
 def _lines(told: RefundEvidence, note: StripeCreditNote) -> tuple[Line, ...]:
     """The note's lines, fetched where the event cut them short."""
     if note.lines is not None and not note.lines.cut:
-        return lines_of_credit_note(note, read_entries(StripeLine, note.lines.data, told.what))
-    reason = (
-        f"{told.what}: Stripe's event holds only a part of the lines of credit note {note.id}; "
-        f"set shops.{told.shop}.platform_api_key so that the bridge can fetch the rest"
-    )
+        return lines_of_credit_note(note, read_entries(StripeLine, note.lines.data, told.order, "lines"))
+    reason = because("stripe_note_cut", note=note.id, shop=told.order.shop)
     path = f"/v1/credit_notes/{note.id}/lines?limit=100"
-    return lines_of_credit_note(note, read_pages(StripeLine, told.answers, path, told.what, reason))
+    return lines_of_credit_note(note, read_pages(StripeLine, told.answers, path, told.order, reason))
 
 
 def _explain_charges(
     told: RefundEvidence, own: Mapping[str, StripeRefund]
-) -> tuple[dict[str, StripeRefund], list[str]]:
+) -> tuple[dict[str, StripeRefund], list[Reason]]:
     """Rule 4: the refunds that had to be asked for, and what even they do not explain.
 
     The path holds the time of the charge's event, so that a later sum asks anew.
@@ -202,25 +206,20 @@ def _explain_charges(
         for at, charge in sorted(told.charges, key=lambda one: (one[0], one[1].amount_refunded))
     }
     asked: dict[str, StripeRefund] = {}
-    problems: list[str] = []
+    problems: list[Reason] = []
     for id_ in sorted(last):
         at, charge = last[id_]
         if _known(told, charge, own) >= charge.amount_refunded:
             continue
-        total = f"{money(charge.amount_refunded, charge.currency):f} {charge.currency}"
-        reason = (
-            f"{told.what}: Stripe says that {total} of charge {id_} went back, and not in which refunds: "
-            "send this address refund.created and refund.updated too, or set "
-            f"shops.{told.shop}.platform_api_key so that the bridge can ask"
+        total, currency = money(charge.amount_refunded, charge.currency), charge.currency
+        reason = because(
+            "stripe_refunds_unknown", total=total, currency=currency, charge=id_, shop=told.order.shop
         )
         path = f"/v1/refunds?charge={id_}&created[lte]={int(at.timestamp())}&limit=100"
-        answer = read_pages(StripeRefund, told.answers, path, told.what, reason)
+        answer = read_pages(StripeRefund, told.answers, path, told.order, reason)
         asked |= _furthest([*answer, *(own[one.id] for one in answer if one.id in own)])
         if sum((refund.amount for refund in answer), ZERO) < charge.amount_refunded:
-            problems.append(
-                f"{told.what}: Stripe says that {total} of charge {id_} went back, and lists less: "
-                "look at the payment in Stripe, and credit the difference by hand"
-            )
+            problems.append(because("stripe_lists_less", total=total, currency=currency, charge=id_))
     return asked, problems
 
 

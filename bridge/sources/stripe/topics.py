@@ -1,9 +1,17 @@
-"""What becomes of each type of Stripe event: handled, ignored with a reason, or a person is told."""
+"""What becomes of each type of Stripe event: handled, ignored with a reason, or a person is told.
+
+https://docs.stripe.com/api/events/types lists them all.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from typing import Final
+
+from bridge.reasons import Reason, because
+
+PLATFORM: Final = "stripe"
 
 
 class Kind(Enum):
@@ -41,14 +49,16 @@ KINDS: Mapping[str, Kind] = {
     "credit_note.voided": Kind.CREDIT_NOTE,
 }
 HANDLED: frozenset[str] = frozenset(KINDS)
-"""All types: https://docs.stripe.com/api/events/types."""
 
-_DRAFT = "the invoice is not final yet, or nothing about it has changed"
-_CUSTOMER = "an invoice carries its own copy of the customer"
-_NO_SALE = "says nothing that an invoice needs"
-_CATALOGUE = "the catalogue: an invoice carries its own lines"
-_OWN_MONEY = "money of the Stripe account itself, no sale"
-IGNORED: Mapping[str, str] = {
+_DRAFT = because("stripe_invoice_not_final")
+_CUSTOMER = because("stripe_invoice_has_customer")
+_NO_SALE = because("stripe_no_sale")
+_CATALOGUE = because("stripe_invoice_has_lines")
+_OWN_MONEY = because("stripe_own_money")
+_PAID_ELSEWHERE = because("stripe_paid_elsewhere")
+_SUBSCRIPTION = because("stripe_subscription")
+_DISPUTED = because("stripe_dispute_open")
+IGNORED: Mapping[str, Reason] = {
     "invoice.created": _DRAFT,
     "invoice.upcoming": _DRAFT,
     "invoice.will_be_due": _DRAFT,
@@ -58,21 +68,21 @@ IGNORED: Mapping[str, str] = {
     "invoice.payment_action_required": _DRAFT,
     "invoice.payment_attempt_required": _DRAFT,
     "invoiceitem.*": _DRAFT,
-    "quote.*": "a quote is no sale",
-    "checkout.session.expired": "nothing was bought",
-    "charge.succeeded": "the invoice or the Checkout session says that it is paid",
-    "charge.captured": "the invoice or the Checkout session says that it is paid",
+    "quote.*": because("stripe_quote"),
+    "checkout.session.expired": because("stripe_session_expired"),
+    "charge.succeeded": _PAID_ELSEWHERE,
+    "charge.captured": _PAID_ELSEWHERE,
     "charge.updated": _NO_SALE,
     "charge.pending": _NO_SALE,
     "charge.failed": _NO_SALE,
     "charge.expired": _NO_SALE,
-    "charge.dispute.created": "no money has moved yet",
-    "charge.dispute.updated": "no money has moved yet",
-    "charge.dispute.closed": "the movement of the money has an event of its own",
-    "payment_intent.*": "the invoice or the Checkout session says that it is paid",
+    "charge.dispute.created": _DISPUTED,
+    "charge.dispute.updated": _DISPUTED,
+    "charge.dispute.closed": because("stripe_dispute_closed"),
+    "payment_intent.*": _PAID_ELSEWHERE,
     "customer.*": _CUSTOMER,
-    "customer.subscription.*": "a subscription is invoiced by its invoices",
-    "subscription_schedule.*": "a subscription is invoiced by its invoices",
+    "customer.subscription.*": _SUBSCRIPTION,
+    "subscription_schedule.*": _SUBSCRIPTION,
     "cash_balance.*": _CUSTOMER,
     "customer_cash_balance_transaction.*": _CUSTOMER,
     "payment_method.*": _NO_SALE,
@@ -108,22 +118,20 @@ IGNORED: Mapping[str, str] = {
     "topup.*": _OWN_MONEY,
     "transfer.*": _OWN_MONEY,
     "treasury.*": _OWN_MONEY,
-    "v2.core.event_destination.ping": "Stripe tries the address",
+    "v2.core.event_destination.ping": because("stripe_ping"),
 }
 """Topic → why nothing is done. `x.*` stands for every topic that begins with `x.`; a longer name wins."""
 
-ALARMING: Mapping[str, str] = {
-    "charge.dispute.funds_withdrawn": "a dispute took money back: decide whether a credit note is due, and "
-    "make it in Facturation.pro by hand",
-    "charge.dispute.funds_reinstated": "money of a dispute came back: if a credit note was made "
-    "for it, decide what becomes of it",
+ALARMING: Mapping[str, Reason] = {
+    "charge.dispute.funds_withdrawn": because("stripe_dispute_lost"),
+    "charge.dispute.funds_reinstated": because("stripe_dispute_won"),
 }
 
 
-def ignored_because(topic: str) -> str:
-    """The reason in IGNORED under the longest name that fits, or ""."""
+def ignored_because(topic: str) -> Reason | None:
+    """The reason in IGNORED under the longest name that fits, if any."""
     if topic in HANDLED:
-        return ""
+        return None
     parts = topic.split(".")
     families = [".".join(parts[:count]) + ".*" for count in range(len(parts) - 1, 0, -1)]
-    return next((IGNORED[name] for name in (topic, *families) if name in IGNORED), "")
+    return next((IGNORED[name] for name in (topic, *families) if name in IGNORED), None)

@@ -12,9 +12,6 @@ What a shop must know:
 - A webhook names refunds with their amount only. A refund of everything explains itself; any other asks for
   its lines (`Incomplete`).
 
-Receiving (`receiving.py`) verifies and names an event. Folding reads the bodies (`payloads.py`), makes lines
-(`lines.py`), buyer and payments (`parties.py`) and the order with its refunds (`folding.py`).
-
 Facts: https://github.com/woocommerce/woocommerce/blob/trunk/plugins/woocommerce/includes/class-wc-webhook.php
 and https://woocommerce.github.io/woocommerce-rest-api-docs/#order-properties
 """
@@ -24,28 +21,43 @@ from __future__ import annotations
 import base64
 
 from bridge.errors import NeedsPerson
+from bridge.reasons import because
 from bridge.sources.base import ApiRequest
+from bridge.sources.privacy import PrivacySource
 from bridge.sources.woocommerce.folding import fold
-from bridge.sources.woocommerce.receiving import HANDLED, IGNORED, PLATFORM, identify, is_ping, verify
-
-KEPT_HEADERS: frozenset[str] = frozenset()
+from bridge.sources.woocommerce.receiving import identify, is_ping
+from bridge.sources.woocommerce.sample import sample
+from bridge.sources.woocommerce.shapes import as_delivered, recognise
+from bridge.sources.woocommerce.signature import secret_problem, sign, verify
+from bridge.sources.woocommerce.topics import HANDLED, IGNORED, PLATFORM
 
 __all__ = [
     "HANDLED",
     "IGNORED",
     "KEPT_HEADERS",
     "PLATFORM",
+    "PRIVACY",
+    "TITLE",
     "api_request",
+    "as_delivered",
     "fold",
     "identify",
     "is_ping",
+    "recognise",
+    "sample",
+    "secret_problem",
+    "sign",
     "verify",
 ]
+
+TITLE = "WooCommerce"
+KEPT_HEADERS: frozenset[str] = frozenset()
+PRIVACY: PrivacySource | None = None
 
 
 def api_request(path: str, key: str, base_url: str) -> ApiRequest:
     """A GET with an API key "ck_…:cs_…". The shop's own address is needed; raises NeedsPerson without it."""
     if not base_url:
-        raise NeedsPerson(f"{path} cannot be asked for: the shop's own address is not configured")
+        raise NeedsPerson(because("api_address_missing", path=path))
     token = base64.b64encode(key.encode()).decode()
     return ApiRequest(url=base_url.rstrip("/") + path, headers={"Authorization": f"Basic {token}"})

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 
+from bridge.keys import Key
 from bridge.orders import CENT, ZERO, Line, LineKind, Tax, ZeroTaxReason, to_cents
-from bridge.sources.woocommerce.payloads import Item, OrderBody, RefundBody, RefundNote, TaxLine
+from bridge.reasons import NO_REASON, Reason, because
+from bridge.sources.woocommerce.payloads import Item, OrderBody, RefundBody, TaxLine
 
 # Parts of a bundle or a composite: Product Bundles, Composite Products, Mix and Match, WPC Product Bundles.
 CHILD_KEYS = ("_bundled_by", "_composite_parent", "_mnm_container", "_woosb_parent_id")
@@ -25,7 +26,7 @@ MICRO = Decimal("0.000001")
 Items = Sequence[tuple[LineKind, Item]]
 
 
-def _items(source: OrderBody | RefundBody) -> Items:
+def items_of(source: OrderBody | RefundBody) -> Items:
     """All positions in the buyer's order, without the parts of a bundle that cost nothing themselves."""
     products = [(LineKind.PRODUCT, item) for item in source.line_items if not _is_free_part(item)]
     shipping = [(LineKind.SHIPPING, item) for item in source.shipping_lines]
@@ -37,34 +38,39 @@ def _is_free_part(item: Item) -> bool:
     return not any(charged) and any(key in item.meta_data for key in CHILD_KEYS)
 
 
-def order_lines(order: OrderBody, what: str) -> tuple[tuple[Line, ...], tuple[str, ...]]:
-    """The lines, and a problem in words when they do not come to what the goods cost.
+def order_lines(order: OrderBody, key: Key) -> tuple[tuple[Line, ...], tuple[Reason, ...]]:
+    """The lines, and a problem when they do not come to what the goods cost.
 
     WooCommerce sends two decimals. Where the shop rounds its VAT at the subtotal, they come to a cent more or
     less than the order, and the unrounded amounts are used, which come to it: exactly, or with the order's
     own VAT, which then is rounded once for each rate.
     """
-    items = _items(order)
-    stated = _lines(items, order, exact=False)
-    if to_cents(_gross(stated)) == order.due:
+    items = items_of(order)
+    stated = lines_of(items, order, exact=False)
+    if to_cents(gross_of(stated)) == order.due:
         return stated, ()
-    exact = _lines(items, order, exact=True)
+    exact = lines_of(items, order, exact=True)
     net = sum((line.net for line in exact), ZERO)
-    if order.due in (to_cents(_gross(exact)), to_cents(net + order.total_tax)):
+    if order.due in (to_cents(gross_of(exact)), to_cents(net + order.total_tax)):
         return exact, ()
-    cards = f", of which {order.due - order.total} by gift card" if order.gift_cards else ""
-    return stated, (
-        f"the lines of {what} come to {to_cents(_gross(stated))} {order.currency}, but WooCommerce charged "
-        f"{order.due}{cards}: look at the order in WooCommerce, a plugin may have changed its total; "
-        "make the invoice by hand or correct the order",
+    cards = order.due - order.total
+    problem = because(
+        "woo_lines_differ",
+        order=key.id,
+        shop=key.shop,
+        lines=to_cents(gross_of(stated)),
+        currency=order.currency,
+        total=order.due,
+        cards=because("woo_by_gift_card", cards=cards) if order.gift_cards else NO_REASON,
     )
+    return stated, (problem,)
 
 
-def _gross(lines: Iterable[Line]) -> Decimal:
+def gross_of(lines: Iterable[Line]) -> Decimal:
     return sum((line.gross for line in lines), ZERO)
 
 
-def _lines(items: Items, order: OrderBody, *, exact: bool) -> tuple[Line, ...]:
+def lines_of(items: Items, order: OrderBody, *, exact: bool) -> tuple[Line, ...]:
     rates = {tax.rate_id: tax for tax in order.tax_lines}
     labels = tuple(sorted({coupon.code for coupon in order.coupon_lines if coupon.code}))
     return tuple(_line(kind, item, rates, labels, order.vat_exempt, exact) for kind, item in items)
@@ -78,7 +84,7 @@ def _line(
     vat_exempt: bool,
     exact: bool,
 ) -> Line:
-    parts = _parts(item)
+    parts = parts_of(item)
     net, tax = _unrounded(item, parts, rates) if exact else (item.total, item.total_tax)
     taxes = _taxes(net, tax, parts, rates)
     if vat_exempt and not tax:
@@ -103,7 +109,7 @@ Parts = Sequence[tuple[str, Decimal]]
 """Rate id and unrounded VAT."""
 
 
-def _parts(item: Item) -> Parts:
+def parts_of(item: Item) -> Parts:
     """What each rate makes of the VAT. Where one makes something, those that make nothing are left out."""
     parts = [(part.id, part.total) for part in item.taxes if part.total is not None]
     return [part for part in parts if part[1]] or parts
@@ -144,40 +150,3 @@ def _unrounded(item: Item, parts: Parts, rates: Mapping[str, TaxLine]) -> tuple[
             candidates.append(parts[0][1] * 100 / rate.rate_percent)
     near = (net for net in candidates if abs(net - item.total) <= HALF_CENT)
     return next(near, item.total).quantize(MICRO), tax
-
-
-def tax_problems(order: OrderBody, what: str) -> Iterable[str]:
-    """Lines whose VAT is not what their rates make, beyond rounding: which of the two is wrong is a guess."""
-    for _, item in _items(order):
-        parts = _parts(item)
-        made = sum((amount for _, amount in parts), ZERO)
-        if parts and abs(made - item.total_tax) > HALF_CENT * (len(parts) + 1):
-            yield (
-                f"line {item.id} of {what} states {item.total_tax} of tax, but its rates make "
-                f"{made}: recalculate the order in WooCommerce, or make the invoice by hand"
-            )
-
-
-def refund_lines(refund: RefundBody, note: RefundNote, order: OrderBody) -> tuple[Line, ...]:
-    """What was given back, positive, under the ids of the order's lines; empty for a refund by amount.
-
-    Their sum may differ from the money: a shop may give back less or more than the lines it takes back.
-    """
-    items = _items(refund)
-    lines = _lines(items, order, exact=False)
-    if to_cents(_gross(lines)) != -note.amount:
-        exact = _lines(items, order, exact=True)
-        lines = exact if to_cents(_gross(exact)) == -note.amount else lines
-    return tuple(
-        replace(
-            line,
-            id=item.meta_data.get("_refunded_item_id", line.id),
-            quantity=abs(line.quantity),
-            gross=-line.gross,
-            taxes=tuple(replace(tax, amount=-tax.amount) for tax in line.taxes),
-            discount=ZERO,
-            discount_labels=(),
-        )
-        for (_, item), line in zip(items, lines, strict=True)
-        if line.gross or line.tax
-    )

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 from pydantic import BeforeValidator, Field, model_validator
 
 from bridge.orders import ZERO, decimal_from
-from bridge.sources.base import Amount, Id, Payload, Text, plain_text, raw_text
+from bridge.sources.reading import Amount, Id, Payload, Text, plain_text, raw_text
 
 _NO_DATE = re.compile(r"-0001-|0000-")
 

@@ -1,0 +1,89 @@
+"""Which money went back, and for what.
+
+A webhook names refunds with their amount only. One of everything explains itself; any other asks for its
+lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from bridge.keys import Key
+from bridge.orders import ZERO, Event, Incomplete, Line, Refund, to_cents
+from bridge.reasons import because
+from bridge.sources.base import FETCHED
+from bridge.sources.reading import read
+from bridge.sources.woocommerce.history import REFUNDED, Snapshot
+from bridge.sources.woocommerce.lines import gross_of, items_of, lines_of
+from bridge.sources.woocommerce.payloads import OrderBody, RefundBody, RefundList, RefundNote
+
+
+def refunds_of(
+    order: OrderBody, events: Sequence[Event], history: Sequence[Snapshot], key: Key
+) -> tuple[Refund, ...] | Incomplete:
+    """The refunds of the order's last state, oldest first; or the question that only the API can answer."""
+    described = _described(events, key)
+    notes = [note for note in order.refunds if note.total]
+    if not _is_full(order, notes) and any(note.id not in described for note in notes):
+        # https://woocommerce.github.io/woocommerce-rest-api-docs/#list-all-refunds
+        return Incomplete(
+            path=f"/wp-json/wc/v3/orders/{key.id}/refunds?per_page=100",
+            reason=because("woo_refund_lines_unknown", order=key.id, shop=key.shop),
+        )
+    refunds = [_refund(note, described.get(note.id), order, history) for note in notes]
+    return tuple(sorted(refunds, key=lambda refund: (refund.at, refund.id)))
+
+
+def _described(events: Sequence[Event], key: Key) -> dict[str, RefundBody]:
+    """Refund id → what the API's answers say of it."""
+    answers = sorted((event for event in events if event.topic == FETCHED), key=lambda event: event.body)
+    return {refund.id: refund for event in answers for refund in read(RefundList, event, key).refunds}
+
+
+def _is_full(order: OrderBody, notes: Iterable[RefundNote]) -> bool:
+    """The refunds give everything back, gift cards too: no line needs to be known."""
+    return order.status == REFUNDED and sum((note.amount for note in notes), ZERO) == order.due
+
+
+def _refund(
+    note: RefundNote, described: RefundBody | None, order: OrderBody, history: Sequence[Snapshot]
+) -> Refund:
+    """The money is what the order says of the refund; its lines and its day, what the API says."""
+    seen = next(
+        snapshot.modified
+        for snapshot in history
+        if any(known.id == note.id for known in snapshot.order.refunds)
+    )
+    return Refund(
+        id=note.id,
+        at=(described and described.date_created_gmt) or seen,
+        amount=note.amount,
+        lines=_refund_lines(described, note, order) if described else (),
+        note=note.reason,
+    )
+
+
+def _refund_lines(refund: RefundBody, note: RefundNote, order: OrderBody) -> tuple[Line, ...]:
+    """What was given back, positive, under the ids of the order's lines; empty for a refund by amount.
+
+    Their sum may differ from the money: a shop may give back less or more than the lines it takes back.
+    """
+    items = items_of(refund)
+    lines = lines_of(items, order, exact=False)
+    if to_cents(gross_of(lines)) != -note.amount:
+        exact = lines_of(items, order, exact=True)
+        lines = exact if to_cents(gross_of(exact)) == -note.amount else lines
+    return tuple(
+        replace(
+            line,
+            id=item.meta_data.get("_refunded_item_id", line.id),
+            quantity=abs(line.quantity),
+            gross=-line.gross,
+            taxes=tuple(replace(tax, amount=-tax.amount) for tax in line.taxes),
+            discount=ZERO,
+            discount_labels=(),
+        )
+        for (_, item), line in zip(items, lines, strict=True)
+        if line.gross or line.tax
+    )
