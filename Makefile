@@ -4,7 +4,7 @@ BIN := .venv/bin
 N ?= 2000
 SEED ?= 1
 
-.PHONY: help demo test check audit bench cases chaos lock clean
+.PHONY: help demo quick test check audit bench cases chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -24,6 +24,9 @@ help: ## what can be made
 demo: .venv/runtime ## the whole system on this machine, one order of each platform
 	@$(BIN)/bridge demo
 
+quick: .venv/dev ## the pure tests, in half a minute
+	$(BIN)/pytest -n 2 -m pure
+
 test: .venv/dev ## the tests; three at a time, since many of them wait for something
 	$(BIN)/pytest -n 3 --dist loadfile
 
@@ -33,6 +36,8 @@ check: .venv/dev ## ruff, mypy strict, import-linter, bandit, audit
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/bandit --quiet --recursive bridge --severity-level medium
+	$(BIN)/coverage run -m pytest -m pure -p no:cacheprovider
+	$(BIN)/coverage report
 	@$(MAKE) --no-print-directory audit
 
 audit: .venv/dev ## known vulnerabilities of the locked dependencies

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Final
 
 import pytest
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from bridge.valkey.embedded import EmbeddedValkey
+
+TESTS: Final = Path(__file__).parent
+PURE: Final = ("billing", "sources", "test_any_order.py", "test_imports.py", "test_texts.py")
+"""What needs no server, no process and no clock: `make quick`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the pure tests by where they lie."""
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in PURE:
+            item.add_marker(pytest.mark.pure)
 
 
 @pytest.fixture(scope="session")

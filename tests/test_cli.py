@@ -147,6 +147,14 @@ async def test_preview_of_nonsense_is_no_crash(tmp_path: Path) -> None:
     assert (ended.status, "refused with 400" in ended.out) == (1, True)
 
 
+async def test_preview_of_another_platforms_file_says_whose_it_is(tmp_path: Path) -> None:
+    write_config(tmp_path, api_url=NOWHERE)
+    shutil.copy(FIXTURES / "shopify" / "orders-paid__simple.json", tmp_path / "order.json")
+    ended = await bridge("preview", "order.json", "--shop", "abonnements", cwd=tmp_path)
+    said = "this looks like a Shopify order; shop abonnements is Stripe\n"
+    assert (ended.status, ended.out) == (1, said), ended.err
+
+
 # --- sandbox, demo
 
 

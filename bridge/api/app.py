@@ -134,9 +134,10 @@ def api_routes(sessions: Sessions, desk: Desk, health: Health) -> list[Route]:
         )
 
     @app.get("/api/health", operation_id="read_health", responses=_described(FAILS))
-    async def read_health() -> HealthShown:
+    async def read_health(accept_language: Annotated[str, Header()] = "") -> HealthShown:
         """The checks of /health."""
-        return HealthShown.model_validate(health.rendered(await health.checks()))
+        shown = health.rendered(await health.checks(), language_of(accept_language))
+        return HealthShown.model_validate(shown)
 
     described = app.openapi()
     for path in described["paths"].values():

@@ -31,7 +31,7 @@ from bridge.desk.values import (
     State,
     Story,
 )
-from bridge.texts import cure_of
+from bridge.texts import cure_of, phrases
 
 COLOURS = {
     "done": "green",
@@ -153,9 +153,9 @@ def _told_of(entry: Entry) -> Text:
             at, style = entry.at, COLOURS[entry.outcome]
             said = say(f"entry.{entry.outcome}", why=why(entry.reason))
         case ActionRow():
-            at, style = entry.at, "magenta"
-            said = f"{entry.who}: {say(f'did.{entry.what}')}"
-            said += f": {why(entry.reason)}" if entry.reason.code else ""
+            at, style, did = entry.at, "magenta", f"did.{entry.what}"
+            said = f"{entry.who}: {say(did) if did in phrases('terminal') else entry.what}"
+            said += f": {why(entry.reason)}" if entry.reason else ""
     return Text.assemble((f"{_time(at)}  ", "dim"), (said, style))
 
 

@@ -27,6 +27,7 @@ from bridge.desk.plain import plain
 from bridge.desk.values import NotDone
 from bridge.errors import BridgeError, ConfigurationError, StoreUnavailable
 from bridge.failpoints import armed
+from bridge.reasons import because
 from bridge.runtime.wiring import Services, open_services, open_store
 from bridge.settings.loading import Settings, load_settings
 from bridge.telemetry.logs import configure_logging
@@ -75,8 +76,7 @@ def run(work: Callable[[], Coroutine[Any, Any, int]]) -> None:
             err.print(f"[red]{what}[/red] {escape(problem)}", soft_wrap=True)
         status = MISUSED
     except StoreUnavailable as exc:
-        wrong = trouble(exc)
-        status = failed(f"Redis cannot be used, {wrong.what}: {wrong.cure}")
+        status = failed(why(because("redis_unusable", why=trouble(exc))))
     except NotDone as exc:
         status = failed(why(exc.reason))
     except BridgeError as exc:

@@ -173,9 +173,8 @@ async def _orders_of(desk: Desk, row: RequestRow) -> set[str]:
     asked = _asked(row)
     terms = [term(each) for each in (asked.customer, asked.email) if each]
     known: list[Any] = await desk.scripts.run("find", "", *terms)
-    shop = Key.parse(row.key).platform, row.shop
-    found = (Key.parse(each[0].decode()) for each in known)
-    return set(asked.orders) | {str(key) for key in found if (key.platform, key.shop) == shop}
+    scope = Key.parse(row.key).scope
+    return set(asked.orders) | {key for each in known if (key := each[0].decode()).startswith(scope)}
 
 
 async def _kept_order(desk: Desk, story: Story) -> KeptOrder:

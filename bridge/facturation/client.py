@@ -11,13 +11,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
-import httpx
-from pydantic import SecretStr
-
 from bridge.billing.rules import DocumentPolicy
 from bridge.errors import ApiRefused, OutcomeUnknown
 from bridge.facturation.fields import Fields
-from bridge.facturation.quota import Lane, Quota
+from bridge.facturation.quota import Lane
 from bridge.facturation.records import (
     AccountRecord,
     CustomerRecord,
@@ -41,28 +38,8 @@ Record = TypeVar("Record", CustomerRecord, InvoiceRecord)
 
 
 @asynccontextmanager
-async def open_client(
-    *,
-    base_url: str,
-    firm_id: int,
-    api_id: str,
-    api_key: SecretStr,
-    contact: str,
-    quota: Quota,
-    on_call: OnCall | None = None,
-    transport: httpx.AsyncBaseTransport | None = None,
-) -> AsyncIterator[FacturationClient]:
-    """A client of one firm, over a Wire of these; its connections are closed at the end of the block."""
-    wire = Wire(
-        base_url=base_url,
-        firm_id=firm_id,
-        api_id=api_id,
-        api_key=api_key,
-        contact=contact,
-        quota=quota,
-        on_call=on_call,
-        transport=transport,
-    )
+async def open_client(wire: Wire) -> AsyncIterator[FacturationClient]:
+    """A client of one firm; its connections are closed at the end of the block."""
     try:
         yield FacturationClient(wire)
     finally:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bridge.errors import ApiRefused, BridgeError, NotSent, RetryLater, StoreUnavailable
 from bridge.facturation.client import open_client
 from bridge.facturation.quota import Failure, Lane, Permit, Quota
+from bridge.facturation.wire import Wire
 from bridge.reasons import Reason
 from bridge.runtime.wiring import Services
 from bridge.settings.loading import Settings
@@ -54,7 +55,7 @@ async def findings(settings: Settings, services: Services) -> AsyncIterator[Find
         await services.store.check_writable()
     except StoreUnavailable as exc:
         wrong = trouble(exc)
-        yield Finding("redis", "fail", f"{wrong.what}: {wrong.cure}")
+        yield Finding("redis", "fail", f"{text_of(wrong)}: {cure_of(wrong)}")
     else:
         yield Finding("redis", *_version(*await services.store.version()))
         problem = durability.problem()
@@ -85,12 +86,14 @@ async def _account(settings: Settings, services: Services) -> Finding:
     firm_id = firm.firm_id
     try:
         async with open_client(
-            base_url=firm.base_url,
-            firm_id=firm_id,
-            api_id=firm.api_id,
-            api_key=firm.api_key,
-            contact=firm.contact,
-            quota=_OneQuestion(services.store.redis, firm_id=firm_id),
+            Wire(
+                base_url=firm.base_url,
+                firm_id=firm_id,
+                api_id=firm.api_id,
+                api_key=firm.api_key,
+                contact=firm.contact,
+                quota=_OneQuestion(services.store.redis, firm_id=firm_id),
+            )
         ) as client:
             account = await client.account()
     except NotSent as exc:

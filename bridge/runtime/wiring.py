@@ -27,6 +27,7 @@ from bridge.alerts.outbox import AlertOutbox
 from bridge.errors import ConfigurationError, StoreUnavailable
 from bridge.facturation.client import ApiCall, FacturationClient, open_client
 from bridge.facturation.quota import Quota
+from bridge.facturation.wire import Wire
 from bridge.receive import ShopEndpoint, Webhooks
 from bridge.runtime.jobs import deserialize, serialize
 from bridge.settings.loading import Settings
@@ -168,13 +169,15 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
 
         client = await stack.enter_async_context(
             open_client(
-                base_url=firm.base_url,
-                firm_id=firm.firm_id,
-                api_id=firm.api_id,
-                api_key=firm.api_key,
-                contact=firm.contact,
-                quota=quota,
-                on_call=on_call,
+                Wire(
+                    base_url=firm.base_url,
+                    firm_id=firm.firm_id,
+                    api_id=firm.api_id,
+                    api_key=firm.api_key,
+                    contact=firm.contact,
+                    quota=quota,
+                    on_call=on_call,
+                )
             )
         )
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=20))

@@ -332,7 +332,7 @@ def test_an_order_that_lives_again_after_its_invoice_was_reversed_asks() -> None
 @pytest.mark.parametrize(
     ("changed", "rules", "words"),
     [
-        ({"refunds": (Refund(id="9", at=NOON, amount=D(5)),)}, RULES, "after 5 EUR of it were refunded"),
+        ({"refunds": (Refund(id="9", at=NOON, amount=D(5)),)}, RULES, "after 5.00 EUR of it were refunded"),
         ({"external_ref": "I1"}, Rules(document=DocumentPolicy.EXTERNAL), "the platform's own"),
     ],
 )

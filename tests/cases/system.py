@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from bridge.facturation.client import open_client
 from bridge.facturation.quota import Quota
+from bridge.facturation.wire import Wire
 from bridge.receive import Webhooks, create_app
 from bridge.runtime.wiring import endpoints_of, shops_of
 from bridge.sandbox import Sandbox, SandboxConfig, SandboxRounding, SandboxTransport, create_sandbox
@@ -177,13 +178,15 @@ async def open_system(
         app = create_sandbox(SandboxConfig(clock=clock.now, rounding=rounding))
         client = await stack.enter_async_context(
             open_client(
-                base_url=firm.base_url,
-                firm_id=firm.firm_id,
-                api_id=firm.api_id,
-                api_key=firm.api_key,
-                contact=firm.contact,
-                quota=Quota(redis, firm_id=firm.firm_id),
-                transport=SandboxTransport(app),
+                Wire(
+                    base_url=firm.base_url,
+                    firm_id=firm.firm_id,
+                    api_id=firm.api_id,
+                    api_key=firm.api_key,
+                    contact=firm.contact,
+                    quota=Quota(redis, firm_id=firm.firm_id),
+                    transport=SandboxTransport(app),
+                )
             )
         )
         http = await stack.enter_async_context(

@@ -118,7 +118,7 @@ def connect(quota: Quota) -> Connect:
             "contact": "ops@example.com",
             "quota": quota,
         }
-        return open_client(**(given | changes))
+        return open_client(wire.Wire(**(given | changes)))
 
     return open_
 
