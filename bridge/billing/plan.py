@@ -12,7 +12,7 @@ from decimal import Decimal
 from bridge.billing.customers import entity_of, facts_of, matched_by_email
 from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, InvoiceDraft
 from bridge.billing.made import LedgerEntry
-from bridge.billing.rounding import fingerprint
+from bridge.billing.rounding import SUSPECTS, fingerprint, fitting
 from bridge.billing.rules import DocumentPolicy, PartialRefunds, Rules
 from bridge.billing.steps import (
     CreateCreditNote,
@@ -138,7 +138,10 @@ def _mismatch(order: Order, invoice: InvoiceDraft, existing: LedgerEntry) -> Ste
 
 
 def _to_be_written(existing: LedgerEntry, wanted: InvoiceDraft | CreditNoteDraft) -> bool:
-    """A draft of older lines; or of the same, from which nobody may have lived to learn."""
+    """A draft of older lines of ours; or of these, whose total nobody may have lived to learn from. What
+    somebody else may have written is theirs, unless rounding alone explains its total."""
+    if existing.draft and not existing.written and existing.total is not None:
+        return bool(fitting(wanted.lines, existing.total, SUSPECTS.values()))
     return existing.draft and not (existing.fresh and existing.written == fingerprint(wanted.lines))
 
 

@@ -142,7 +142,7 @@ class DocumentBook:
         return replace(
             fresh,
             seen=True,
-            written=made.written,
+            written=made.written if fresh.total == made.total else "",
             accepted=made.accepted,
             emailed=made.emailed,
             twins=made.twins,

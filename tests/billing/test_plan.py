@@ -176,6 +176,14 @@ def test_a_draft_is_mended_with_what_its_total_teaches_until_it_is_right() -> No
     assert mended > 0
 
 
+def test_a_draft_that_somebody_may_have_changed_is_written_anew_only_if_rounding_explains_it() -> None:
+    line = Line(id="1", title="Tasse", gross=D("9.99"), taxes=(Tax(amount=D("1.67"), rate=D("0.2")),))
+    order = order_of(line)
+    for total, expected in ((D("9.98"), Mend), (D("8.00"), Rest)):
+        found = replace(INVOICE, draft=True, number="", total=total)
+        assert isinstance(step_for(order, {order.key: found}, rounding=UNKNOWN), expected)
+
+
 def test_where_no_rule_fits_a_draft_asks_once_its_lines_are_the_best_ones() -> None:
     nothing = FirmRounding(frozenset())
     invoice = documents_for(ORDER, RULES, nothing).invoice
