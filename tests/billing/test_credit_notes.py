@@ -142,7 +142,7 @@ def test_a_credit_note_that_must_not_exist_any_more_is_named() -> None:
     failed = refund("5", state=RefundState.FAILED)
     revoked = documents_for(replace(SALE, refunds=(failed,)), Rules(), ALL).revoked
     assert {key: text_of(happened) for key, happened in revoked.items()} == {
-        "shopify:boutique:refund:R1": "refund R1 of 5 EUR failed",
+        "shopify:boutique:refund:R1": "refund R1 of 5.00 EUR failed",
         "shopify:boutique:refund:cancel-1": "it is no longer cancelled",
     }
     cancelled = replace(SALE, paid_at=None, cancelled_at=NOON)
@@ -158,8 +158,8 @@ def test_no_money_no_credit_note(nothing: Refund) -> None:
 
 
 HELD = [
-    (SALE, Rules(), [refund("70")], "more than the 69.10 left", 0),
-    (SALE, Rules(), [refund("60"), refund("10", name="R2")], "more than the 9.10 left", 1),
+    (SALE, Rules(), [refund("70")], "more than the 69.10 EUR left", 0),
+    (SALE, Rules(), [refund("60"), refund("10", name="R2")], "more than the 9.10 EUR left", 1),
     (
         SALE,
         Rules(),

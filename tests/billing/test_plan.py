@@ -30,7 +30,7 @@ from bridge.billing.steps import (
 )
 from bridge.billing.totals import ALL, Rounding, total_under
 from bridge.orders import Address, Line, Order, Refund, RefundState, Tax
-from bridge.reasons import as_reason
+from bridge.reasons import reason_from
 from bridge.texts import text_of
 from tests.billing.carts import NOON, order_of
 
@@ -254,7 +254,7 @@ def test_a_test_order_is_ignored() -> None:
 
 
 def test_what_the_source_could_not_read_asks() -> None:
-    step = rest(step_for(replace(ORDER, problems=(as_reason("its lines do not add up"),)), {}))
+    step = rest(step_for(replace(ORDER, problems=(reason_from("its lines do not add up"),)), {}))
     assert (step.outcome, "do not add up" in text_of(step.reason)) == ("attention", True)
 
 
@@ -302,7 +302,7 @@ def test_an_order_that_lives_again_after_its_invoice_was_reversed_asks() -> None
 @pytest.mark.parametrize(
     ("changed", "rules", "words"),
     [
-        ({"refunds": (Refund(id="9", at=NOON, amount=D(5)),)}, RULES, "after 5 EUR of it were refunded"),
+        ({"refunds": (Refund(id="9", at=NOON, amount=D(5)),)}, RULES, "after 5.00 EUR of it were refunded"),
         ({"external_ref": "I1"}, Rules(document=DocumentPolicy.EXTERNAL), "the platform's own"),
     ],
 )
