@@ -21,8 +21,8 @@ from bench.orders import SHOP, Orders
 from bench.servers import usual_queue
 from bench.table import Cell, Goal, Table
 from bridge.billing.documents import documents_for
+from bridge.billing.rounding import UNKNOWN
 from bridge.billing.rules import Rules
-from bridge.billing.totals import ALL
 from bridge.facturation.fields import invoice_fields
 from bridge.orders import Event, Order, legal_date
 from bridge.runtime.wiring import connect
@@ -99,7 +99,7 @@ async def _enqueue(ground: Ground, url: str) -> None:
         event = Event(id=str(n), topic="orders/paid", body=orders.body(n, 0), received_at=now)
         order = source.fold(SHOP, orders.key(n), [event])
         assert isinstance(order, Order)
-        invoice = documents_for(order, Rules(), ALL).invoice
+        invoice = documents_for(order, Rules(), UNKNOWN).invoice
         assert invoice is not None
         await queue.enqueue_job("invoice", invoice_fields(invoice, customer, legal_date(now)))
     await queue.aclose(close_connection_pool=True)

@@ -365,10 +365,15 @@ class Both(RuleBasedStateMachine):
             told = self.run(self.store.archived_customer(buyer_lock))
             assert told == self.data.archived_customer(self.now, buyer_lock)
 
-    @rule(rounding=st.sampled_from(["line2_vat_rate", "line3_vat_once"]))
-    def the_rounding_is_found_out(self, rounding: str) -> None:
-        self.run(self.store.keep_rounding(rounding))
-        self.data.rounding = rounding
+    @rule(
+        before=st.sampled_from(["", "?a,b", "line2_vat_rate"]),
+        after=st.sampled_from(["?a,b", "line2_vat_rate", "line3_vat_once"]),
+        wrong=st.sampled_from(["", "evidence"]),
+    )
+    def the_rounding_is_learnt(self, before: str, after: str, wrong: str) -> None:
+        told = self.run(self.store.learn_rounding(before, after, wrong))
+        assert told == self.data.learn_rounding(self.now, before, after, wrong)
+        assert told == self.run(self.store.rounding())
 
     @rule()
     def a_process_gets_acquainted(self) -> None:
@@ -444,6 +449,10 @@ class Both(RuleBasedStateMachine):
             },
             "floor": int(read.get(f"{PREFIX}meta", {}).get("floor", 0)),
             "born": int(read.get(f"{PREFIX}meta", {}).get("born", 0)),
+            "rounding": tuple(
+                read.get(f"{PREFIX}meta", {}).get(name, "")
+                for name in ("rounding", "contradicted", "contradiction")
+            ),
         }
 
     def _modelled(self) -> dict[str, Any]:
@@ -476,6 +485,7 @@ class Both(RuleBasedStateMachine):
             "verdicts": {scope: f"{at} {said}" for scope, (at, said) in data.verdicts.items()},
             "floor": data.trusted_since,
             "born": data.born,
+            "rounding": (data.rounding, *(str(each or "") for each in data.contradiction)),
         }
 
 
@@ -622,7 +632,8 @@ def test_what_is_found_out_is_the_same(both: Both) -> None:
         both.move(1_000)
         both.a_process_gets_acquainted()
         both.both_hold_the_same()
-    both.the_rounding_is_found_out("line3_vat_once")
+    both.the_rounding_is_learnt("", "line3_vat_once", "")
+    both.the_rounding_is_learnt("line3_vat_once", "?a,b", "evidence")
     both.move(6_000)
     both.an_order_is_taken(0, True)
 

@@ -16,6 +16,8 @@ from typing import Any, Final
 from bridge.alerts.runbook import PAGE, Meaning, runbook
 from bridge.alerts.silence import silence_of
 from bridge.alerts.situation import Asking, Situation
+from bridge.billing.lessons import Contradiction
+from bridge.billing.rounding import FirmRounding
 from bridge.facturation.quota import SHARES, Failure, Lane, standing_failure
 from bridge.keys import Key
 from bridge.reasons import LEGACY, NO_REASON, Reason, because
@@ -33,6 +35,7 @@ LONG_PAUSE: Final = timedelta(minutes=5)
 LONG_WAIT: Final = timedelta(hours=1)
 """Longer than four retries of an order that goes on failing."""
 SOON: Final = timedelta(days=7)
+TOLD_FOR: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +237,25 @@ def _ledger(seen: Situation) -> Iterator[Alert]:
         yield Alert(key="ledger", since=seen.vitals.born or seen.now, reason=problem)
 
 
+def _rounding(seen: Situation) -> Iterator[Alert]:
+    vitals = seen.vitals
+    held = FirmRounding.read(vitals.rounding).held
+    # A rule that is found anew at once shall not hide that a document is wrong.
+    if vitals.contradicted and not (held and seen.now - vitals.contradicted > TOLD_FOR):
+        wrong = Contradiction.read(vitals.contradiction)
+        reason = because(
+            "rounding_failed",
+            document=wrong.document,
+            total=wrong.total,
+            expected=wrong.expected,
+            rule=wrong.rule,
+        )
+        yield Alert(key="rounding", since=vitals.contradicted, reason=reason)
+    elif vitals.unexplained:
+        since = vitals.unexplained
+        yield Alert(key="rounding", since=since, reason=because("rounding_unexplained"))
+
+
 RULES: Final[tuple[Callable[[Situation], Iterator[Alert]], ...]] = (
     _no_worker,
     _credentials,
@@ -245,5 +267,6 @@ RULES: Final[tuple[Callable[[Situation], Iterator[Alert]], ...]] = (
     _attention,
     _quota,
     _ledger,
+    _rounding,
 )
 """In the order in which they are shown: what stops everything comes first."""

@@ -12,9 +12,10 @@ from decimal import ROUND_DOWN, Decimal
 
 from bridge.billing.bands import Band, cut
 from bridge.billing.drafts import CreditNoteDraft, InvoiceDraft
+from bridge.billing.rounding import ALL, FirmRounding
 from bridge.billing.rules import DocumentPolicy
 from bridge.billing.text import clean, money, percent
-from bridge.billing.totals import NO_CENTS, BilledLine, Rounding, encode
+from bridge.billing.totals import NO_CENTS, BilledLine, encode
 from bridge.billing.wording import line_title
 from bridge.errors import NeedsPerson
 from bridge.orders import CENT, ZERO, Order, Refund, RefundState, legal_date, to_cents
@@ -45,7 +46,7 @@ def cancellation(order: Order, language: str) -> CreditNoteDraft:
 
 
 def credit_notes_for(
-    order: Order, invoice: InvoiceDraft, bands: Sequence[Band], rounding: frozenset[Rounding]
+    order: Order, invoice: InvoiceDraft, bands: Sequence[Band], rounding: FirmRounding
 ) -> tuple[tuple[CreditNoteDraft, ...], tuple[Reason, ...]]:
     """The credit notes, and what a person must settle of the other refunds.
 
@@ -110,7 +111,7 @@ def _credit_note(
     bands: Sequence[Band],
     refund: Refund,
     left: _Left,
-    rounding: frozenset[Rounding],
+    rounding: FirmRounding,
 ) -> tuple[CreditNoteDraft, dict[Decimal, Decimal]]:
     """The credit note, and what it credits of each rate."""
     if invoice.policy is DocumentPolicy.EXTERNAL:
@@ -137,14 +138,14 @@ def _credit_note(
     if refund.amount == order.total:
         return full, left.rates
     billed, why = _billed(order, bands, refund, left)
-    encoded = encode(billed, refund.amount, rounding)
+    encoded = encode(billed, refund.amount, rounding.candidates or ALL)
     if not encoded.rules:
         raise NeedsPerson(because("no_lines_for_refund"))
     note = replace(
         full,
         full=False,
         lines=tuple(replace(line, quantity=-line.quantity) for line in encoded.lines),
-        agreed=encoded.agreed and order.currency not in NO_CENTS,
+        agreed=encoded.agreed and rounding.held and order.currency not in NO_CENTS,
         why=(*_with_note(refund, why), *encoded.why),
     )
     return note, _by_rate(billed)

@@ -10,8 +10,9 @@ from bridge.billing.buyers import as_written
 from bridge.billing.credit_notes import cancellation, credit_notes_for, revoked
 from bridge.billing.customers import customer_for, language_of
 from bridge.billing.drafts import Documents, InvoiceDraft, PaymentNote
+from bridge.billing.rounding import ALL, FirmRounding
 from bridge.billing.rules import DocumentPolicy, InvoiceWhen, Rules, TestOrders
-from bridge.billing.totals import NO_CENTS, BilledLine, Encoded, Rounding, encode
+from bridge.billing.totals import NO_CENTS, BilledLine, Encoded, encode
 from bridge.billing.vat import Vat, assess
 from bridge.billing.wording import METHODS, from_template, information, line_title
 from bridge.errors import NeedsPerson
@@ -21,16 +22,16 @@ from bridge.reasons import because, together
 HALF_CENT = CENT / 2
 
 
-def documents_for(order: Order, rules: Rules, rounding: frozenset[Rounding]) -> Documents:
+def documents_for(order: Order, rules: Rules, rounding: FirmRounding) -> Documents:
     """The customer, the invoice and the credit notes that this order should have, or why not (yet).
 
-    `rounding`: the rules that Facturation.pro may follow; a document is `agreed` when all give its total.
+    A document is `agreed`, and may be final at once, when the firm's rule is known and gives its total.
     """
     order = as_written(order, rules.fields)
     return replace(_documents(order, rules, rounding), revoked=revoked(order))
 
 
-def _documents(order: Order, rules: Rules, rounding: frozenset[Rounding]) -> Documents:
+def _documents(order: Order, rules: Rules, rounding: FirmRounding) -> Documents:
     nothing = _nothing_due(order, rules)
     if nothing is not None:
         return nothing
@@ -87,13 +88,13 @@ def _refuse(order: Order, rules: Rules) -> None:
 
 
 def _invoice(
-    order: Order, rules: Rules, rounding: frozenset[Rounding], vat: Vat
+    order: Order, rules: Rules, rounding: FirmRounding, vat: Vat
 ) -> tuple[InvoiceDraft, tuple[Band, ...]]:
     bands = _worth_showing(vat.bands)
     billed = [_billed(band, order.currency) for band in bands]
     _same_total(order, billed)
-    encoded = encode(billed, order.total, rounding)
-    if order.currency in NO_CENTS:
+    encoded = encode(billed, order.total, rounding.candidates or ALL)
+    if order.currency in NO_CENTS or not rounding.held:
         encoded = replace(encoded, agreed=False)
     if not encoded.rules:
         raise NeedsPerson(because("no_lines_for_total", total=order.total, currency=order.currency))
@@ -209,4 +210,7 @@ def _policy_why(order: Order, rules: Rules) -> tuple[str, ...]:
 def _encoding_why(encoded: Encoded) -> tuple[str, ...]:
     if encoded.agreed:
         return encoded.why
-    return (*encoded.why, "Le total dépend de l'arrondi de Facturation.pro : à vérifier sur un brouillon.")
+    return (
+        *encoded.why,
+        "L'arrondi de Facturation.pro n'est pas établi : le total est vérifié sur un brouillon.",
+    )

@@ -64,10 +64,10 @@ class PaymentNote:
 class InvoiceDraft:
     """One sale's invoice.
 
-    `total`: what was charged, VAT included: the document must come to exactly that. `agreed`: every rounding
-    rule in force gives that total for `lines`, so it may be made final at once. `delivered_on`: day of the
-    sale. `vat_exemption`: the legal mention, "" where VAT is charged. `vat_country`: ISO alpha-2 under OSS.
-    `why`: in French, for the accountant.
+    `total`: what was charged, VAT included: the document must come to exactly that. `agreed`: the firm's
+    rounding rule is known and gives that total for `lines`, so it may be made final at once.
+    `delivered_on`: day of the sale. `vat_exemption`: the legal mention, "" where VAT is charged.
+    `vat_country`: ISO alpha-2 under OSS. `why`: in French, for the accountant.
     """
 
     key: str

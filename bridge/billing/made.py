@@ -13,11 +13,12 @@ from typing import Any
 class LedgerEntry:
     """A document that exists in Facturation.pro, as the ledger knows it.
 
-    `total`: VAT included, as they computed it; None for a customer. `paid`: it states its payment. `mended`:
-    its lines were already corrected once. `seen`: it was read back in this run. `accepted`: the total that a
-    person accepted in place of the order's. `found`: a customer that others made. `facts`: a digest of what
-    was written of a customer, and `as_of` the time of the order that said so. `entity`: see `entity_of`, ""
-    when nobody noted it. `twins`: further documents with the same key, which should not be.
+    `total`: VAT included, as they computed it; None for a customer. `paid`: it states its payment. `written`:
+    the fingerprint of the lines that we gave it, "" where that is not known. `seen`: it was read back in this
+    run. `accepted`: the total that a person accepted in place of the order's. `found`: a customer that others
+    made. `facts`: a digest of what was written of a customer, and `as_of` the time of the order that said so.
+    `entity`: see `entity_of`, "" when nobody noted it. `twins`: further documents with the same key, which
+    should not be.
     """
 
     id: int
@@ -28,7 +29,7 @@ class LedgerEntry:
     emailed: bool = False
     made_on: date | None = None
     customer_id: int = 0
-    mended: bool = False
+    written: str = ""
     seen: bool = False
     accepted: Decimal | None = None
     found: bool = False
@@ -49,7 +50,7 @@ class LedgerEntry:
             record["made_on"] = self.made_on.isoformat()
         for name in (
             *("number", "draft", "paid", "emailed", "customer_id"),
-            *("mended", "found", "facts", "as_of", "entity"),
+            *("written", "found", "facts", "as_of", "entity"),
         ):
             if getattr(self, name):
                 record[name] = getattr(self, name)

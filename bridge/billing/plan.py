@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from bridge.billing.customers import entity_of, facts_of, matched_by_email
-from bridge.billing.documents import documents_for
 from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, InvoiceDraft
 from bridge.billing.made import LedgerEntry
+from bridge.billing.rounding import fingerprint
 from bridge.billing.rules import DocumentPolicy, PartialRefunds, Rules
 from bridge.billing.steps import (
     CreateCreditNote,
@@ -28,7 +28,6 @@ from bridge.billing.steps import (
     Step,
     UpdateCustomer,
 )
-from bridge.billing.totals import Rounding, fitting
 from bridge.orders import Order
 from bridge.reasons import Reason, because, together
 
@@ -42,7 +41,6 @@ def keys_of(order: Order, documents: Documents) -> list[str]:
 def next_step(
     order: Order,
     rules: Rules,
-    rounding: frozenset[Rounding],
     documents: Documents,
     made: Mapping[str, LedgerEntry],
 ) -> Step:
@@ -61,7 +59,7 @@ def next_step(
     if invoice is None or documents.customer is None:
         # A cancelled order needs no invoice, but one that was made for it must be reversed.
         if existing and (documents.credit_notes or documents.hold_refunds):
-            return _credit_note_step(order, rules, rounding, documents, existing, made)
+            return _credit_note_step(order, rules, documents, existing, made)
         return _without_invoice(order, documents, existing)
     if existing is None:
         customer = made.get(documents.customer.key)
@@ -73,8 +71,8 @@ def next_step(
         as_draft = invoice.policy is DocumentPolicy.DRAFT or not invoice.agreed
         as_draft = as_draft and invoice.policy is not DocumentPolicy.EXTERNAL
         return CreateInvoice(invoice, documents.customer, customer.id, as_draft)
-    step = _invoice_step(order, rules, rounding, invoice, existing)
-    return step or _credit_note_step(order, rules, rounding, documents, existing, made)
+    step = _invoice_step(order, invoice, existing)
+    return step or _credit_note_step(order, rules, documents, existing, made)
 
 
 def _is_another(customer: LedgerEntry, draft: CustomerDraft, rules: Rules) -> bool:
@@ -107,12 +105,10 @@ def _without_invoice(order: Order, documents: Documents, existing: LedgerEntry |
     return Rest("open", documents.wait or because("nothing_due", order=order.number))
 
 
-def _invoice_step(
-    order: Order, rules: Rules, rounding: frozenset[Rounding], invoice: InvoiceDraft, existing: LedgerEntry
-) -> Step | None:
+def _invoice_step(order: Order, invoice: InvoiceDraft, existing: LedgerEntry) -> Step | None:
     wanted = invoice.total if existing.accepted is None else existing.accepted
     if existing.total != wanted:
-        return _mismatch(order, rules, rounding, invoice, existing)
+        return _mismatch(order, invoice, existing)
     if invoice.policy is DocumentPolicy.FINAL and existing.draft:
         return Finalise(invoice.key, existing)
     if invoice.paid and not existing.paid and invoice.policy is not DocumentPolicy.EXTERNAL:
@@ -122,18 +118,13 @@ def _invoice_step(
     return None
 
 
-def _mismatch(
-    order: Order, rules: Rules, rounding: frozenset[Rounding], invoice: InvoiceDraft, existing: LedgerEntry
-) -> Step:
-    """The document's total is not the order's: mend a draft once, otherwise ask."""
+def _mismatch(order: Order, invoice: InvoiceDraft, existing: LedgerEntry) -> Step:
+    """The document's total is not the order's: a draft gets the lines that it should have by now, its total
+    having told more of the firm's rounding; for anything else a person is asked."""
     if not existing.seen and (existing.draft or existing.total is None):
         return ReadBack(invoice.key, existing)
-    if existing.draft and not existing.mended:
-        # The total tells which rounding rule they use; under that rule other lines reach the order's total.
-        rule = fitting(invoice.lines, existing.total or Decimal(0)) & rounding
-        better = documents_for(order, rules, rule).invoice if rule else None
-        if better and better.agreed:
-            return Mend(invoice.key, existing, better)
+    if existing.draft and existing.written != fingerprint(invoice.lines):
+        return Mend(invoice.key, existing, invoice)
     total = existing.total or Decimal(0)
     return _ask(
         "draft_differs" if existing.draft else "invoice_differs",
@@ -149,7 +140,6 @@ def _mismatch(
 def _credit_note_step(
     order: Order,
     rules: Rules,
-    rounding: frozenset[Rounding],
     documents: Documents,
     invoice: LedgerEntry,
     made: Mapping[str, LedgerEntry],
@@ -165,7 +155,7 @@ def _credit_note_step(
                 return _ask("credit_by_hand", order, **_refund(order, note), invoice=invoice.number)
             as_draft = rules.partial_refunds is PartialRefunds.DRAFT or not note.agreed
             return CreateCreditNote(note, invoice, as_draft)
-        step = _made_credit_note_step(order, rules, rounding, note, existing)
+        step = _made_credit_note_step(order, rules, note, existing)
         if step:
             return step
     if documents.hold_refunds:
@@ -186,7 +176,6 @@ def _credit_on_a_draft(order: Order, note: CreditNoteDraft, invoice: LedgerEntry
 def _made_credit_note_step(
     order: Order,
     rules: Rules,
-    rounding: frozenset[Rounding],
     note: CreditNoteDraft,
     existing: LedgerEntry,
 ) -> Step | None:
@@ -199,12 +188,8 @@ def _made_credit_note_step(
         return None
     if not existing.seen and (existing.draft or existing.total is None):
         return ReadBack(note.key, existing)
-    if existing.draft and not existing.mended:
-        rule = fitting(note.lines, existing.total or Decimal(0)) & rounding
-        notes = documents_for(order, rules, rule).credit_notes if rule else ()
-        better = next((each for each in notes if each.key == note.key and each.agreed), None)
-        if better:
-            return Mend(note.key, existing, better)
+    if existing.draft and existing.written != fingerprint(note.lines):
+        return Mend(note.key, existing, note)
     return _ask(
         "credit_note_differs",
         order,

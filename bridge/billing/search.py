@@ -1,44 +1,22 @@
-"""Moves thousandths on unit prices until a total is met: whole numbers only, no rounding surprise, no clock.
+"""Moves thousandths on unit prices until a total is met under one rule: whole numbers only, no clock.
 
-Units: prices and nets in mills (0.001), rates in thousandths, so a VAT amount is in micros (0.000001).
-Quantities are in ten-thousandths. A greedy walk over classes of equal moves, helped by pairs where no single
-move is better: fast for hundreds of lines, and bounded.
+Units: prices in mills (0.001), quantities in ten-thousandths, rates in thousandths, amounts in atoms (1e-10).
+One move, or two, are looked for among all that there are; while more are needed the best single one is made
+first. So the fewest lines are moved, by the least, wherever two suffice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
-from typing import Literal
+from typing import NamedTuple
 
-MILL = 1_000  # micros
-CENT = 10_000  # micros
+from bridge.billing.rounding import ATOMS_OF_CENT, Rounding
+
 ONE = 10_000  # a quantity of one
-_STEPS = (1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 10, -10)  # mills on a unit price
 _FURTHEST = 10 * ONE  # a line's net moves by a cent at most
-_PAIRED = 40  # classes looked at two by two
+_STEPS = tuple(sign * mills for mills in range(1, 11) for sign in (1, -1))
 _LAST_ROUND = 300
-
-Nets = tuple[int, int, int, int]
-"""Nets to 2 and to 3 decimals, then their VAT rounded line by line; in mills, for a line or for a rate."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One way to compute a total; see `totals.Rounding`."""
-
-    decimals: Literal[2, 3]
-    vat: Literal["line", "rate", "once"]
-
-    def subtotal(self, nets: Nets, rate: int) -> int:
-        """A rate's part of the total, VAT included, in micros."""
-        net = nets[self.decimals - 2]
-        if self.vat == "line":
-            return (net + nets[self.decimals]) * MILL
-        if self.vat == "rate":
-            return net * MILL + half_up(net * rate, CENT) * CENT
-        return net * (1000 + rate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,169 +28,225 @@ class LineState:
     rate: int
     folded: bool = False
 
-    def nets(self, step: int = 0) -> Nets:
-        """What the rules make of the line with its price moved by `step` mills."""
-        exact = self.quantity * (self.price + step)
-        net2, net3 = half_up(exact, 10 * ONE) * 10, half_up(exact, ONE)
-        return net2, net3, half_up(net2 * self.rate, CENT) * 10, half_up(net3 * self.rate, CENT) * 10
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """`total` in cents under all `rules`; `own`: what the order says for each rate, VAT included, in
-    micros."""
+    """`total`, in cents, under `rule`, of which the atoms `beside` come from another line; `own`: what the
+    order says for each rate, VAT included, in atoms, from which a rate may be a cent off."""
 
+    rule: Rounding
     total: int
     own: dict[int, int]
-    rules: tuple[Rule, ...]
+    beside: int = 0
 
 
-Sums = dict[int, Nets]
-"""By rate."""
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Lines that meet a target. `moved`: how many prices were moved for that; `size`: by how much in all, in
+    ten-millionths."""
 
-Move = tuple[int, Nets]
-"""A rate and the change of its sums."""
+    states: tuple[LineState, ...]
+    moved: int = 0
+    size: int = 0
 
-
-def half_up(value: int, unit: int) -> int:
-    """`value / unit` to the nearest whole number, halves away from zero."""
-    return (2 * value + unit) // (2 * unit) if value >= 0 else -((-2 * value + unit) // (2 * unit))
-
-
-def sums_of(lines: Iterable[LineState]) -> Sums:
-    """The nets of each rate."""
-    sums: Sums = {}
-    for line in lines:
-        sums[line.rate] = _add(sums.get(line.rate, (0, 0, 0, 0)), line.nets())
-    return sums
+    def __lt__(self, other: Reached) -> bool:
+        return (self.moved, self.size) < (other.moved, other.size)
 
 
-def met(sums: Sums, target: Target) -> tuple[Rule, ...]:
-    """The rules under which the total is the target's and no rate is more than a cent off its own."""
-    return tuple(rule for rule in target.rules if _misses(rule, sums, target) == (0, 0))
+Units = Sequence[tuple[int, ...]]
+"""Lines by number, those together that must stay alike."""
 
 
-def improve(lines: Sequence[LineState], target: Target, *, by_cents: bool) -> tuple[LineState, ...]:
-    """The lines with as few prices moved as it finds, on the target or nearer to it.
+def misses(lines: Iterable[LineState], target: Target) -> int:
+    """By how much the total misses, and rates are further from their own than a cent, in atoms; 0: met."""
+    return _Sums(lines, target).misses
 
-    `by_cents`: only moves of a whole cent on a line's net, the ones that all rules see alike.
-    """
-    sums = sums_of(lines)
-    moved = list(lines)
-    moves = _Moves(lines, by_cents=by_cents)
-    for _ in range(_LAST_ROUND):
-        if len(met(sums, target)) == len(target.rules):
-            break
-        chosen = _choose(sums, moves, target)
-        if not chosen:
-            break
+
+def reach(lines: Sequence[LineState], target: Target, units: Units) -> Reached | None:
+    """The lines on the target with as few prices moved as it finds, or None."""
+    sums, moves = _Sums(lines, target), _Moves(lines, target.rule, units)
+    made: list[_Move] = []
+    while sums.misses:
+        open_ = [_Choice(move, sums) for move in moves.cheapest()]
+        chosen = _last(sums, moves, open_) or _nearer(sums, open_)
+        if not chosen or len(made) > _LAST_ROUND:
+            return None
         for move in chosen:
-            place = moves.take(move)
-            if place is None:
-                continue
-            index, step = place
-            moved[index] = replace(lines[index], price=lines[index].price + step)
-            rate, change = move
-            sums[rate] = _add(sums[rate], change)
-    return tuple(moved)
+            sums.add(move.rate, move.change)
+            moves.used.add(move.unit)
+            made.append(move)
+    states = list(lines)
+    for move in made:
+        for index in move.unit:
+            states[index] = replace(lines[index], price=lines[index].price + move.step)
+    return Reached(tuple(states), sum(move.lines for move in made), sum(move.size for move in made))
 
 
-def _add(one: Nets, other: Nets) -> Nets:
-    return one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3]
+class _Sums:
+    """What the lines come to, by rate and altogether, and whether that is the target."""
+
+    def __init__(self, lines: Iterable[LineState], target: Target) -> None:
+        self.target, self.rule = target, target.rule
+        self.parts: dict[int, int] = {}
+        for line in lines:
+            part = self.rule.part(line.quantity, line.price, line.rate)
+            self.parts[line.rate] = self.parts.get(line.rate, 0) + part
+        self.subtotals = {rate: self.rule.subtotal(parts, rate) for rate, parts in self.parts.items()}
+        self.total = sum(self.subtotals.values()) + target.beside
+
+    @property
+    def misses(self) -> int:
+        """See the function of this name."""
+        own = self.target.own
+        off = abs(self.rule.cents(self.total) - self.target.total) * ATOMS_OF_CENT
+        for rate, subtotal in self.subtotals.items():
+            off += max(0, abs(subtotal - own[rate]) - ATOMS_OF_CENT)
+        return off
+
+    def beyond(self) -> set[int]:
+        """The rates that are too far from their own."""
+        return {rate for rate, subtotal in self.subtotals.items() if not self.holds(rate, subtotal)}
+
+    def holds(self, rate: int, subtotal: int) -> bool:
+        return abs(subtotal - self.target.own[rate]) <= ATOMS_OF_CENT
+
+    def is_total(self, total: int) -> bool:
+        return self.rule.cents(total) == self.target.total
+
+    def after(self, rate: int, change: int) -> int:
+        """The rate's subtotal with its parts changed by so much."""
+        return self.rule.subtotal(self.parts[rate] + change, rate)
+
+    def add(self, rate: int, change: int) -> None:
+        after = self.after(rate, change)
+        self.parts[rate] += change
+        self.total += after - self.subtotals[rate]
+        self.subtotals[rate] = after
+
+    def cost(self, rate: int, subtotal: int) -> float:
+        """Missing the total weighs most, then leaving a rate's cent; distance shows the way between."""
+        miss = self.rule.cents(self.total + subtotal - self.subtotals[rate]) - self.target.total
+        distance = abs(subtotal - self.target.own[rate]) / ATOMS_OF_CENT
+        return 100 * miss * miss + distance * distance + (1000 * distance if distance > 1 else 0)
 
 
-def _misses(rule: Rule, sums: Sums, target: Target) -> tuple[int, int]:
-    """Cents by which the total misses, and micros by which rates are further than a cent from their own."""
-    total = beyond = 0
-    for rate, nets in sums.items():
-        subtotal = rule.subtotal(nets, rate)
-        total += subtotal
-        beyond += max(abs(subtotal - target.own[rate]) - CENT, 0)
-    return abs(half_up(total, CENT) - target.total), beyond
+class _Move(NamedTuple):
+    """All lines of a unit by `step` mills, which changes the parts of their rate by `change`."""
+
+    lines: int
+    size: int
+    unit: tuple[int, ...]
+    step: int
+    rate: int
+    change: int
 
 
 class _Moves:
-    """The single moves left, in classes: all that change the same sums of a rate by the same amounts."""
+    """All moves that there are, those of equal effect together, the cheapest first."""
 
-    def __init__(self, lines: Sequence[LineState], *, by_cents: bool) -> None:
-        self._places: dict[Move, list[tuple[int, int]]] = {}
-        self._free = [True] * len(lines)
-        for step in _STEPS:
-            for index, line in enumerate(lines):
-                if line.price + step > 0 and line.price and abs(step * line.quantity) <= _FURTHEST:
-                    before, after = line.nets(), line.nets(step)
-                    change = _add(after, (-before[0], -before[1], -before[2], -before[3]))
-                    if not by_cents or abs(change[0]) == abs(change[1]) == 10:
-                        self._places.setdefault((line.rate, change), []).append((index, step))
-        for places in self._places.values():
-            places.reverse()
+    def __init__(self, lines: Sequence[LineState], rule: Rounding, units: Units) -> None:
+        self.units = len(units)
+        self.used: set[tuple[int, ...]] = set()
+        self._alike: dict[tuple[int, int], list[_Move]] = {}
+        for unit in units:
+            line = lines[unit[0]]
+            for move in _moves_of(line, unit, rule) if line.price else ():
+                self._alike.setdefault((move.rate, move.change), []).append(move)
+        for moves in self._alike.values():
+            moves.sort(reverse=True)
 
-    def classes(self) -> list[Move]:
-        """The classes that still have a line to move."""
-        for move, places in list(self._places.items()):
-            while places and not self._free[places[-1][0]]:
-                places.pop()
-            if not places:
-                del self._places[move]
-        return list(self._places)
+    def cheapest(self) -> list[_Move]:
+        """One of each effect, of a unit that was not moved yet."""
+        found = []
+        for moves in self._alike.values():
+            while moves and moves[-1].unit in self.used:
+                moves.pop()
+            if moves:
+                found.append(moves[-1])
+        return found
 
-    def take(self, move: Move) -> tuple[int, int] | None:
-        """A line of the class and its step; the line is not moved again. None when a pair shared one line."""
-        places = self._places[move]
-        while places:
-            index, step = places.pop()
-            if self._free[index]:
-                self._free[index] = False
-                return index, step
-        return None
-
-
-def _choose(sums: Sums, moves: _Moves, target: Target) -> tuple[Move, ...]:
-    """The move that helps most, or the pair where no single one helps; () when nothing does."""
-    walk = _Walk(sums, target)
-    ranked = sorted((walk.cost_after(move), place, move) for place, move in enumerate(moves.classes()))
-    if ranked and ranked[0][0] < walk.cost:
-        return (ranked[0][2],)
-    pairs = (
-        (walk.cost_after(one, other), place, (one, other))
-        for place, ((_, _, one), (_, _, other)) in enumerate(combinations(ranked[:_PAIRED], 2))
-    )
-    best = min(pairs, default=None)
-    return best[2] if best is not None and best[0] < walk.cost else ()
+    def beside(self, other: _Move, like: _Move) -> _Move | None:
+        """The cheapest that does the same as `like`, of another unit than `other`'s."""
+        return next(
+            (
+                move
+                for move in reversed(self._alike[like.rate, like.change])
+                if move.unit != other.unit and move.unit not in self.used
+            ),
+            None,
+        )
 
 
-class _Walk:
-    """How far the sums are from the target, and how far one or two moves would leave them."""
+def _moves_of(line: LineState, unit: tuple[int, ...], rule: Rounding) -> Iterator[_Move]:
+    """One for each effect, by the least that has it."""
+    quantity, price, rate = line.quantity, line.price, line.rate
+    before = rule.part(quantity, price, rate)
+    effects = {0}
+    for step in _STEPS:
+        if abs(step * quantity) > _FURTHEST:
+            return
+        change = rule.part(quantity, price + step, rate) - before if price + step > 0 else 0
+        if change not in effects:
+            effects.add(change)
+            lines = len(unit)
+            yield _Move(lines, lines * abs(step * quantity), unit, step, rate, lines * change)
 
-    def __init__(self, sums: Sums, target: Target) -> None:
-        self._sums, self._target = sums, target
-        self._totals = [
-            sum(rule.subtotal(nets, rate) for rate, nets in sums.items()) for rule in target.rules
-        ]
-        self._subtotals = {
-            rate: [rule.subtotal(nets, rate) for rule in target.rules] for rate, nets in sums.items()
-        }
-        self.cost = self._cost({})
 
-    def cost_after(self, *moves: Move) -> float:
-        """The cost were these moves made."""
-        changed: Sums = {}
-        for rate, change in moves:
-            changed[rate] = _add(changed.get(rate) or self._sums[rate], change)
-        return self._cost(changed)
+class _Choice:
+    """A move, what its rate would come to, and whether the rate may."""
 
-    def _cost(self, changed: Sums) -> float:
-        """Missing the total weighs most, then leaving a rate's cent; distance shows the way between."""
-        cost = 0.0
-        for place, rule in enumerate(self._target.rules):
-            total = self._totals[place]
-            for rate in self._sums:
-                before = self._subtotals[rate][place]
-                nets = changed.get(rate)
-                after = before if nets is None else rule.subtotal(nets, rate)
-                total += after - before
-                distance = abs(after - self._target.own[rate]) / CENT
-                cost += distance * distance + (1000 * distance if distance > 1 else 0)
-            miss = half_up(total, CENT) - self._target.total
-            cost += 100 * miss * miss
-        return cost
+    __slots__ = ("after", "gain", "holds", "move")
+
+    def __init__(self, move: _Move, sums: _Sums) -> None:
+        self.move = move
+        self.after = sums.after(move.rate, move.change)
+        self.gain = self.after - sums.subtotals[move.rate]
+        self.holds = sums.holds(move.rate, self.after)
+
+
+def _last(sums: _Sums, moves: _Moves, choices: Sequence[_Choice]) -> tuple[_Move, ...]:
+    """The one move, or the two, that end on the target, the fewest lines by the least; else ()."""
+    beyond = sums.beyond()
+    best: tuple[_Move, ...] = min(_singles(sums, choices, beyond), key=_price, default=())
+    furthest = 2 * max((abs(one.gain) for one in choices), default=0) + ATOMS_OF_CENT
+    far = abs(sums.target.total * ATOMS_OF_CENT - sums.total) > furthest
+    if far or moves.units < 2 or (best and _price(best)[0] <= 2):
+        return best
+    for one, like in _pairs(sums, choices, beyond):
+        other = moves.beside(one, like) if not best or _price((one, like)) < _price(best) else None
+        if other and (not best or _price((one, other)) < _price(best)):
+            best = (one, other)
+    return best
+
+
+def _price(moves: Sequence[_Move]) -> tuple[int, int]:
+    return sum(move.lines for move in moves), sum(move.size for move in moves)
+
+
+def _singles(sums: _Sums, choices: Sequence[_Choice], beyond: set[int]) -> Iterator[tuple[_Move, ...]]:
+    for one in choices:
+        if one.holds and beyond <= {one.move.rate} and sums.is_total(sums.total + one.gain):
+            yield (one.move,)
+
+
+def _pairs(sums: _Sums, choices: Sequence[_Choice], beyond: set[int]) -> Iterator[tuple[_Move, _Move]]:
+    for at, one in enumerate(choices):
+        rate = one.move.rate
+        for other in choices[at:]:
+            if not beyond <= {rate, other.move.rate}:
+                continue
+            if other.move.rate == rate:
+                after = sums.after(rate, one.move.change + other.move.change)
+                holds, gain = sums.holds(rate, after), after - sums.subtotals[rate]
+            else:
+                holds, gain = one.holds and other.holds, one.gain + other.gain
+            if holds and sums.is_total(sums.total + gain):
+                yield one.move, other.move
+
+
+def _nearer(sums: _Sums, choices: Sequence[_Choice]) -> tuple[_Move, ...]:
+    """The move that helps most; () when none does."""
+    here = {rate: sums.cost(rate, subtotal) for rate, subtotal in sums.subtotals.items()}
+    gains = ((sums.cost(one.move.rate, one.after) - here[one.move.rate], one.move) for one in choices)
+    gain, move = min(gains, default=(0.0, None))
+    return (move,) if move and gain < 0 else ()

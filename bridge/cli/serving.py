@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from bridge.cli.terminal import announce, command, err, redis_url_of, settings_here, tell
+from bridge.cli.terminal import announce, command, err, out, redis_url_of, settings_here, tell
 from bridge.errors import ConfigurationError
 from bridge.runtime.roles import serve_vitals, serve_web, serve_worker
 from bridge.runtime.server import listen, stop_on_signals
 from bridge.runtime.wiring import Services, open_services
-from bridge.sandbox import SandboxConfig, SandboxRounding, serve_sandbox
+from bridge.sandbox import ROUNDINGS, SandboxConfig, serve_sandbox
 from bridge.settings.loading import Settings
 
 app = typer.Typer()
@@ -72,12 +72,17 @@ async def sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8100,
     rounding: Annotated[
-        SandboxRounding, typer.Option(help="How it rounds totals.")
-    ] = SandboxRounding.LINE2_VAT_RATE,
+        str, typer.Option(help="How it rounds totals; `list` names all the ways that there are.")
+    ] = "line2_vat_rate",
     firm_id: Annotated[int, typer.Option(help="Number of its only firm.")] = 1,
 ) -> int:
     """The Facturation.pro sandbox alone. User 4242, key sandbox-key."""
-    config = SandboxConfig(firm_id=firm_id, rounding=rounding)
+    if rounding == "list":
+        out.print("\n".join(ROUNDINGS))
+        return 0
+    if rounding not in ROUNDINGS:
+        raise ConfigurationError(f"--rounding: {rounding!r} is none of {', '.join(ROUNDINGS)}")
+    config = SandboxConfig(firm_id=firm_id, rounding=ROUNDINGS[rounding])
 
     def started(url: str) -> None:
         tell(

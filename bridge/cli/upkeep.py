@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from bridge.cli.options import Json
 from bridge.cli.terminal import FAILED, command, err, open_bridge, out, print_json
-from bridge.orders import legal_date
 from bridge.runtime.check import Finding, findings
-from bridge.sync.calibration import calibrate as find_rule
 
 app = typer.Typer()
 
@@ -48,17 +46,25 @@ async def restored() -> int:
 
 
 @command(app, "calibrate")
-async def calibrate(as_json: Json = False) -> int:
-    """Find out how Facturation.pro rounds totals, with one draft that is deleted again; keep the answer."""
+async def calibrate(
+    seed: Annotated[int | None, typer.Option(help="Take the drafts that this number gives again.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Find out how Facturation.pro rounds totals, with drafts that are deleted again; keep the answer."""
     async with open_bridge() as services:
-        found = await find_rule(services.client, services.store, legal_date(datetime.now(UTC)))
+        calibrator = services.calibrator if seed is None else services.calibrator.with_seed(seed)
+        found = await calibrator.ask()
+    rule = found.rule.name if found.rule else ""
     if as_json:
-        print_json({"rule": found.rule, "seen": found.seen})
-    elif found.rule:
-        out.print(f"Facturation.pro rounds by {found.rule} (its draft came to {found.seen}); kept.")
+        drafts = [{"total": str(seen.net or ""), "total_with_vat": str(seen.with_vat)} for seen in found.seen]
+        print_json({"rule": rule or None, "left": sorted(each.name for each in found.left), "drafts": drafts})
+    elif rule:
+        out.print(f"Facturation.pro rounds by {rule}: {len(found.seen)} drafts came to what it gives; kept.")
     else:
-        out.print(f"No single rule explains the draft's total of {found.seen}:")
-        for rule, total in found.expected:
-            out.print(f"  {rule:<16} {total}")
-        out.print("Orders go on as drafts that are read back; please report these figures.")
-    return 0 if found.rule else FAILED
+        out.print("No rule that the bridge can follow explains the totals of its drafts:")
+        for seen in found.seen:
+            out.print(f"  {seen.with_vat} with VAT, {seen.net} without, of {len(seen.lines)} lines")
+            for line in seen.lines:
+                out.print(f"    {line.quantity} x {line.unit_price}, VAT {line.vat}")
+        out.print("Nothing was kept. Orders go on as drafts that are read back; please report these figures.")
+    return 0 if rule else FAILED

@@ -8,8 +8,8 @@ from typing import Any
 
 from bridge.billing.documents import documents_for
 from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, InvoiceDraft
+from bridge.billing.rounding import UNKNOWN
 from bridge.billing.rules import Rules
-from bridge.billing.totals import ALL
 from bridge.desk.plain import plain
 from bridge.errors import NeedsPerson, UnreadableBody
 from bridge.orders import Event, Folded, Incomplete, Order, Unfinished
@@ -80,7 +80,7 @@ def _judge(folded: Folded, rules: Rules) -> Preview:
 
 
 def _documents(folded: Order, rules: Rules) -> Preview:
-    documents = documents_for(folded, rules, ALL)
+    documents = documents_for(folded, rules, UNKNOWN)
     if documents.hold:
         return Preview(f"attention: {text_of(documents.hold)}", folded, documents)
     if documents.invoice is None:

@@ -68,8 +68,9 @@ async def findings(settings: Settings, services: Services) -> AsyncIterator[Find
         secrets = [secret.get_secret_value() for secret in shop.secrets]
         yield _shop(name, REGISTRY[shop.platform], secrets)
         if strangers := sorted(set(shop.defer_to) - settings.shops.keys()):
-            said = f"defer_to names {', '.join(strangers)}, which is no shop: name one of {', '.join(settings.shops)}"
-            yield Finding(f"shop {name}", "fail", said)
+            known = ", ".join(settings.shops)
+            unknown = f"defer_to names {', '.join(strangers)}, which is no shop; there are {known}"
+            yield Finding(f"shop {name}", "fail", unknown)
 
 
 def _version(server: str, version: str) -> tuple[str, str]:

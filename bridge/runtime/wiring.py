@@ -32,6 +32,7 @@ from bridge.runtime.jobs import deserialize, serialize
 from bridge.settings.loading import Settings
 from bridge.sources.registry import REGISTRY
 from bridge.store.store import Store
+from bridge.sync.calibration import Calibrator
 from bridge.sync.calls import note_call
 from bridge.sync.executor import Executor
 from bridge.sync.fetch import fetcher
@@ -81,6 +82,7 @@ class Services:
     health: Health
     webhooks: Webhooks
     syncer: Syncer
+    calibrator: Calibrator
     notifier: Notifier
 
     def connect_arq(self) -> ArqRedis:
@@ -190,6 +192,7 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
             unexpected=lambda exc, key: capture(exc, order_key=key),
         )
         rejected = Counter[str]()
+        calibrator = Calibrator(client, store, clock, random.randint)
         notifier = Notifier(
             AlertOutbox(store),
             quota,
@@ -208,7 +211,19 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
             rejected=rejected,
         )
         health = Health(store, quota, metrics, clock.now)
-        yield Services(settings, redis_url, store, quota, client, metrics, health, webhooks, syncer, notifier)
+        yield Services(
+            settings,
+            redis_url,
+            store,
+            quota,
+            client,
+            metrics,
+            health,
+            webhooks,
+            syncer,
+            calibrator,
+            notifier,
+        )
 
 
 async def _keep_acquainted(store: Store) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from bridge.sandbox.totals import SandboxRounding
+from bridge.sandbox.totals import DEFAULT_ROUNDING, SandboxRounding
 
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -30,7 +30,7 @@ class SandboxConfig:
     api_id: str = "4242"
     api_key: str = "sandbox-key"
     firm_name: str = "Bac à sable"
-    rounding: SandboxRounding = SandboxRounding.LINE2_VAT_RATE
+    rounding: SandboxRounding = DEFAULT_ROUNDING
     requests_per_5_minutes: int = 600
     requests_per_day: int = 10_000
     per_page: int = 30

@@ -1,25 +1,56 @@
-"""The arithmetic of an invoice under each rounding rule the vendor might use. Pure."""
+"""The arithmetic of an invoice under each rounding rule the vendor might use, and some odd ones. Pure."""
 
-from collections import defaultdict
-from collections.abc import Iterable
-from decimal import ROUND_HALF_UP, Decimal
-from enum import StrEnum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
 CENT = Decimal("0.01")
 MILL = Decimal("0.001")
 NOTHING = Decimal(0)
+MODES = {
+    "": ROUND_HALF_UP,
+    "_even": ROUND_HALF_EVEN,
+    "_down": ROUND_HALF_DOWN,
+    "_floor": ROUND_FLOOR,
+    "_ceiling": ROUND_CEILING,
+}
 
 
-class SandboxRounding(StrEnum):
-    """Decimals of a line's net amount, then where VAT is rounded to the cent."""
+@dataclass(frozen=True, slots=True)
+class SandboxRounding:
+    """`decimals` of a line's net amount, None for all; `vat`: what is rounded to the cent, and where;
+    `mode`: as `decimal` has it; `step`: of the total."""
 
-    LINE2_VAT_LINE = "line2_vat_line"
-    LINE2_VAT_RATE = "line2_vat_rate"
-    LINE2_VAT_ONCE = "line2_vat_once"
-    LINE3_VAT_LINE = "line3_vat_line"
-    LINE3_VAT_RATE = "line3_vat_rate"
-    LINE3_VAT_ONCE = "line3_vat_once"
+    decimals: int | None
+    vat: str
+    mode: str = ROUND_HALF_UP
+    step: Decimal = CENT
+
+    def rounded(self, value: Decimal, unit: Decimal) -> Decimal:
+        """To the nearest multiple of the unit."""
+        return (value / unit).quantize(Decimal(1), self.mode) * unit
+
+
+def _roundings() -> dict[str, SandboxRounding]:
+    places: dict[str, int | None] = {"line2": 2, "line3": 3, "exact": None}
+    rules = ("vat_line", "vat_rate", "base_rate", "vat_once", "gross_line", "gross_rate")
+    found = {
+        f"{place}_{vat}{mode}": SandboxRounding(decimals, vat, MODES[mode])
+        for mode in MODES
+        for place, decimals in places.items()
+        for vat in rules
+    }
+    return found | {
+        # Each unit's price with VAT to the cent; the total to five cents.
+        "unit": SandboxRounding(None, "unit"),
+        "five_cents": SandboxRounding(2, "vat_rate", step=Decimal("0.05")),
+    }
+
+
+ROUNDINGS: Mapping[str, SandboxRounding] = _roundings()
+"""By name, the likely ones first."""
+DEFAULT_ROUNDING = ROUNDINGS["line2_vat_rate"]
 
 
 class PricedLine(NamedTuple):
@@ -39,33 +70,46 @@ class DocumentTotals(NamedTuple):
 
 
 def document_totals(lines: Iterable[PricedLine], rounding: SandboxRounding) -> DocumentTotals:
-    """Amounts of a document, rounded half up (away from zero, so a credit note mirrors its invoice).
+    """Amounts of a document. Half up means away from zero, so that a credit note mirrors its invoice.
 
-    A line's net is quantity times price, kept at 2 or 3 decimals. VAT is rounded to the cent for each
-    line, for each rate, or not before the final sum. The vendor publishes no rule: every candidate is here.
+    Totals have 3 decimals at most, as the vendor's columns.
     """
-    lines = tuple(lines)
-    line_unit = CENT if rounding.startswith("line2") else MILL
-    nets = tuple(_rounded(line.quantity * line.unit_price, line_unit) for line in lines)
-    net = sum(nets, NOTHING)
-    if rounding.endswith("vat_line"):
-        vat = sum((_rounded(n * line.vat, CENT) for n, line in zip(nets, lines, strict=True)), NOTHING)
-    else:
-        base_by_rate: defaultdict[Decimal, Decimal] = defaultdict(Decimal)
-        for n, line in zip(nets, lines, strict=True):
-            base_by_rate[line.vat] += n
-        vat_by_rate = [base * rate for rate, base in base_by_rate.items()]
-        if rounding.endswith("vat_rate"):
-            vat_by_rate = [_rounded(amount, CENT) for amount in vat_by_rate]
-        vat = sum(vat_by_rate, NOTHING)
-    return DocumentTotals(nets, net, _rounded(net + vat, CENT))
+    lines, to = tuple(lines), rounding.rounded
+    nets = tuple(_net(line, rounding) for line in lines)
+    bases: dict[Decimal, Decimal] = {}
+    for net, line in zip(nets, lines, strict=True):
+        bases[line.vat] = bases.get(line.vat, NOTHING) + net
+    each = tuple(zip(nets, lines, strict=True))
+    match rounding.vat:
+        case "vat_line":
+            with_vat = (net + to(net * line.vat, CENT) for net, line in each)
+        case "gross_line":
+            with_vat = (to(net * (1 + line.vat), CENT) for net, line in each)
+        case "unit":
+            with_vat = (line.quantity * to(line.unit_price * (1 + line.vat), CENT) for line in lines)
+        case "vat_rate":
+            with_vat = (base + to(base * rate, CENT) for rate, base in bases.items())
+        case "gross_rate":
+            with_vat = (to(base * (1 + rate), CENT) for rate, base in bases.items())
+        case "base_rate":
+            bases = {rate: to(base, CENT) for rate, base in bases.items()}
+            with_vat = (base + to(base * rate, CENT) for rate, base in bases.items())
+        case _:
+            with_vat = (base * (1 + rate) for rate, base in bases.items())
+    shown = tuple(to(net, MILL) for net in nets)
+    return DocumentTotals(
+        shown, to(sum(bases.values(), NOTHING), MILL), to(sum(with_vat, NOTHING), rounding.step)
+    )
+
+
+def _net(line: PricedLine, rounding: SandboxRounding) -> Decimal:
+    exact = line.quantity * line.unit_price
+    if rounding.decimals is None:
+        return exact
+    return rounding.rounded(exact, Decimal(1).scaleb(-rounding.decimals))
 
 
 def decimal_text(value: Decimal) -> str:
     """The vendor's way of writing a decimal: a dot, no useless zeros, at least one decimal ("700.0")."""
     text = format((value + NOTHING).normalize(), "f")
     return text if "." in text else f"{text}.0"
-
-
-def _rounded(value: Decimal, unit: Decimal) -> Decimal:
-    return value.quantize(unit, ROUND_HALF_UP)

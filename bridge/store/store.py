@@ -21,7 +21,15 @@ from bridge.failpoints import failpoint
 from bridge.keys import EVENT, Key
 from bridge.reasons import Reason
 from bridge.sources.base import Alarm, ForOrder, Identity, Ignored
-from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome, Vitals, moment, view_of
+from bridge.store.values import (
+    CreationPermit,
+    HeldOrder,
+    Lease,
+    Outcome,
+    Vitals,
+    view_of,
+    vitals_of,
+)
 from bridge.valkey.connection import SharedConnection
 from bridge.valkey.durability import Durability, look_at_durability, memory_used
 from bridge.valkey.scripts import load_script
@@ -61,7 +69,7 @@ class Store:
                 *("open", "mark_restored", "record", "take", "extend", "release", "fetched"),
                 *("sweep", "claim_next", "vitals"),
                 *("ledger", "begin", "replace_attempt", "clear", "done", "forget", "set_shop_verdict"),
-                *("archived", "keep_archived", "keep_rounding"),
+                *("archived", "keep_archived", "rounding", "learn_rounding"),
             )
         }
 
@@ -240,9 +248,14 @@ class Store:
         so that the ledger, though new, has forgotten nothing."""
         await self._run("set_shop_verdict", scope, "clean" if clean else "known", await self._is_durable())
 
-    async def keep_rounding(self, rule: str) -> None:
-        """Keeps the rounding rule that calibration found; orders see it from their next run on."""
-        await self._run("keep_rounding", rule)
+    async def rounding(self) -> str:
+        """What is known of the firm's rounding: see `FirmRounding.text`."""
+        return str((await self._run("rounding")).decode())
+
+    async def learn_rounding(self, before: str, after: str, contradiction: str) -> str:
+        """Puts what a document's total taught in place of what was known `before`, unless somebody else was
+        faster. `contradiction`: see `Contradiction`, "" when there is none. Returns what is known then."""
+        return str((await self._run("learn_rounding", before, after, contradiction)).decode())
 
     async def archived_customer(self, buyer_lock: str) -> int | None:
         """The archived customer of this buyer_lock, 0 when there is none, None when the list is too old."""
@@ -264,23 +277,7 @@ class Store:
 
     async def vitals(self) -> Vitals:
         """What health and metrics look at."""
-        answer = await self._run("vitals")
-        now, waiting, oldest, overdue, attention, beat, workers, born, known, *counts = answer
-        left_open, ignored, everything = counts
-        return Vitals(
-            now=moment(now) or datetime.now(UTC),
-            waiting=waiting,
-            oldest=moment(oldest),
-            overdue=overdue,
-            attention=attention,
-            last_beat=moment(beat),
-            workers=workers,
-            born=moment(born),
-            known=tuple(scope.decode() for scope in known),
-            open=left_open,
-            ignored=ignored,
-            all=everything,
-        )
+        return vitals_of(await self._run("vitals"))
 
     async def version(self) -> tuple[str, str]:
         """What the server is, "Redis" or "Valkey", and its version. Raises StoreUnavailable."""

@@ -27,9 +27,9 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOrder:
     """An order as its holder sees it. `failing_since`: of the present run of failures, or None.
-    `rounding`: Facturation.pro's rule, once calibrated, or "". What people said: `lane`: of the quota, or "";
-    `issue_credit_notes`: final, whatever the shop's rule; `set_aside`: the state in which a person left it.
-    `reason`: why it rested last."""
+    `rounding`: what is known of the firm's rule, see `FirmRounding.text`. What people said: `lane`: of the
+    quota, or ""; `issue_credit_notes`: final, whatever the shop's rule; `set_aside`: the state in which a
+    person left it. `reason`: why it rested last."""
 
     version: int
     attempts: int
@@ -65,7 +65,8 @@ class CreationPermit:
 class Vitals:
     """The system at a glance. `oldest`: since when the longest waiting order waits; `workers`: alive now.
     `born`: the ledger; `known`: the shops that had documents in Facturation.pro before it could know them;
-    `all`: every order there is."""
+    `all`: every order there is. `rounding`: see `FirmRounding.text`; `contradicted`: when the last
+    `Contradiction` was seen; `unexplained`: since when no rule fits."""
 
     now: datetime
     waiting: int
@@ -79,6 +80,10 @@ class Vitals:
     open: int = 0
     ignored: int = 0
     all: int = 0
+    rounding: str = ""
+    contradicted: datetime | None = None
+    contradiction: str = ""
+    unexplained: datetime | None = None
 
     @property
     def orders(self) -> dict[str, int]:
@@ -116,6 +121,30 @@ def view_of(answer: list[Any], *, takes: int) -> HeldOrder:
         issue_credit_notes=credit == "final",
         set_aside=Outcome(set_aside) if set_aside else None,
         reason=reason_from(reason),
+    )
+
+
+def vitals_of(answer: list[Any]) -> Vitals:
+    """What the script `vitals` tells."""
+    now, waiting, oldest, overdue, attention, beat, workers, born, known, *counts = answer
+    left_open, ignored, everything, (rounding, contradicted, contradiction, unexplained) = counts
+    return Vitals(
+        now=moment(now) or datetime.now(UTC),
+        waiting=waiting,
+        oldest=moment(oldest),
+        overdue=overdue,
+        attention=attention,
+        last_beat=moment(beat),
+        workers=workers,
+        born=moment(born),
+        known=tuple(scope.decode() for scope in known),
+        open=left_open,
+        ignored=ignored,
+        all=everything,
+        rounding=rounding.decode(),
+        contradicted=moment(contradicted),
+        contradiction=contradiction.decode(),
+        unexplained=moment(unexplained),
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
+from bridge.billing.drafts import DraftLine
 from bridge.billing.made import LedgerEntry
+from bridge.billing.rounding import fingerprint
 from bridge.billing.rules import DocumentPolicy
 from bridge.billing.steps import (
     CreateCreditNote,
@@ -55,10 +57,13 @@ class DocumentBook:
         """The invoice, and first its archived customer brought back where need be. Raises CustomerGone."""
         draft = step.draft
 
+        mode = "external" if draft.policy is DocumentPolicy.EXTERNAL else "final"
+        mode = "draft" if step.as_draft else mode
+
         async def create(before_send: BeforeSend) -> LedgerEntry:
+            if mode == "final":
+                await self._attempts.check_rounding(run)
             fields = invoice_fields(draft, step.customer_id, self._today())
-            mode = "external" if draft.policy is DocumentPolicy.EXTERNAL else "final"
-            mode = "draft" if step.as_draft else mode
             try:
                 record = await self._attempts.api.create_invoice(fields, mode=mode, before_send=before_send)
             except ApiRefused as refusal:
@@ -69,7 +74,7 @@ class DocumentBook:
                 except ApiRefused:
                     raise refusal from None
                 record = await self._attempts.api.create_invoice(fields, mode=mode, before_send=before_send)
-            return _made(record, draft.why)
+            return _made(record, draft.why, draft.lines)
 
         return await self._attempts.ensure(run, [draft.key], lambda: self._find(draft.key, draft.why), create)
 
@@ -94,6 +99,8 @@ class DocumentBook:
             )
 
         async def create(before_send: BeforeSend) -> LedgerEntry:
+            if not step.as_draft:
+                await self._attempts.check_rounding(run)
             today = self._today()
             fields = credit_note_fields(
                 draft, invoice.customer_id, invoice.number, invoice.made_on or today, today
@@ -101,7 +108,7 @@ class DocumentBook:
             record = await self._attempts.api.create_invoice(
                 fields, mode="draft" if step.as_draft else "final", before_send=before_send
             )
-            return _made(record, draft.why)
+            return _made(record, draft.why, draft.lines)
 
         return await self._attempts.ensure(run, [draft.key], lambda: self._find(draft.key, draft.why), create)
 
@@ -135,7 +142,7 @@ class DocumentBook:
         return replace(
             fresh,
             seen=True,
-            mended=made.mended,
+            written=made.written,
             accepted=made.accepted,
             emailed=made.emailed,
             twins=made.twins,
@@ -147,7 +154,7 @@ class DocumentBook:
         if made.draft and made.total == step.made.total:
             today = self._today().isoformat()
             record = await self._attempts.api.finalise_invoice(made.id, {"invoiced_on": today})
-            made = replace(_made(record, made.why), mended=made.mended, accepted=made.accepted)
+            made = replace(_made(record, made.why), written=made.written, accepted=made.accepted)
             if made.draft:
                 raise NeedsPerson(because("draft_stays_draft", draft=made.id))
         return await self._attempts.write([step.key], made)
@@ -164,7 +171,7 @@ class DocumentBook:
             if made.draft:
                 raise
             return await self._attempts.write([step.key], made)
-        return await self._attempts.write([step.key], replace(_made(record, step.lines_of.why), mended=True))
+        return await self._attempts.write([step.key], _made(record, step.lines_of.why, lines))
 
     async def record_payment(self, step: RecordPayment, run: Run) -> dict[str, LedgerEntry]:
         """The invoice states its payment. Raises NeedsPerson where Facturation.pro does not keep it."""
@@ -195,7 +202,8 @@ class DocumentBook:
         return await note("e-mail envoyé par Facturation.pro")
 
 
-def _made(record: InvoiceRecord, why: tuple[str, ...]) -> LedgerEntry:
+def _made(record: InvoiceRecord, why: tuple[str, ...], lines: tuple[DraftLine, ...] = ()) -> LedgerEntry:
+    """`lines`: those just written."""
     return LedgerEntry(
         id=record.id,
         number=record.number,
@@ -204,6 +212,7 @@ def _made(record: InvoiceRecord, why: tuple[str, ...]) -> LedgerEntry:
         paid=record.paid_on is not None,
         made_on=record.invoiced_on,
         customer_id=record.customer_id or 0,
+        written=fingerprint(lines) if lines else "",
         seen=record.total_with_vat is not None,
         why=why,
     )

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from bridge.billing.claims import claims_of
 from bridge.billing.made import LedgerEntry
+from bridge.billing.rounding import FirmRounding
 from bridge.billing.rules import Rules
 from bridge.errors import (
     AccessRefused,
@@ -73,6 +74,7 @@ class Ledger(Protocol):
     async def done(self, keys: Sequence[str], record: dict[str, Any]) -> None: ...
     async def forget(self, keys: Sequence[str], customer_id: int, attempt: str) -> None: ...
     async def set_shop_verdict(self, scope: str, *, clean: bool) -> None: ...
+    async def rounding(self) -> str: ...
     async def archived_customer(self, buyer_lock: str) -> int | None: ...
     async def keep_archived_customers(self, index: Mapping[str, int]) -> None: ...
 
@@ -105,11 +107,12 @@ class Api(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One worker's hold of one order."""
+    """One worker's hold of one order. `rounding`: what was known of the firm's rule when it was planned."""
 
     lease: Lease
     order: Order
     rules: Rules
+    rounding: FirmRounding
 
     @property
     def scope(self) -> str:
@@ -131,6 +134,11 @@ class Attempts:
         """What exists, into the ledger, under all these keys."""
         await self.store.done(keys, made.as_record())
         return dict.fromkeys(keys, made)
+
+    async def check_rounding(self, run: Run) -> None:
+        """Before a document is made final at once: nobody has seen the firm's rule fail meanwhile."""
+        if await self.store.rounding() != run.rounding.text:
+            raise NotSent(because("rounding_changed"), after=1)
 
     async def ensure(
         self,

@@ -14,11 +14,12 @@ from typing import Protocol
 import structlog
 
 from bridge.billing.documents import documents_for
+from bridge.billing.lessons import contradiction, learnt
 from bridge.billing.made import LedgerEntry
 from bridge.billing.plan import keys_of, next_step
+from bridge.billing.rounding import FirmRounding
 from bridge.billing.rules import PartialRefunds
-from bridge.billing.steps import CreateInvoice, Rest
-from bridge.billing.totals import ALL, Rounding
+from bridge.billing.steps import CreateInvoice, Rest, Step
 from bridge.errors import (
     BridgeError,
     LeaseLost,
@@ -83,6 +84,7 @@ class SyncStore(Ledger, Renewing, Protocol):
         calls: str = "",
         keep: Mapping[str, str] | None = None,
     ) -> HeldOrder | None: ...
+    async def learn_rounding(self, before: str, after: str, contradiction: str) -> str: ...
     async def keep_fetched(self, order_key: str, path: str, body: bytes) -> None: ...
 
 
@@ -174,24 +176,37 @@ class Syncer:
             rules = shop.rules
             if view.issue_credit_notes:
                 rules = replace(rules, partial_refunds=PartialRefunds.FINAL)
-            run, executor = Run(lease, order, rules), self._executor(_lane_of(view))
-            rounding = rules_in_force(view.rounding)
-            documents = documents_for(order, rules, rounding)
+            run = Run(lease, order, rules, FirmRounding.read(view.rounding))
+            executor = self._executor(_lane_of(view))
+            documents = documents_for(order, rules, run.rounding)
             records = await self._store.ledger(keys_of(order, documents))
             made = {key: LedgerEntry.from_record(record) for key, record in records.items()}
             progress = replace(progress, documents=remembered(order, documents))
             for _ in range(STEPS):
-                step = next_step(order, rules, rounding, documents, made)
+                step = next_step(order, rules, documents, made)
                 progress = _with_documents(progress, order, made)
                 if isinstance(step, Rest):
                     return progress, Ending(Outcome(step.outcome), step.reason)
                 log.debug("act", step=type(step).__name__)
                 failpoint("sync", "act", type(step).__name__)
                 made |= await executor.act(step, run)
+                rounding = await self._learn(step, made, run.rounding)
+                if rounding != run.rounding:
+                    run = replace(run, rounding=rounding)
+                    documents = documents_for(order, rules, rounding)
                 progress = replace(progress, invoiced=progress.invoiced or isinstance(step, CreateInvoice))
             raise NeedsPerson(because("no_end", order=order.number, steps=STEPS))
         except Exception as exc:
             return progress, self._ending_of(exc, lease, view)
+
+    async def _learn(self, step: Step, made: Mapping[str, LedgerEntry], known: FirmRounding) -> FirmRounding:
+        """What is known of the firm's rounding after the step; others may have learnt more meanwhile."""
+        after = learnt(step, made, known)
+        if after == known:
+            return known
+        wrong = contradiction(step, made, known) if known.held else None
+        told = wrong.as_json() if wrong else ""
+        return FirmRounding.read(await self._store.learn_rounding(known.text, after.text, told))
 
     def _shop_of(self, order_key: str) -> Shop:
         name = Key.parse(order_key).shop
@@ -256,8 +271,3 @@ def _with_documents(progress: Progress, order: Order, made: Mapping[str, LedgerE
         invoice=invoice.number if invoice else "",
         invoice_id=invoice.id if invoice else 0,
     )
-
-
-def rules_in_force(calibrated: str) -> frozenset[Rounding]:
-    """The rounding rules that Facturation.pro may be using: one once calibrated, else every candidate."""
-    return frozenset({Rounding(calibrated)}) if calibrated else ALL

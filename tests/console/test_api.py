@@ -11,6 +11,8 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
+from bridge.console.pages import ACTIONS
+from bridge.desk.operations import OPERATIONS
 from bridge.reasons import reason_of
 from bridge.texts import text_of
 from tests.console.console_server import TOKEN, House, house
@@ -174,6 +176,12 @@ async def test_the_document_names_every_operation(open_house: House) -> None:
     async with httpx.AsyncClient(base_url=open_house.url) as stranger:
         answer = await stranger.get("/api/orders")
     assert answer.status_code == 401
+
+
+def test_every_face_does_the_same() -> None:
+    """The API's addresses, the console's forms and what is offered for an order name the same actions."""
+    acting = {each.path.rpartition("/")[2] for each in OPERATIONS.values() if each.acts}
+    assert acting == set(ACTIONS)
 
 
 @pytest.mark.timeout(120)

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from bridge.sandbox import (
+    ROUNDINGS,
     PaymentAtCreation,
-    SandboxRounding,
 )
 from tests.facturation.sandbox_api import CONFIG, FIRM, customer, errors, ids, invoice, line, opened
 
@@ -347,6 +347,6 @@ async def test_emails(api: httpx.AsyncClient) -> None:
 
 
 async def test_rounding_rule_is_applied() -> None:
-    async with opened(replace(CONFIG, rounding=SandboxRounding.LINE3_VAT_ONCE)) as api:
+    async with opened(replace(CONFIG, rounding=ROUNDINGS["line3_vat_once"])) as api:
         made = await invoice(api, items=[line("8.325")])
         assert (made["total"], made["total_with_vat"]) == ("8.325", "9.99")

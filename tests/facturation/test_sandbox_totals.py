@@ -1,15 +1,13 @@
 """The sandbox's arithmetic: rounding rules, decimals as text, due dates."""
 
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.sandbox import (
-    SandboxRounding,
-)
+from bridge.sandbox import ROUNDINGS, SandboxRounding
 from bridge.sandbox.terms import due_on
 from bridge.sandbox.totals import PricedLine, decimal_text, document_totals
 
@@ -32,29 +30,25 @@ def test_rounding_rules(
     lines: list[tuple[str, str, str]], line2_rate: str, line3_rate: str, line3_once: str
 ) -> None:
     for rule, expected in (
-        (SandboxRounding.LINE2_VAT_RATE, line2_rate),
-        (SandboxRounding.LINE3_VAT_RATE, line3_rate),
-        (SandboxRounding.LINE3_VAT_ONCE, line3_once),
+        (ROUNDINGS["line2_vat_rate"], line2_rate),
+        (ROUNDINGS["line3_vat_rate"], line3_rate),
+        (ROUNDINGS["line3_vat_once"], line3_once),
     ):
         assert document_totals(priced(lines), rule).total_with_vat == Decimal(expected), rule
 
 
 def test_vat_by_line_by_rate_and_once() -> None:
     lines = priced([("1", "0.12", "0.2")] * 3)  # VAT 0.024 a line
-    by_rule = {rule: document_totals(lines, rule).total_with_vat for rule in SandboxRounding}
-    assert (
-        by_rule[SandboxRounding.LINE2_VAT_LINE] == by_rule[SandboxRounding.LINE3_VAT_LINE] == Decimal("0.42")
-    )
-    assert (
-        by_rule[SandboxRounding.LINE2_VAT_RATE] == by_rule[SandboxRounding.LINE2_VAT_ONCE] == Decimal("0.43")
-    )
+    by_rule = {rule: document_totals(lines, rule).total_with_vat for rule in ROUNDINGS.values()}
+    assert by_rule[ROUNDINGS["line2_vat_line"]] == by_rule[ROUNDINGS["line3_vat_line"]] == Decimal("0.42")
+    assert by_rule[ROUNDINGS["line2_vat_rate"]] == by_rule[ROUNDINGS["line2_vat_once"]] == Decimal("0.43")
     two_rates = priced([("1", "0.12", "0.2"), ("1", "0.50", "0.10"), ("1", "0.10", "0.055")])
-    rate = document_totals(two_rates, SandboxRounding.LINE2_VAT_RATE)  # 0.02 + 0.05 + 0.01
-    once = document_totals(two_rates, SandboxRounding.LINE2_VAT_ONCE)  # 0.0795
+    rate = document_totals(two_rates, ROUNDINGS["line2_vat_rate"])  # 0.02 + 0.05 + 0.01
+    once = document_totals(two_rates, ROUNDINGS["line2_vat_once"])  # 0.0795
     assert (rate.total, rate.total_with_vat, once.total_with_vat) == (
         Decimal("0.72"), Decimal("0.80"), Decimal("0.80"),
     )  # fmt: skip
-    assert document_totals(priced([("1", "8.325", "0.2")]), SandboxRounding.LINE3_VAT_RATE).total == Decimal(
+    assert document_totals(priced([("1", "8.325", "0.2")]), ROUNDINGS["line3_vat_rate"]).total == Decimal(
         "8.325"
     )
 
@@ -68,7 +62,7 @@ def test_vat_by_line_by_rate_and_once() -> None:
         ).map(lambda values: PricedLine(*values)),
         max_size=8,
     ),
-    st.sampled_from(SandboxRounding),
+    st.sampled_from([rule for rule in ROUNDINGS.values() if rule.mode in (ROUND_HALF_UP, ROUND_HALF_EVEN)]),
 )
 def test_a_credit_note_mirrors_its_invoice(lines: list[PricedLine], rule: SandboxRounding) -> None:
     invoiced = document_totals(lines, rule)

@@ -15,10 +15,12 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from bridge.billing.rounding import CANDIDATES
 from bridge.reasons import reason_from
 from bridge.receive import create_app
 from bridge.runtime.wiring import Services, open_services
 from bridge.sandbox import (
+    ROUNDINGS,
     Fault,
     FaultKind,
     Sandbox,
@@ -143,14 +145,30 @@ async def served(config: SandboxConfig | None = None) -> AsyncIterator[tuple[str
             await serving
 
 
+async def calibrate(services: Services, sandbox: Sandbox) -> None:
+    """As a worker does when it starts; where nothing is to be found out, without asking."""
+    name = next(name for name, rule in ROUNDINGS.items() if rule == sandbox.config.rounding)
+    if name in CANDIDATES:
+        await services.store.learn_rounding(await services.store.rounding(), name, "")
+        return
+    await services.calibrator.tend()
+    sandbox.requests.clear()
+
+
 @asynccontextmanager
 async def bridge_here(
-    redis_url: str, config: SandboxConfig | None = None, *, acquainted: bool = True, **changed: Any
+    redis_url: str,
+    config: SandboxConfig | None = None,
+    *,
+    acquainted: bool = True,
+    calibrated: bool = True,
+    **changed: Any,
 ) -> AsyncIterator[Here]:
     """A bridge on `redis_url` and a fresh sandbox. `changed`: see `settings_for`.
 
-    `acquainted`: it has served its shops for a while, so that a sale of today is no reason to look anything
-    up: the ledger has forgotten nothing, and the archive was asked for lately.
+    `calibrated`: it knows how the sandbox rounds. `acquainted`: it has served its shops for a while, so that
+    a sale of today is no reason to look anything up: the ledger has forgotten nothing, and the archive was
+    asked for lately.
     """
     async with served(config) as (url, sandbox):
         settings = settings_for(Path("unused"), url, **changed)
@@ -160,6 +178,8 @@ async def bridge_here(
                 for shop, platform in SHOPS.items():
                     await services.store.set_shop_verdict(f"{platform}:{shop}:", clean=True)
                 await services.store.keep_archived_customers({})
+            if calibrated:
+                await calibrate(services, sandbox)
             app = create_app(services.webhooks, routes=services.health.routes())
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://bridge") as shops:

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from bridge.billing.drafts import DraftLine
-from bridge.billing.totals import Rounding, total_under
+from bridge.billing.rounding import Rounding, total_under
 from bridge.errors import ApiRefused, NotSent, OutcomeUnknown, QuotaReached, StoreUnavailable
 from bridge.facturation.quota import LONGEST_SLEEP
 from bridge.facturation.records import CustomerRecord, InvoiceRecord, emails_in

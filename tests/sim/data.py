@@ -96,6 +96,7 @@ class Data:
     verdicts: dict[str, tuple[int, str]] = field(default_factory=dict)
     archived: tuple[dict[str, int], int] | None = None
     rounding: str = ""
+    contradiction: tuple[int, str] = (0, "")
     payments: dict[str, str] = field(default_factory=dict)
     paused_until: int = 0
     rings: list[tuple[str, str]] = field(default_factory=list)
@@ -398,6 +399,14 @@ class Data:
         trusted_since = self.floor_at(durable, now)
         if not self._verdict(scope, trusted_since):
             self.verdicts[scope] = (trusted_since, "clean" if clean else "known")
+
+    def learn_rounding(self, now: int, before: str, after: str, contradiction: str) -> str:
+        """learn_rounding.lua"""
+        if self.rounding == before:
+            self.rounding = after
+            if contradiction:
+                self.contradiction = (now, contradiction)
+        return self.rounding
 
     def archived_customer(self, now: int, buyer_lock: str) -> int | None:
         """archived.lua"""

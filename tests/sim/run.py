@@ -15,11 +15,10 @@ from typing import Any
 
 import structlog
 
-from bridge.billing import plan
 from bridge.billing.documents import documents_for
 from bridge.billing.drafts import Documents
+from bridge.billing.rounding import CANDIDATES, FirmRounding
 from bridge.billing.rules import Rules
-from bridge.billing.totals import Rounding
 from bridge.errors import StoreUnavailable
 from bridge.orders import Order
 from bridge.reasons import reason_from
@@ -109,7 +108,9 @@ class History:
             rung=self._rung,
             empty=parts.data,
         )
-        rounding = self.chance.choice(list(Rounding))
+        rounding = self.chance.choice(list(CANDIDATES.values()))
+        if self.chance.random() < 0.5:
+            self.server.data.rounding = rounding.name
         self.facturation = Facturation(self.world, bad=0.25, rounding=rounding)
         self.sales = self._choose()
         self.unsent = 0
@@ -391,9 +392,9 @@ class History:
 @contextmanager
 def prepared() -> Iterator[dict[str, Shop]]:
     """The shops. While it lasts, what is pure is computed once for all histories, and nothing is logged."""
-    known: dict[tuple[int, int, frozenset[Rounding]], tuple[Order, Rules, Documents]] = {}
+    known: dict[tuple[int, int, FirmRounding], tuple[Order, Rules, Documents]] = {}
 
-    def remembered(order: Order, rules: Rules, rounding: frozenset[Rounding]) -> Documents:
+    def remembered(order: Order, rules: Rules, rounding: FirmRounding) -> Documents:
         place = (id(order), id(rules), rounding)
         if place not in known:
             known[place] = (order, rules, documents_for(order, rules, rounding))
@@ -403,15 +404,13 @@ def prepared() -> Iterator[dict[str, Shop]]:
     silent = structlog.wrap_logger(
         None, wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
     )
-    places: tuple[Any, ...] = (sync, plan)
-    for module in places:
-        module.documents_for = remembered
+    module: Any = sync
+    module.documents_for = remembered
     sync.log = silent.bind()
     try:
         yield shops()
     finally:
-        for module in places:
-            module.documents_for = documents_for
+        module.documents_for = documents_for
         sync.log = log
 
 

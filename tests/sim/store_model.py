@@ -152,6 +152,12 @@ class StoreModel:
             )
         )
 
+    async def learn_rounding(self, before: str, after: str, contradiction: str) -> str:
+        return await self._server.call(lambda d, now: d.learn_rounding(now, before, after, contradiction))
+
+    async def rounding(self) -> str:
+        return await self._server.call(lambda d, _: d.rounding)
+
     async def keep_fetched(self, order_key: str, path: str, body: bytes) -> None:
         await self._server.call(lambda d, _: d.keep_fetched(order_key, path, body))
 

@@ -216,8 +216,8 @@ def _payment_ids(facts: Facts) -> tuple[str, ...]:
 
 
 def _shop_behind(metadata: Mapping[str, str]) -> str:
-    """WooCommerce's Stripe gateway marks what it charges for an order of a shop, which tells the sale itself:
-    https://github.com/woocommerce/woocommerce-gateway-stripe (`checkout_type`, `order_id` with `site_url`)."""
+    """WooCommerce's Stripe gateway marks what it charges for a shop, whose order tells the sale itself:
+    `checkout_type`, or `order_id` with `site_url`: https://github.com/woocommerce/woocommerce-gateway-stripe"""
     marked = "checkout_type" in metadata or {"order_id", "site_url"} <= metadata.keys()
     return "woocommerce" if marked else ""
 
