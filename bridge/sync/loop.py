@@ -136,8 +136,14 @@ class Syncer:
         """One run over the order; returns its new view when it changed meanwhile."""
         began = self._clock.boottime()
         progress, end = await self._settle(lease, view)
-        said = text_of(end.reason, personal=False)
-        log.info("released", step="release", outcome=end.outcome.value, code=end.reason.code, reason=said)
+        log.info(
+            "released",
+            step="release",
+            outcome=end.outcome.value,
+            code=end.reason.code,
+            reason=text_of(end.reason, personal=False),
+            after=round(end.after, 1),
+        )
         fresh = await self._store.release(
             lease,
             view,
@@ -159,21 +165,29 @@ class Syncer:
 
     async def _settle(self, lease: Lease, view: HeldOrder) -> tuple[Progress, Ending]:
         """fold → plan → act until there is nothing to do, or something ends it."""
-        progress = Progress()
         try:
-            if view.takes > POISON:
-                raise NeedsPerson(because("worker_died", times=view.takes - 1))
-            if view.set_aside:
-                return progress, Ending(view.set_aside, view.reason)
-            if view.reason and Key.parse(lease.order_key).kind == EVENT:
-                # A dispute, a request, an unknown topic: it never becomes an order, and what it asked stands.
-                raise NeedsPerson(view.reason)
-            shop = self._shop_of(lease.order_key)
-            order = await self._fold(shop, lease, view)
-            if not isinstance(order, Order):
-                return progress, without_order(order, view, self._clock)
-            progress = Progress(order=order)
-            rules = shop.rules
+            order = await self._order_of(lease, view)
+        except Exception as exc:
+            return Progress(), self._ending_of(exc, lease, view)
+        return (Progress(), order) if isinstance(order, Ending) else await self._act(order, lease, view)
+
+    async def _order_of(self, lease: Lease, view: HeldOrder) -> Order | Ending:
+        """What the events say, or why they come to nothing that could be acted on."""
+        if view.takes > POISON:
+            raise NeedsPerson(because("worker_died", times=view.takes - 1))
+        if view.set_aside:
+            return Ending(view.set_aside, view.reason)
+        if view.reason and Key.parse(lease.order_key).kind == EVENT:
+            # A dispute, a request, an unknown topic: it never becomes an order, and what it asked stands.
+            raise NeedsPerson(view.reason)
+        folded = await self._fold(self._shop_of(lease.order_key), lease, view)
+        return folded if isinstance(folded, Order) else without_order(folded, view, self._clock)
+
+    async def _act(self, order: Order, lease: Lease, view: HeldOrder) -> tuple[Progress, Ending]:
+        """plan → act. What was done before something ended it is told all the same."""
+        progress = Progress(order=order)
+        try:
+            rules = self._shop_of(lease.order_key).rules
             if view.issue_credit_notes:
                 rules = replace(rules, partial_refunds=PartialRefunds.FINAL)
             run = Run(lease, order, rules, FirmRounding.read(view.rounding))
