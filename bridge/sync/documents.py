@@ -213,6 +213,7 @@ def _made(record: InvoiceRecord, why: tuple[str, ...], lines: tuple[DraftLine, .
         made_on=record.invoiced_on,
         customer_id=record.customer_id or 0,
         written=fingerprint(lines) if lines else "",
+        fresh=bool(lines),
         seen=record.total_with_vat is not None,
         why=why,
     )

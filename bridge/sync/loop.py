@@ -14,12 +14,13 @@ from typing import Protocol
 import structlog
 
 from bridge.billing.documents import documents_for
-from bridge.billing.lessons import contradiction, learnt
+from bridge.billing.drafts import Documents
+from bridge.billing.lessons import lesson_of
 from bridge.billing.made import LedgerEntry
 from bridge.billing.plan import keys_of, next_step
 from bridge.billing.rounding import FirmRounding
 from bridge.billing.rules import PartialRefunds
-from bridge.billing.steps import CreateInvoice, Rest, Step
+from bridge.billing.steps import CreateInvoice, Rest
 from bridge.errors import (
     BridgeError,
     LeaseLost,
@@ -197,6 +198,10 @@ class Syncer:
             made = {key: LedgerEntry.from_record(record) for key, record in records.items()}
             progress = replace(progress, documents=remembered(order, documents))
             for _ in range(STEPS):
+                rounding = await self._learn(documents, made, run.rounding)
+                if rounding != run.rounding:
+                    run = replace(run, rounding=rounding)
+                    documents = documents_for(order, rules, rounding)
                 step = next_step(order, rules, documents, made)
                 progress = _with_documents(progress, order, made)
                 if isinstance(step, Rest):
@@ -204,23 +209,20 @@ class Syncer:
                 log.debug("act", step=type(step).__name__)
                 failpoint("sync", "act", type(step).__name__)
                 made |= await executor.act(step, run)
-                rounding = await self._learn(step, made, run.rounding)
-                if rounding != run.rounding:
-                    run = replace(run, rounding=rounding)
-                    documents = documents_for(order, rules, rounding)
                 progress = replace(progress, invoiced=progress.invoiced or isinstance(step, CreateInvoice))
             raise NeedsPerson(because("no_end", order=order.number, steps=STEPS))
         except Exception as exc:
             return progress, self._ending_of(exc, lease, view)
 
-    async def _learn(self, step: Step, made: Mapping[str, LedgerEntry], known: FirmRounding) -> FirmRounding:
-        """What is known of the firm's rounding after the step; others may have learnt more meanwhile."""
-        after = learnt(step, made, known)
-        if after == known:
+    async def _learn(
+        self, documents: Documents, made: Mapping[str, LedgerEntry], known: FirmRounding
+    ) -> FirmRounding:
+        """What is known of the firm's rounding by now; others may have learnt more meanwhile."""
+        lesson = lesson_of(documents, made, known)
+        if lesson.known == known:
             return known
-        wrong = contradiction(step, made, known) if known.held else None
-        told = wrong.as_json() if wrong else ""
-        return FirmRounding.read(await self._store.learn_rounding(known.text, after.text, told))
+        wrong = lesson.wrong.as_json() if lesson.wrong else ""
+        return FirmRounding.read(await self._store.learn_rounding(known.text, lesson.known.text, wrong))
 
     def _shop_of(self, order_key: str) -> Shop:
         name = Key.parse(order_key).shop
