@@ -30,7 +30,7 @@ from bridge.billing.steps import (
     UpdateCustomer,
 )
 from bridge.orders import Address, Line, Order, Refund, RefundState, Tax
-from bridge.reasons import as_reason
+from bridge.reasons import reason_from
 from bridge.texts import text_of
 from tests.billing.carts import NOON, order_of
 
@@ -292,7 +292,7 @@ def test_a_test_order_is_ignored() -> None:
 
 
 def test_what_the_source_could_not_read_asks() -> None:
-    step = rest(step_for(replace(ORDER, problems=(as_reason("its lines do not add up"),)), {}))
+    step = rest(step_for(replace(ORDER, problems=(reason_from("its lines do not add up"),)), {}))
     assert (step.outcome, "do not add up" in text_of(step.reason)) == ("attention", True)
 
 

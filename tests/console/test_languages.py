@@ -81,7 +81,10 @@ async def test_a_held_order_says_why_and_what_to_do(open_house: House) -> None:
             f"commande #1042 : la facture F{invoice.invoice_ref} fait 12,34 EUR, "
             "mais la commande 15,84 (écart +3,50)"
         ) in french
-        cured = "À faire</strong>\xa0: Acceptez le total du document, ou corrigez-le dans Facturation.pro et relancez."
+        cured = (
+            "À faire</strong>\xa0: Acceptez le total du document, ou corrigez-le dans Facturation.pro "
+            "et relancez."
+        )
         assert (cured in french) is (path != "/console/orders")
 
 
