@@ -114,6 +114,15 @@ async def test_a_command_without_its_redis_says_so_in_words(tmp_path: Path) -> N
     assert (ended.status, ended.err) == (1, said)
 
 
+async def test_a_command_that_cannot_reach_facturation_pro_says_so_in_words(
+    tmp_path: Path, redis: Any, redis_url: str
+) -> None:
+    write_config(tmp_path, api_url=NOWHERE, redis_url=redis_url)
+    ended = await bridge("calibrate", cwd=tmp_path)
+    assert ended.status == 1
+    assert ended.err.startswith("failed: Facturation.pro could not be reached for POST /customers.json")
+
+
 # --- preview
 
 

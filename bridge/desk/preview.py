@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from bridge.billing.documents import documents_for
 from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, InvoiceDraft
 from bridge.billing.rounding import UNKNOWN
-from bridge.billing.rules import Rules
+from bridge.billing.rules import DocumentPolicy, Rules
 from bridge.desk.plain import plain
 from bridge.errors import NeedsPerson, UnreadableBody
 from bridge.orders import Event, Folded, Incomplete, Order, Unfinished
@@ -18,6 +18,13 @@ from bridge.sources.base import Alarm, Delivery, Ignored, Source
 from bridge.sources.reading import whole
 from bridge.sources.registry import REGISTRY
 from bridge.texts import text_of
+
+VERDICTS: Final = {
+    DocumentPolicy.FINAL: "preview_final",
+    DocumentPolicy.DRAFT: "preview_draft",
+    DocumentPolicy.EXTERNAL: "preview_external",
+}
+"""What the shop's documents become → what is said of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +96,7 @@ def _documents(folded: Order, rules: Rules) -> Preview:
         verdict = because("preview_waits", why=documents.wait)
     else:
         when = because("preview_at_once" if invoice.agreed else "preview_after_draft")
-        verdict = because(
-            f"preview_{invoice.policy}", total=invoice.total, currency=folded.currency, when=when
-        )
+        verdict = because(VERDICTS[invoice.policy], total=invoice.total, currency=folded.currency, when=when)
         if held:
             verdict = because("preview_and_attention", invoice=verdict, why=together(held))
     return Preview(verdict, folded, documents)

@@ -119,7 +119,7 @@ async def answered(desk: Desk, row: RequestRow, who: str) -> None:
 async def _end(desk: Desk, row: RequestRow, reason: Reason, who: str) -> None:
     """Nothing is left to do: its alert ends too."""
     if row.state is not State.IGNORED:
-        await desk.set_aside(row.key, State.IGNORED, reason.as_json(), who)
+        await desk.set_aside(row.key, State.IGNORED, reason, who)
 
 
 async def _refuse_before_reports(desk: Desk, row: RequestRow) -> None:
