@@ -106,6 +106,10 @@ class Module:
                     yield from self._values(value, call, known | names)
                 case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if name in names:
                     yield from self._values(value, call, known | names)
+                case ast.For(target=target, iter=value) if names & {
+                    n.id for n in ast.walk(target) if isinstance(n, ast.Name)
+                }:
+                    yield from self._values(value, call, known | names)
                 case ast.FunctionDef(name=name) if name in names:
                     yield from (n.value for n in ast.walk(node) if isinstance(n, ast.Return) and n.value)
 
