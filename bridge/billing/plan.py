@@ -14,7 +14,7 @@ from bridge.billing.buyers import as_written
 from bridge.billing.customers import customer_for, entity_of, facts_of, matched_by_email
 from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, InvoiceDraft
 from bridge.billing.made import LedgerEntry
-from bridge.billing.rounding import fingerprint
+from bridge.billing.rounding import SUSPECTS, fingerprint, fitting
 from bridge.billing.rules import DocumentPolicy, PartialRefunds, Rules
 from bridge.billing.steps import (
     CreateCreditNote,
@@ -147,7 +147,7 @@ def _mismatch(order: Order, invoice: InvoiceDraft, existing: LedgerEntry) -> Ste
     having told more of the firm's rounding; for anything else a person is asked."""
     if not existing.seen and (existing.draft or existing.total is None):
         return ReadBack(invoice.key, existing)
-    if existing.draft and existing.written != fingerprint(invoice.lines):
+    if _to_be_written(existing, invoice):
         return Mend(invoice.key, existing, invoice)
     total = existing.total or Decimal(0)
     return _ask(
@@ -159,6 +159,14 @@ def _mismatch(order: Order, invoice: InvoiceDraft, existing: LedgerEntry) -> Ste
         difference=invoice.total - total,
         currency=order.currency,
     )
+
+
+def _to_be_written(existing: LedgerEntry, wanted: InvoiceDraft | CreditNoteDraft) -> bool:
+    """A draft of older lines of ours; or of these, whose total nobody may have lived to learn from. What
+    somebody else may have written is theirs, unless rounding alone explains its total."""
+    if existing.draft and not existing.written and existing.total is not None:
+        return bool(fitting(wanted.lines, existing.total, SUSPECTS.values()))
+    return existing.draft and not (existing.fresh and existing.written == fingerprint(wanted.lines))
 
 
 def _credit_note_step(
@@ -241,7 +249,7 @@ def _made_credit_note_step(
         return None
     if not existing.seen and (existing.draft or existing.total is None):
         return ReadBack(note.key, existing)
-    if existing.draft and existing.written != fingerprint(note.lines):
+    if _to_be_written(existing, note):
         return Mend(note.key, existing, note)
     if note.differences:
         return _credited_otherwise(order, note, existing)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -73,7 +75,14 @@ def show_demo(result: Demonstration, *, keep: bool) -> None:
         where = f"{result.url}/console (token {result.console_token})"
         out.print(f"\nIt goes on until Ctrl-C: {where}", soft_wrap=True)
     else:
-        out.print(
-            "\nNext: bridge demo --keep to look around; or your own bridge.toml, bridge check, bridge up.",
-            soft_wrap=True,
-        )
+        me = called(sys.argv[0], shutil.which("bridge"), Path.cwd())
+        steps = f"{me} demo --keep to look around; or your own bridge.toml, {me} check, {me} up"
+        out.print(f"\nNext: {steps}.", soft_wrap=True)
+
+
+def called(program: str, found: str | None, here: Path) -> str:
+    """What to type for this very program in the folder `here`. `found`: where the shell finds `bridge`."""
+    path = (here / program).absolute()
+    if found and Path(found).absolute() == path:
+        return "bridge"
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

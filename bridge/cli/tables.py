@@ -13,7 +13,7 @@ from rich.text import Text
 
 from bridge.alerts.rules import Alert
 from bridge.cli.terminal import out, tell
-from bridge.cli.words import LANG, say, texts, why
+from bridge.cli.words import LANG, say, why
 from bridge.desk.figures import Stats
 from bridge.desk.offers import offers
 from bridge.desk.shops import ShopSigns
@@ -31,7 +31,7 @@ from bridge.desk.values import (
     State,
     Story,
 )
-from bridge.texts import cure_of
+from bridge.texts import cure_of, phrases
 
 COLOURS = {
     "done": "green",
@@ -154,7 +154,7 @@ def _told_of(entry: Entry) -> Text:
             said = say(f"entry.{entry.outcome}", why=why(entry.reason))
         case ActionRow():
             at, style, did = entry.at, "magenta", f"did.{entry.what}"
-            said = f"{entry.who}: {say(did) if did in texts() else entry.what}"
+            said = f"{entry.who}: {say(did) if did in phrases('terminal') else entry.what}"
             said += f": {why(entry.reason)}" if entry.reason else ""
     return Text.assemble((f"{_time(at)}  ", "dim"), (said, style))
 

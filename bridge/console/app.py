@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 from redis.asyncio import Redis
@@ -34,7 +34,7 @@ def console_routes(
     sessions: Sessions, desk: Desk, health: Health, settings: Settings, redis: Redis
 ) -> list[Route]:
     """For `create_app`."""
-    login_pages = LoginPages(sessions, LoginLimit(redis))
+    login_pages = LoginPages(sessions, LoginLimit(redis), settings.language)
     pages = Pages(desk, settings)
     shown: dict[str, Show] = {
         "/console": functools.partial(overview, desk=desk, health=health),
@@ -54,58 +54,34 @@ def console_routes(
             Route("/console/orders/{key:path}", login_pages.page(pages.order), methods=["GET", "POST"]),
         ],
         middleware=[Middleware(SecureHeaders)],
-        exception_handlers={
-            PageRefused: _refused(login_pages),
-            HTTPException: _not_found(login_pages),
-            StoreUnavailable: _store_away(login_pages),
-            Exception: _fault(login_pages),
-        },
+        exception_handlers=dict.fromkeys(
+            (PageRefused, HTTPException, StoreUnavailable, Exception), _explainer(login_pages)
+        ),
     )
     app.router.redirect_slashes = False
     return [Route("/console", app), Route("/console/{rest:path}", app)]
 
 
-Handler = Callable[[Request, Exception], Awaitable[Response]]
-
-
-def _error(login_pages: LoginPages, request: Request, status: int, text: str) -> Response:
-    """An operator sees the frame; a stranger only the words."""
-    visit = Visit(login_pages, request)
-    template = "error.html" if visit.session.who else "stranger.html"
-    return visit.page(template, status, text=visit.wording.text(text))
-
-
-def _refused(login_pages: LoginPages) -> Handler:
-    async def refused(request: Request, exc: Exception) -> Response:
-        assert isinstance(exc, PageRefused)
-        return _error(login_pages, request, exc.status, exc.text)
-
-    return refused
-
-
-def _not_found(login_pages: LoginPages) -> Handler:
-    async def not_found(request: Request, exc: Exception) -> Response:
-        assert isinstance(exc, HTTPException)
-        response = _error(
-            login_pages, request, exc.status_code, f"error.{405 if exc.status_code == 405 else 404}"
-        )
-        response.headers.update(exc.headers or {})
+def _explainer(login_pages: LoginPages) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def explain(request: Request, exc: Exception) -> Response:
+        """A page in place of the one that fails: an operator sees the frame, a stranger only the words."""
+        headers: Mapping[str, str] = {}
+        match exc:
+            case PageRefused():
+                status, text = exc.status, exc.text
+            case HTTPException():
+                status, text = exc.status_code, f"error.{405 if exc.status_code == 405 else 404}"
+                headers = exc.headers or {}
+            case StoreUnavailable():
+                log.warning("store unavailable", step="console", error=str(exc))
+                status, text = 503, "error.503"
+            case _:
+                log.error("unexpected", step="console", exc_info=exc)
+                status, text = 500, "error.500"
+        visit = Visit(login_pages, request)
+        template = "error.html" if visit.session.who else "stranger.html"
+        response = visit.page(template, status, text=visit.wording.text(text))
+        response.headers.update(headers)
         return response
 
-    return not_found
-
-
-def _store_away(login_pages: LoginPages) -> Handler:
-    async def store_away(request: Request, exc: Exception) -> Response:
-        log.warning("store unavailable", step="console", error=str(exc))
-        return _error(login_pages, request, 503, "error.503")
-
-    return store_away
-
-
-def _fault(login_pages: LoginPages) -> Handler:
-    async def fault(request: Request, exc: Exception) -> Response:
-        log.error("unexpected", step="console", exc_info=exc)
-        return _error(login_pages, request, 500, "error.500")
-
-    return fault
+    return explain

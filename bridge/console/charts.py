@@ -1,43 +1,75 @@
-"""The overview's two charts as points and bars: pure geometry, drawn by `chart.svg` in the page.
-
-A chart is `WIDTH` × `HEIGHT` units; the plot is what lies right of `LEFT` and above the hours.
-"""
+"""The overview's charts: a bar for each hour, as pure geometry that `parts.html` draws as SVG."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Final
 
-WIDTH, HEIGHT = 520, 152
-LEFT, TOP, BOTTOM = 56, 10, 126
-STEPS = (1, 2, 2.5, 5, 10)
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A line of the grid with its label, at height `y`."""
-
-    y: float
-    value: float
+STEPS: Final = (1, 2, 2.5, 5, 10)
+HOURS_APART: Final = 6
+"""So many hours lie between two that are written under the bars."""
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One hour: `x` and `width` of its room, `y` and `height` of its bar."""
+class Bar:
+    """`x` and `width` of the hour's room, `y` and `height` of the bar in it; `title`: what it stands for."""
 
     x: float
     width: float
     y: float
     height: float
+    title: str
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
-    """One line through the hours that have a value: `runs` are SVG `points`, lone hours are `dots`."""
+class Chart:
+    """`WIDTH` × `HEIGHT` units; the bars stand right of `LEFT`, between `TOP` and `GROUND`.
 
-    runs: tuple[str, ...]
-    dots: tuple[tuple[float, float], ...]
+    `alt`: all of it in words. `grid`: a line at y, with its label; `hours`: a label at x.
+    """
+
+    WIDTH: ClassVar = 520
+    HEIGHT: ClassVar = 152
+    LEFT: ClassVar = 56
+    TOP: ClassVar = 10
+    GROUND: ClassVar = 126
+
+    alt: str
+    grid: tuple[tuple[float, str], ...]
+    bars: tuple[Bar, ...]
+    hours: tuple[tuple[float, str], ...]
+
+    @classmethod
+    def of(
+        cls,
+        hours: Sequence[tuple[str, float | None]],
+        said: Callable[[float], str],
+        alt: str,
+        least: float = 0,
+    ) -> Chart:
+        """Hour and value, oldest first; an hour without a value has no bar.
+
+        `said`: a value in words. `least`: the axis goes to this at least.
+        """
+        top = max(least, ceiling(max((value for _, value in hours if value is not None), default=0)))
+        room = (cls.WIDTH - cls.LEFT) / max(1, len(hours))
+        bars, labels = [], []
+        for i, (hour, value) in enumerate(hours):
+            x = cls.LEFT + i * room
+            if value:
+                y = cls._y(value / top)
+                title = f"{hour} – {said(value)}"
+                bars.append(Bar(round(x, 1), round(room, 1), y, round(cls.GROUND - y, 1), title))
+            if (len(hours) - 1 - i) % HOURS_APART == 0:
+                labels.append((round(x + room / 2, 1), hour))
+        grid = tuple((cls._y(part), said(part * top)) for part in (0, 0.5, 1))
+        return cls(alt, grid, tuple(bars), tuple(labels))
+
+    @classmethod
+    def _y(cls, part: float) -> float:
+        return round(cls.GROUND - (cls.GROUND - cls.TOP) * min(1.0, part), 1)
 
 
 def ceiling(highest: float) -> float:
@@ -46,56 +78,3 @@ def ceiling(highest: float) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(highest))
     return next(step * power for step in STEPS if step * power >= highest * 0.999999)
-
-
-def marks(top: float) -> tuple[Mark, ...]:
-    """The grid: nothing, the half, the whole."""
-    return tuple(Mark(_y(part * top, top), part * top) for part in (0, 0.5, 1))
-
-
-def columns(values: Sequence[float], top: float) -> tuple[Column, ...]:
-    """A bar for each hour, oldest first."""
-    room = (WIDTH - LEFT) / max(1, len(values))
-    return tuple(
-        Column(round(LEFT + i * room, 1), round(room, 1), _y(value, top), round(BOTTOM - _y(value, top), 1))
-        for i, value in enumerate(values)
-    )
-
-
-def trace(values: Sequence[float | None], top: float) -> Trace:
-    """A line through the middle of each hour; hours without a value leave a gap."""
-    room = (WIDTH - LEFT) / max(1, len(values))
-    runs: list[str] = []
-    dots: list[tuple[float, float]] = []
-    run: list[tuple[float, float]] = []
-    for i, value in enumerate([*values, None]):
-        if value is not None:
-            run.append((round(LEFT + (i + 0.5) * room, 1), _y(value, top)))
-        elif run:
-            if len(run) > 1:
-                runs.append(" ".join(f"{x},{y}" for x, y in run))
-            else:
-                dots.extend(run)
-            run = []
-    return Trace(tuple(runs), tuple(dots))
-
-
-def _y(value: float, top: float) -> float:
-    return round(BOTTOM - (BOTTOM - TOP) * min(1.0, value / top), 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """Words at a place of an axis."""
-
-    x: float
-    label: str
-
-
-def every_sixth(hours: Sequence[str]) -> tuple[Label, ...]:
-    """The hours that are written under the plot: each sixth, and the present one."""
-    room = (WIDTH - LEFT) / max(1, len(hours))
-    last = len(hours) - 1
-    return tuple(
-        Label(round(LEFT + (i + 0.5) * room, 1), hour) for i, hour in enumerate(hours) if (last - i) % 6 == 0
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,14 +14,14 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bridge.console.rendering import Wording, choose_language, environment, words_for
+from bridge.console.rendering import Wording, choose_language, environment
 from bridge.console.security import WINDOW, LoginLimit
 from bridge.console.session import COOKIE, DEFAULT_NAME, LIFETIME, Session, Sessions, operator_name
 
 CURSOR = re.compile(r"[0-9]{1,16} \S.*")
 LANGUAGE_COOKIE = "bridge_lang"
 FORM_BYTES = 64 * 1024
-YEAR = 365 * 86400
+YEAR = timedelta(days=365)
 LONGEST_PARAMETER = 300
 
 
@@ -43,9 +44,11 @@ class Visit:
         self.request = request
         self.fresh = known is None
         self.session: Session = known or login_pages.sessions.begin("")
-        self._asked = request.query_params.get("lang")
         lang = choose_language(
-            self._asked, request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", "")
+            self.asked("lang"),
+            request.cookies.get(LANGUAGE_COOKIE, ""),
+            request.headers.get("accept-language", ""),
+            login_pages.language,
         )
         self.wording = Wording(lang, login_pages.sessions.now())
 
@@ -89,8 +92,10 @@ class Visit:
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """The template as the answer."""
-        text = self.login_pages.templates.get_template(template).render(
-            **words_for(self.wording),
+        templates, words = self.login_pages.templates, self.wording.words()
+        text = templates.get_template(template).render(
+            **words,
+            parts=templates.get_template("parts.html").make_module(words),
             session=self.session,
             here_in=self.here_in,
             csrf_field=Markup('<input type="hidden" name="csrf" value="{}">').format(
@@ -101,24 +106,20 @@ class Visit:
         response = Response(text, status, media_type="text/html; charset=utf-8")
         if self.fresh:
             self.keep(response, self.session)
-        if self._asked:
-            response.set_cookie(
-                LANGUAGE_COOKIE,
-                self.wording.lang,
-                max_age=YEAR,
-                path="/console",
-                secure=self.secure,
-                httponly=True,
-                samesite="strict",
-            )
+        if self.asked("lang"):
+            self._set_cookie(response, LANGUAGE_COOKIE, self.wording.lang, YEAR)
         return response
 
     def keep(self, response: Response, session: Session) -> None:
         """Gives the browser this session."""
+        sealed = self.login_pages.sessions.seal(session)
+        self._set_cookie(response, COOKIE, sealed, LIFETIME)
+
+    def _set_cookie(self, response: Response, name: str, value: str, lasts: timedelta) -> None:
         response.set_cookie(
-            COOKIE,
-            self.login_pages.sessions.seal(session),
-            max_age=int(LIFETIME.total_seconds()),
+            name,
+            value,
+            max_age=int(lasts.total_seconds()),
             path="/console",
             secure=self.secure,
             httponly=True,
@@ -127,10 +128,12 @@ class Visit:
 
 
 class LoginPages:
-    """Login, logout, and the way to every other page."""
+    """Login, logout, and the way to every other page. `language`: what the console speaks to who wishes for
+    none."""
 
-    def __init__(self, sessions: Sessions, limit: LoginLimit) -> None:
+    def __init__(self, sessions: Sessions, limit: LoginLimit, language: str) -> None:
         self.sessions = sessions
+        self.language = language
         self.templates: Environment = environment()
         self._limit = limit
 

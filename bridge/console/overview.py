@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 
 from bridge.alerts.rules import REFUSED, Alert
 from bridge.alerts.runbook import Severity
-from bridge.console import charts
+from bridge.console.charts import Chart
 from bridge.console.login import Visit
 from bridge.console.rendering import Wording
 from bridge.desk.actions import Desk
 from bridge.desk.figures import Hour, Stats
-from bridge.desk.shops import ShopSigns
 from bridge.desk.values import OrderRow
 from bridge.orders import PARIS
-from bridge.telemetry.health import Health, Status
+from bridge.telemetry.health import Health, Status, overall
 
 SHOWN: Final = 6
 """Orders of each list that the overview shows."""
@@ -28,10 +27,11 @@ REFRESH_SECONDS: Final = 10
 
 async def overview(visit: Visit, desk: Desk, health: Health) -> Response:
     """The page. When Redis is away, the checks alone say so."""
-    checks = health.rendered(await health.checks(), visit.wording.lang)
-    if "workers" not in checks["checks"]:
+    checks = await health.checks()
+    checked = overall(checks)
+    if "workers" not in checks:
         return visit.page(
-            "overview.html", 503, section="overview", checks=checks, verdict=checks["status"], stats=None
+            "overview.html", 503, section="overview", checks=checks, verdict=checked, stats=None
         )
     stats, standing, attention, waiting = await asyncio.gather(
         desk.stats(),
@@ -45,13 +45,12 @@ async def overview(visit: Visit, desk: Desk, health: Health) -> Response:
         section="overview",
         refresh=REFRESH_SECONDS,
         checks=checks,
-        verdict=_verdict(checks["status"], standing),
+        verdict=_verdict(checked, standing),
         stats=stats,
         alerts=standing,
         refused_limit=REFUSED,
-        signs=await _signs(desk, stats),
-        attention=attention.rows,
-        waiting=waiting.rows,
+        signs=dict(zip(stats.shops, await asyncio.gather(*map(desk.signs, stats.shops)), strict=True)),
+        resting={"attention": attention.rows, "waiting": waiting.rows},
         done_day=sum(hour.done for hour in day),
         events_day=sum(hour.events for hour in day),
         throughput=_throughput(day, visit.wording),
@@ -60,16 +59,11 @@ async def overview(visit: Visit, desk: Desk, health: Health) -> Response:
     )
 
 
-def _verdict(checked: str, standing: Sequence[Alert]) -> str:
+def _verdict(checked: Status, standing: Sequence[Alert]) -> Status:
     """The worse of what the checks say and of what was raised."""
-    if any(alert.meaning.severity is Severity.CRITICAL for alert in standing):
-        return Status.FAIL.value
-    return Status.WARN.value if standing and checked == Status.PASS.value else checked
-
-
-async def _signs(desk: Desk, stats: Stats) -> dict[str, ShopSigns]:
-    found = await asyncio.gather(*(desk.signs(name) for name in stats.shops))
-    return dict(zip(stats.shops, found, strict=True))
+    if any(alert.severity is Severity.CRITICAL for alert in standing):
+        return Status.FAIL
+    return Status.WARN if standing and checked is Status.PASS else checked
 
 
 async def _last_invoices(desk: Desk, stats: Stats) -> dict[str, OrderRow]:
@@ -83,35 +77,21 @@ async def _last_invoices(desk: Desk, stats: Stats) -> dict[str, OrderRow]:
     return {name: row for name, row in found.items() if row}
 
 
-def _hours(day: Sequence[Hour]) -> tuple[charts.Label, ...]:
-    return charts.every_sixth([f"{hour.start.astimezone(PARIS):%H} h" for hour in day])
+def _hour(hour: Hour) -> str:
+    return f"{hour.start.astimezone(PARIS):%H} h"
 
 
-def _frame(day: Sequence[Hour]) -> dict[str, Any]:
-    size = {"width": charts.WIDTH, "height": charts.HEIGHT, "left": charts.LEFT}
-    return size | {"hours": _hours(day), "columns": (), "traces": ()}
-
-
-def _throughput(day: Sequence[Hour], words: Wording) -> dict[str, Any]:
-    values = [hour.done for hour in day]
-    top = max(2.0, charts.ceiling(max(values, default=0)))
-    titles = [f"{hour.start.astimezone(PARIS):%H:%M} – {words.number(hour.done)}" for hour in day]
-    bars = [
-        {"x": bar.x, "width": bar.width, "y": bar.y, "height": bar.height, "title": title}
-        for bar, title in zip(charts.columns(values, top), titles, strict=True)
-    ]
-    grid = [{"y": mark.y, "label": words.number(mark.value)} for mark in charts.marks(top)]
-    peak, total = words.number(max(values, default=0)), words.number(sum(values))
+def _throughput(day: Sequence[Hour], words: Wording) -> Chart:
+    counts = [hour.done for hour in day]
+    peak, total = words.number(max(counts, default=0)), words.number(sum(counts))
     alt = words.text("overview.throughput_alt", total=total, peak=peak)
-    return _frame(day) | {"marks": grid, "columns": bars, "alt": alt}
+    # Half an order is no label of an axis.
+    return Chart.of([(_hour(hour), hour.done) for hour in day], words.number, alt, least=2)
 
 
-def _latency(day: Sequence[Hour], words: Wording) -> dict[str, Any] | None:
-    values = [hour.latency_ms for hour in day]
-    highest = max((value for value in values if value is not None), default=None)
-    if highest is None:
+def _latency(day: Sequence[Hour], words: Wording) -> Chart | None:
+    times = [hour.latency_ms for hour in day if hour.latency_ms is not None]
+    if not times:
         return None
-    top = charts.ceiling(highest)
-    grid = [{"y": mark.y, "label": words.span(mark.value / 1000)} for mark in charts.marks(top)]
-    alt = words.text("overview.latency_alt", peak=words.span(highest / 1000))
-    return _frame(day) | {"marks": grid, "traces": [charts.trace(values, top)], "alt": alt}
+    alt = words.text("overview.latency_alt", peak=words.span(max(times) / 1000))
+    return Chart.of([(_hour(hour), hour.latency_ms) for hour in day], lambda ms: words.span(ms / 1000), alt)

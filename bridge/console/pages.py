@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from bridge.alerts.runbook import runbook
 from bridge.console.ages import AGES, between, moment_in
 from bridge.console.login import PageRefused, Visit, field
-from bridge.console.rendering import event_path, order_path, query_path, texts
+from bridge.console.rendering import order_path, query_path
 from bridge.desk.actions import Desk
 from bridge.desk.offers import offers
 from bridge.desk.values import (
@@ -21,6 +21,7 @@ from bridge.desk.values import (
     Entry,
     EventRow,
     NotDone,
+    Page,
     RunRow,
     State,
     Story,
@@ -28,38 +29,19 @@ from bridge.desk.values import (
 )
 from bridge.settings.loading import Settings
 from bridge.sources.registry import REGISTRY
+from bridge.texts import phrases
 
 PAGE: Final = 50
 STATES: Final = tuple(state.value for state in State)
 
-Act = Callable[[Desk, Story, str, Mapping[str, Any]], Awaitable[bool]]
-"""(desk, order, who, form) → False when it was done already."""
-
-
-async def _replay(desk: Desk, story: Story, who: str, _form: Mapping[str, Any]) -> bool:
-    replayed = await desk.replay(who, events=[story.events[-1].id])
-    if replayed.refused:
-        raise NotDone(*replayed.refused.values())
-    return bool(replayed.resumed)
-
-
-ACTIONS: Final[Mapping[str, Act]] = {
-    "retry": lambda desk, story, who, _: desk.retry(story.order.key, who),
-    "replay": _replay,
-    "accept": lambda desk, story, who, _: desk.accept(story.order.key, who),
-    "credit-note": lambda desk, story, who, form: desk.issue_credit_note(
-        story.order.key, field(form, "refund"), who
-    ),
-    "ignore": lambda desk, story, who, form: desk.ignore(story.order.key, field(form, "reason"), who),
-    "send-to-person": lambda desk, story, who, form: desk.send_to_person(
-        story.order.key, field(form, "reason"), who
-    ),
+ACTIONS: Final[Mapping[str, tuple[Callable[..., Awaitable[bool]], tuple[str, ...]]]] = {
+    "retry": (Desk.retry, ()),
+    "accept": (Desk.accept, ()),
+    "credit-note": (Desk.issue_credit_note, ("refund",)),
+    "ignore": (Desk.ignore, ("reason",)),
+    "send-to-person": (Desk.send_to_person, ("reason",)),
 }
-
-
-def timeline(story: Story) -> list[tuple[str, Entry]]:
-    """Everything that happened to the order, in order, each with its kind."""
-    return [(_kind(entry), entry) for entry in story.timeline]
+"""Action of an offer → what the desk does (False: it was done already), and the form's fields it takes."""
 
 
 def _kind(entry: Entry) -> str:
@@ -77,7 +59,7 @@ def _kind(entry: Entry) -> str:
 def _kind_of(what: str) -> str:
     """How an entry of the activity looks in a timeline."""
     kinds = {"event": "event", "attention": "failed", "alert": "failed", "alert_over": "call"}
-    return kinds.get(what, "person" if f"did.{what}" in texts("en") else "call")
+    return kinds.get(what, "person" if f"did.{what}" in phrases("console") else "call")
 
 
 class Pages:
@@ -94,27 +76,13 @@ class Pages:
         if asked["state"] not in STATES:
             asked["state"] = ""
         age = visit.asked("age") if visit.asked("age") in AGES else ""
-        cursor = visit.cursor()
         since, until = between(age, visit.wording.now)
-        page = await self._desk.orders(**asked, since=since, until=until, cursor=cursor, limit=PAGE)
+        page = await self._desk.orders(**asked, since=since, until=until, cursor=visit.cursor(), limit=PAGE)
         narrowed = asked["state"] or asked["shop"] or age
         if asked["query"] and len(page.rows) == 1 and not narrowed:
             return RedirectResponse(order_path(page.rows[0].key), 303)
-        return visit.page(
-            "orders.html",
-            section="orders",
-            page=page,
-            cursor=cursor,
-            first=query_path("/console/orders", **asked, age=age),
-            older=query_path("/console/orders", **asked, age=age, cursor=page.cursor),
-            states=STATES,
-            shops=self._shops,
-            query=asked["query"],
-            state=asked["state"],
-            shop=asked["shop"],
-            ages=tuple(AGES),
-            age=age,
-        )
+        more = {"states": STATES, "shops": self._shops, "ages": tuple(AGES)}
+        return _listed(visit, "orders", page, asked | {"age": age}, **more)
 
     async def order(self, visit: Visit) -> Response:
         """One order's story; with a form, an action on it."""
@@ -123,8 +91,7 @@ class Pages:
             raise PageRefused(404, "error.404")
         if visit.request.method == "POST":
             return await self._act(visit, story)
-        did, text = visit.asked("did"), visit.wording.text
-        said = None
+        did, text, said = visit.asked("did"), visit.wording.text, None
         if did in ACTIONS:
             again = bool(visit.asked("again"))
             told = text("do.already" if again else "do.done", action=text(f"do.{did}"))
@@ -136,14 +103,19 @@ class Pages:
         action = field(form, "action")
         if action not in ACTIONS:
             raise PageRefused(400, "error.form")
+        act, names = ACTIONS[action]
         try:
-            done = await ACTIONS[action](self._desk, story, visit.session.who, form)
+            done = await act(
+                self._desk, story.order.key, *(field(form, name) for name in names), visit.session.who
+            )
         except UnknownOrder as exc:
             raise PageRefused(404, "error.404") from exc
         except NotDone as exc:
-            return self._show(visit, story, 409, {"kind": "fail", "text": exc.reason})
-        again = "" if done else "1"
-        return RedirectResponse(query_path(order_path(story.order.key), did=action, again=again), 303)
+            return self._show(
+                visit, story, 409, {"kind": "fail", "text": visit.wording.reason_text(exc.reason)}
+            )
+        did = {"did": action, "again": "" if done else "1"}
+        return RedirectResponse(query_path(order_path(story.order.key), did), 303)
 
     def _show(self, visit: Visit, story: Story, status: int, said: dict[str, Any] | None) -> Response:
         return visit.page(
@@ -154,43 +126,21 @@ class Pages:
             story=story,
             order=story.order,
             offers=offers(story),
-            timeline=timeline(story),
+            timeline=[(_kind(entry), entry) for entry in story.timeline],
         )
 
     async def events(self, visit: Visit) -> Response:
         """All events, ignored ones too."""
         asked = {name: visit.asked(name) for name in ("topic", "shop")}
-        cursor = visit.cursor()
-        page = await self._desk.events(**asked, cursor=cursor, limit=PAGE)
-        return visit.page(
-            "events.html",
-            section="events",
-            page=page,
-            cursor=cursor,
-            first=query_path("/console/events", **asked),
-            older=query_path("/console/events", **asked, cursor=page.cursor),
-            shops=self._shops,
-            topic=asked["topic"],
-            shop=asked["shop"],
-        )
+        page = await self._desk.events(**asked, cursor=visit.cursor(), limit=PAGE)
+        return _listed(visit, "events", page, asked, shops=self._shops)
 
     async def activity(self, visit: Visit) -> Response:
         """Everything that happened: events, outcomes, what people did, alerts."""
         asked = {name: visit.asked(name) for name in ("since", "until")}
         since, until = (moment_in(asked[name]) for name in ("since", "until"))
-        cursor = visit.cursor()
-        page = await self._desk.activity(since=since, until=until, cursor=cursor, limit=PAGE)
-        return visit.page(
-            "activity.html",
-            section="events",
-            page=page,
-            cursor=cursor,
-            first=query_path("/console/activity", **asked),
-            older=query_path("/console/activity", **asked, cursor=page.cursor),
-            kind_of=_kind_of,
-            since=asked["since"],
-            until=asked["until"],
-        )
+        page = await self._desk.activity(since=since, until=until, cursor=visit.cursor(), limit=PAGE)
+        return _listed(visit, "activity", page, asked, kind_of=_kind_of)
 
     async def event(self, visit: Visit) -> Response:
         """One event with its payload, or with `?raw=1` the payload alone, byte for byte."""
@@ -200,8 +150,7 @@ class Pages:
         if visit.asked("raw"):
             saved = {"Content-Disposition": 'attachment; filename="event.json"'}
             return Response(event.body, media_type="application/octet-stream", headers=saved)
-        raw = query_path(event_path(event.row.id), raw="1")
-        return visit.page("event.html", section="events", event=event, body=_indented(event.body), raw=raw)
+        return visit.page("event.html", section="events", event=event, body=_indented(event.body))
 
     async def alerts(self, visit: Visit) -> Response:
         """What stands, with its cure; then every alert there is."""
@@ -229,6 +178,20 @@ class Pages:
             for name, shop in sorted(self._settings.shops.items())
         ]
         return visit.page("shops.html", section="shops", shown=shown)
+
+
+def _listed(visit: Visit, name: str, page: Page[Any], asked: Mapping[str, str], **more: Any) -> Response:
+    """One page of the list `name`, with the ways to its first page and to what is older, where they lead."""
+    path = visit.request.url.path
+    values: dict[str, Any] = {**asked, **more}
+    return visit.page(
+        f"{name}.html",
+        section="orders" if name == "orders" else "events",
+        page=page,
+        first=query_path(path, asked) if visit.cursor() else "",
+        older=query_path(path, {**asked, "cursor": page.cursor}) if page.cursor else "",
+        **values,
+    )
 
 
 def _indented(body: bytes) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,15 +11,13 @@ from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
-from jinja2.runtime import Context
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from bridge.orders import PARIS
 from bridge.reasons import Reason
-from bridge.texts import text_of
+from bridge.texts import LANGUAGES, cure_of, language_of, phrases, text_of
 
-LANGUAGES: Final = ("en", "fr")
 MONTHS: Final = {
     "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
     "fr": (
@@ -29,24 +25,15 @@ MONTHS: Final = {
         *("juil.", "août", "sept.", "oct.", "nov.", "déc."),
     ),
 }
+NOTHING: Final = Markup("–")
 
 
-@functools.cache
-def texts(lang: str) -> Mapping[str, str]:
-    """Every text of a language, by key."""
-    return tomllib.loads((files("bridge.console") / "texts" / f"{lang}.toml").read_text(encoding="utf-8"))
-
-
-def choose_language(asked: str | None, kept: str | None, accepted: str) -> str:
-    """`?lang=`, else the cookie, else the first of the browser's languages that we speak, else English."""
-    for wish in (asked, kept):
-        if wish in LANGUAGES:
-            return str(wish)
-    for part in accepted.split(","):
-        language = part.split(";")[0].strip()[:2].lower()
-        if language in LANGUAGES:
-            return language
-    return "en"
+def choose_language(asked: str, kept: str, accepted: str, otherwise: str) -> str:
+    """`?lang=`, else the cookie, else the first of the browser's languages that we speak, else the operator's
+    own (`language` of the configuration)."""
+    if asked:
+        return language_of(asked)
+    return kept if kept in LANGUAGES else language_of(accepted, otherwise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,43 +43,64 @@ class Wording:
     lang: str
     now: datetime
 
+    def words(self) -> dict[str, Any]:
+        """What the templates of one response call its language."""
+        return {
+            "lang": self.lang,
+            "t": self.text,
+            "reason_text": self.reason_text,
+            "reason_cure": self.reason_cure,
+            "at": self.at,
+            "clock": self.clock,
+            "ago": self.ago,
+            "span": self.span,
+            "number": self.number,
+            "money": self.money,
+        }
+
     def text(self, key: str, **values: object) -> Markup:
-        """The text of this key, its `{places}` filled with what is escaped unless it is markup already."""
-        ours = Markup(texts(self.lang)[key])  # noqa: S704  # nosec B704
-        return ours.format(**{name: in_words(value, self.lang) for name, value in values.items()})
+        """The text of this key, its `{places}` filled with what is escaped unless it is markup already. A key
+        without a text, as a later version may have left one, is shown itself."""
+        written = phrases("console").get(key)
+        if written is None:
+            return escape(key)
+        ours = Markup(written[self.lang])  # noqa: S704  # nosec B704
+        return ours.format(**values)
+
+    def reason_text(self, reason: Reason) -> Markup:
+        """What happened."""
+        return coded(text_of(reason, self.lang))
+
+    def reason_cure(self, reason: Reason) -> Markup:
+        """The one thing to do, or nothing."""
+        return coded(cure_of(reason, self.lang))
 
     def at(self, moment: datetime | None) -> Markup:
         """A time of the clock in France, with the day unless it is today's."""
         if moment is None:
-            return Markup("–")
-        local, today = moment.astimezone(PARIS), self.now.astimezone(PARIS)
-        told = (
-            f"{local:%H:%M}" if local.date() == today.date() else f"{self._day(local, today)} {local:%H:%M}"
-        )
-        iso = moment.astimezone(UTC).isoformat(timespec="seconds")
-        return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(iso, told)
-
-    def clock(self, moment: datetime) -> Markup:
-        """As `at`, to the millisecond: for the story of an order."""
+            return NOTHING
         local = moment.astimezone(PARIS)
-        told = (
-            f"{self._day(local, self.now.astimezone(PARIS))} {local:%H:%M:%S}.{local.microsecond // 1000:03}"
-        )
-        iso = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-        return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(iso, told)
+        day = "" if local.date() == self.now.astimezone(PARIS).date() else f"{self._day(local)} "
+        return _time(moment, f"{day}{local:%H:%M}")
 
-    def _day(self, local: datetime, today: datetime) -> str:
-        year = "" if local.year == today.year else f" {local.year}"
+    def clock(self, moment: datetime | None) -> Markup:
+        """As `at`, to the millisecond: for the story of an order."""
+        if moment is None:
+            return NOTHING
+        local = moment.astimezone(PARIS)
+        said = f"{self._day(local)} {local:%H:%M:%S}.{local.microsecond // 1000:03}"
+        return _time(moment, said, "milliseconds")
+
+    def _day(self, local: datetime) -> str:
+        year = "" if local.year == self.now.astimezone(PARIS).year else f" {local.year}"
         return f"{local.day} {MONTHS[self.lang][local.month - 1]}{year}"
 
     def ago(self, moment: datetime | None) -> Markup:
         """How long ago, or in how long."""
         if moment is None:
-            return Markup("–")
+            return NOTHING
         seconds = (self.now - moment).total_seconds()
-        told = self.text("ago" if seconds >= 0 else "in", span=self.span(abs(seconds)))
-        iso = moment.astimezone(UTC).isoformat(timespec="seconds")
-        return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(iso, told)
+        return _time(moment, self.text("ago" if seconds >= 0 else "in", span=self.span(abs(seconds))))
 
     def span(self, seconds: float) -> str:
         """A length of time, in its two largest units at the most: "40 ms", "3.2 s", "2 h 05"."""
@@ -110,24 +118,19 @@ class Wording:
 
     def number(self, value: Decimal | int | float) -> str:
         """Thousands apart, the language's own decimal mark."""
-        told = f"{value:,}" if isinstance(value, int | Decimal) else f"{value:,g}"
-        return told.replace(",", "\u202f").replace(".", ",") if self.lang == "fr" else told
+        said = f"{value:,}" if isinstance(value, int | Decimal) else f"{value:,g}"
+        return said.replace(",", "\u202f").replace(".", ",") if self.lang == "fr" else said
 
-    def money(self, amount: object, currency: str) -> str:
-        """An amount to the cent, or "–" where there is none."""
-        if amount in (None, ""):
-            return "–"
-        return f"{self.number(Decimal(str(amount)).quantize(Decimal('0.01')))} {currency}".strip()
-
-
-def in_words(value: object, lang: str) -> object:
-    """A reason as a sentence; anything else as it is."""
-    return text_of(value, lang) if isinstance(value, Reason) else value
+    def money(self, amount: Decimal | None, currency: str) -> str:
+        """An amount to the cent."""
+        if amount is None:
+            return NOTHING
+        return f"{self.number(amount.quantize(Decimal('0.01')))} {currency}".strip()
 
 
-@pass_context
-def _shown(context: Context, value: object) -> object:
-    return in_words(value, context.get("lang", "en"))
+def _time(moment: datetime, said: str, to: str = "seconds") -> Markup:
+    iso = moment.astimezone(UTC).isoformat(timespec=to)
+    return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(iso, said)
 
 
 def coded(text: str) -> Markup:
@@ -147,9 +150,9 @@ def event_path(event_id: str) -> str:
     return f"/console/events/{quote(event_id, safe=':')}"
 
 
-def query_path(path: str, **parts: object) -> str:
+def query_path(path: str, parts: Mapping[str, str]) -> str:
     """`path` with those of the parts that say something."""
-    given = {name: value for name, value in parts.items() if value not in (None, "")}
+    given = {name: value for name, value in parts.items() if value}
     return f"{path}?{urlencode(given)}" if given else path
 
 
@@ -162,31 +165,13 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
-        finalize=_shown,
     )
     folder = files("bridge.console") / "static"
     content = b"".join((folder / name).read_bytes() for name in ("console.css", "console.js"))
-    helpers: dict[str, Callable[..., object]] = {
+    env.globals |= {
         "coded": coded,
         "order_path": order_path,
         "event_path": event_path,
-        "query_path": query_path,
+        "version": hashlib.sha256(content).hexdigest()[:12],
     }
-    env.globals |= helpers
-    env.globals["version"] = hashlib.sha256(content).hexdigest()[:12]
-    env.globals["parts"] = env.get_template("parts.html").module
     return env
-
-
-def words_for(wording: Wording) -> dict[str, Any]:
-    """What the templates of one answer call its language."""
-    return {
-        "lang": wording.lang,
-        "t": wording.text,
-        "at": wording.at,
-        "clock": wording.clock,
-        "ago": wording.ago,
-        "span": wording.span,
-        "number": wording.number,
-        "money": wording.money,
-    }

@@ -30,8 +30,6 @@ def offers(story: Story) -> list[Offer]:
             offered.append(Offer("credit-note", refund=document.refund_id))
     if state is not State.IN_HAND:
         offered.append(Offer("retry", primary=not offered and state in (State.ATTENTION, State.WAITING)))
-    if story.events:
-        offered.append(Offer("replay"))
     if state not in (State.IGNORED, State.DONE):
         offered.append(Offer("ignore", reason=True))
     if state not in (State.ATTENTION, State.IGNORED):

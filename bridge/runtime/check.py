@@ -55,7 +55,7 @@ async def findings(settings: Settings, services: Services) -> AsyncIterator[Find
         await services.store.check_writable()
     except StoreUnavailable as exc:
         wrong = trouble(exc)
-        yield Finding("redis", "fail", f"{wrong.what}: {wrong.cure}")
+        yield Finding("redis", "fail", f"{text_of(wrong)}: {cure_of(wrong)}")
     else:
         yield Finding("redis", *_version(*await services.store.version()))
         problem = durability.problem()

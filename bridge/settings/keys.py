@@ -300,6 +300,9 @@ class Settings(BaseSettings):
     ops_token: Secret | None = Field(
         default=None, description="Opens the console and /api to operators; left out: both are closed."
     )
+    language: Literal["en", "fr"] = Field(
+        default="en", description="en, or fr: what the console speaks when neither page nor browser says."
+    )
     sentry_dsn: SentryDsn | None = Field(
         default=None, description="Where errors are reported; left out: nowhere but in the log."
     )

@@ -38,7 +38,7 @@ from bridge.facturation.fields import (
 )
 from bridge.facturation.records import InvoiceRecord
 from bridge.orders import legal_date
-from bridge.reasons import as_reason, because
+from bridge.reasons import because
 from bridge.sync.customers import SAYS_NO_CUSTOMER, Customers
 from bridge.sync.exactly_once import Attempts, BeforeSend, Run
 from bridge.texts import text_of
@@ -146,7 +146,19 @@ class DocumentBook:
 
     async def _read_back(self, made: LedgerEntry) -> LedgerEntry:
         record = await self._attempts.api.get_invoice(made.id)
+<<<<<<< HEAD
         return replace(_as_before(_made(record, made.why), made), seen=True)
+=======
+        fresh = _made(record, made.why)
+        return replace(
+            fresh,
+            seen=True,
+            written=made.written if fresh.total == made.total else "",
+            accepted=made.accepted,
+            emailed=made.emailed,
+            twins=made.twins,
+        )
+>>>>>>> main
 
     async def finalise(self, step: Finalise) -> dict[str, LedgerEntry]:
         """A draft becomes final, if it still is one and still of that total."""
@@ -195,9 +207,7 @@ class DocumentBook:
         try:
             await self._attempts.api.send_email(step.made.id)
         except (ApiRefused, OutcomeUnknown, RequestForbidden) as exc:
-            return await note(
-                f"e-mail peut-être pas envoyé : {text_of(as_reason(exc.reason), 'fr', personal=False)}"
-            )
+            return await note(f"e-mail peut-être pas envoyé : {text_of(exc.reason, 'fr', personal=False)}")
         except (NotSent, QuotaReached, AccessRefused):
             await self._attempts.write([step.key], step.made)
             raise
@@ -213,6 +223,11 @@ def _made(record: InvoiceRecord, why: tuple[str, ...]) -> LedgerEntry:
         paid=record.paid_on is not None,
         made_on=record.invoiced_on,
         customer_id=record.customer_id or 0,
+<<<<<<< HEAD
+=======
+        written=fingerprint(lines) if lines else "",
+        fresh=bool(lines),
+>>>>>>> main
         seen=record.total_with_vat is not None,
         why=why,
     )

@@ -69,12 +69,7 @@ def assess(vitals: Vitals, durability: Durability, quota: QuotaState) -> dict[st
 
 
 def _unusable(observed: str, exc: StoreUnavailable) -> Check:
-    wrong = trouble(exc)
-    return Check(
-        status=Status.FAIL,
-        observed=observed,
-        reason=because("health_redis", what=wrong.what, cure=wrong.cure),
-    )
+    return Check(status=Status.FAIL, observed=observed, reason=because("health_redis", why=trouble(exc)))
 
 
 def _durability(durability: Durability) -> Check:
@@ -221,7 +216,7 @@ class Health:
         try:
             await self.store.check_writable()
         except StoreUnavailable as exc:
-            return JSONResponse({"status": "fail", "reason": f"Redis: {trouble(exc).what}"}, 503)
+            return JSONResponse({"status": "fail", "reason": f"Redis: {text_of(trouble(exc))}"}, 503)
         return JSONResponse({"status": "pass"})
 
     async def health(self, _request: Request) -> Response:

@@ -3,7 +3,8 @@
 An entry is `[code]` with `en`, `fr`, a `group` (what kind of matter it is; orders are grouped by it and the
 code), and where it helps `cure` (a key of `[cures]`, whose texts say the one thing to do) and `personal` (the
 facts that name a buyer). `{fact}` stands for a fact, `{fact:money}` for an amount in the reader's way
-(`signed`: with its sign), `{fact:day}` and `{fact:moment}` for times (in Paris).
+(`signed`: with its sign), `{fact:day}` and `{fact:moment}` for times (in Paris), `{fact:cure}` for what
+helps against a reason. What the faces say beside the reasons stands in files of their own (`phrases`).
 """
 
 from __future__ import annotations
@@ -53,13 +54,19 @@ def catalogue() -> Mapping[str, Entry]:
     }
 
 
-def language_of(wish: str) -> str:
-    """`fr`, `fr_FR.UTF-8`, `fr-FR,fr;q=0.9,en` → the first that we speak; anything else is English."""
+@functools.cache
+def phrases(name: str) -> Mapping[str, Mapping[str, str]]:
+    """`{name}.toml`, what one face says beside the reasons: key → language → text."""
+    return tomllib.loads((files("bridge.texts") / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def language_of(wish: str, otherwise: str = "en") -> str:
+    """`fr`, `fr_FR.UTF-8`, `fr-FR,fr;q=0.9,en` → the first that we speak; anything else is `otherwise`."""
     for part in wish.replace("_", "-").split(","):
         lang = part.split(";")[0].strip()[:2].lower()
         if lang in LANGUAGES:
             return lang
-    return "en"
+    return otherwise
 
 
 def text_of(reason: Reason, lang: str = "en", *, personal: bool = True) -> str:
@@ -117,6 +124,8 @@ class _Shown:
     def __format__(self, spec: str) -> str:
         fact = self._fact
         if isinstance(fact, Reason):
+            if spec == "cure":
+                return cure_of(fact, self._lang)
             return text_of(fact, self._lang, personal=self._personal)
         if isinstance(fact, tuple):
             return "; ".join(text_of(each, self._lang, personal=self._personal) for each in fact)

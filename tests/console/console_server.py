@@ -84,10 +84,12 @@ def csrf_in(page: str) -> str:
 
 
 @asynccontextmanager
-async def house(redis_url: str, *, token: str = TOKEN, work: bool = True) -> AsyncIterator[House]:
+async def house(
+    redis_url: str, *, token: str = TOKEN, work: bool = True, language: str = "en"
+) -> AsyncIterator[House]:
     """Serves until the block ends. `work`: with a worker."""
     async with served() as (api_url, sandbox):
-        top = {"ops_token": SecretStr(token)} if token else {}
+        top = {"language": language} | ({"ops_token": SecretStr(token)} if token else {})
         settings = settings_for(Path("unused"), api_url, top=top)
         async with open_services(settings, redis_url) as services:
             await services.store.open()

@@ -409,16 +409,15 @@ async def test_a_difference_from_a_round_total_is_accepted(open_house: House) ->
     assert (await act(open_house, key, action="accept")).status_code == 303
 
 
-async def test_an_order_is_retried_and_replayed(open_house: House) -> None:
+async def test_an_order_is_retried(open_house: House) -> None:
     key = await open_house.done_order(9)
     await open_house.log_in("Ada")
-    for action in ("retry", "replay"):
-        answer = await act(open_house, key, action=action)
-        assert answer.headers["location"] == f"/console/orders/{key}?did={action}"
-        await open_house.settled(key)
+    answer = await act(open_house, key, action="retry")
+    assert answer.headers["location"] == f"/console/orders/{key}?did=retry"
+    await open_house.settled(key)
     story = await open_house.desk.story(key)
     assert story is not None
-    assert [(action.what, action.who) for action in story.actions] == [("retry", "Ada"), ("replay", "Ada")]
+    assert [(action.what, action.who) for action in story.actions] == [("retry", "Ada")]
     assert len(open_house.here.invoices(key)) == 1
     assert "Done: Retry now." in (await open_house.http.get(f"/console/orders/{key}?did=retry")).text
 

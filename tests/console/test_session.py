@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib.resources import files
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.alerts.runbook import runbook
-from bridge.console import charts
-from bridge.console.rendering import LANGUAGES, Wording, choose_language, coded, texts
+from bridge.console.charts import Chart, ceiling
+from bridge.console.rendering import Wording, choose_language, coded
 from bridge.console.session import LIFETIME, Sessions, operator_name
+from bridge.reasons import because
+from bridge.texts import LANGUAGES, phrases
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 
@@ -75,18 +77,22 @@ def test_an_operator_has_a_name_fit_for_the_record(given_name: str, kept: str) -
 
 
 def test_both_languages_say_the_same_things() -> None:
-    english, french = (texts(lang) for lang in LANGUAGES)
-    assert english.keys() == french.keys()
-    for key, text in english.items():
-        places = re.compile(r"{\w+}")
-        assert sorted(places.findall(text)) == sorted(places.findall(french[key])), key
-        for told in (text, french[key]):
-            assert not set(told) & set('<>&"'), f"{key}: texts are put into pages as they are"
+    places = re.compile(r"{\w+}")
+    for key, text in phrases("console").items():
+        assert tuple(text) == LANGUAGES, key
+        assert sorted(places.findall(text["en"])) == sorted(places.findall(text["fr"])), key
+        for said in text.values():
+            assert not set(said) & set('<>&"'), f"{key}: texts are put into pages as they are"
+        assert "'" not in text["fr"], f"{key}: an apostrophe is ’ in French"
 
 
-def test_every_alert_has_a_title_in_every_language() -> None:
-    for lang in LANGUAGES:
-        assert {f"alert.{name}" for name in runbook(lang)} <= texts(lang).keys()
+def test_a_key_without_a_text_is_shown_itself() -> None:
+    assert Wording("fr", NOW).text("what.<new>") == "what.&lt;new&gt;"
+
+
+def test_a_reason_of_a_later_version_shows_its_code() -> None:
+    assert Wording("fr", NOW).reason_text(because("a_code_to_come")) == "a_code_to_come"
+    assert Wording("fr", NOW).reason_cure(because("a_code_to_come")) == ""
 
 
 def test_what_stands_between_backticks_is_code_and_the_rest_is_text() -> None:
@@ -95,33 +101,30 @@ def test_what_stands_between_backticks_is_code_and_the_rest_is_text() -> None:
 
 
 def test_every_text_is_used_and_every_used_text_is_there() -> None:
-    from importlib.resources import files
-
-    folder = files("bridge.console")
+    folder, texts = files("bridge.console"), phrases("console")
     sources = [p for p in folder.iterdir() if p.name.endswith(".py")] + list((folder / "templates").iterdir())
     code = "\n".join(p.read_text(encoding="utf-8") for p in sources)
     said = set(re.findall(r"""\b(?:t|text)\(\s*f?["']([^"'{]+)["']\s*[,)]""", code))
-    assert said <= texts("en").keys()
-    stems = tuple(re.findall(r"""["']([a-z_.]+\.)(?:["'] ~|["']\) }}</select>|{)""", code))
-    for key in texts("en"):
+    assert said <= texts.keys()
+    stems = tuple(re.findall(r"""["']([a-z_.]+\.)(?:["'](?: ~|[,)])|{)""", code))
+    for key in texts:
         assert f'"{key}"' in code or f"'{key}'" in code or key.startswith(stems), f"{key} is never said"
 
 
 @pytest.mark.parametrize(
     ("asked", "kept", "accepted", "chosen"),
     [
-        (None, None, "fr-FR,fr;q=0.9,en;q=0.8", "fr"),
-        (None, None, "de, en;q=0.5", "en"),
-        (None, None, "de", "en"),
-        (None, "fr", "en", "fr"),
+        ("", "", "fr-FR,fr;q=0.9,en;q=0.8", "fr"),
+        ("", "", "de, en;q=0.5", "en"),
+        ("", "", "de", "the operator's"),
+        ("", "fr", "en", "fr"),
         ("en", "fr", "fr", "en"),
-        ("xx", "yy", "", "en"),
+        ("xx", "fr", "fr", "en"),
+        ("", "yy", "", "the operator's"),
     ],
 )
-def test_the_language_is_the_one_wished_for(
-    asked: str | None, kept: str | None, accepted: str, chosen: str
-) -> None:
-    assert choose_language(asked, kept, accepted) == chosen
+def test_the_language_is_the_one_wished_for(asked: str, kept: str, accepted: str, chosen: str) -> None:
+    assert choose_language(asked, kept, accepted, "the operator's") == chosen
 
 
 @pytest.mark.parametrize(
@@ -144,18 +147,20 @@ def test_words_from_outside_are_escaped() -> None:
 
 @given(st.floats(min_value=1e-6, max_value=1e12))
 def test_an_axis_ends_at_or_above_the_highest_value(highest: float) -> None:
-    top = charts.ceiling(highest)
+    top = ceiling(highest)
     assert highest * 0.99999 <= top <= highest * 2.5001
 
 
 def test_bars_stand_on_the_ground_and_fit() -> None:
-    bars = charts.columns([0, 5, 10], 10)
-    assert [bar.height for bar in bars] == [0, 58, 116]
-    assert all(bar.y + bar.height == charts.BOTTOM for bar in bars)
-    assert bars[-1].x + bars[-1].width == pytest.approx(charts.WIDTH, abs=0.2)
+    drawn = Chart.of([("8 h", 5.0), ("9 h", 10.0)], str, "all of it")
+    assert [(bar.height, bar.title) for bar in drawn.bars] == [(58, "8 h – 5.0"), (116, "9 h – 10.0")]
+    assert all(bar.y + bar.height == Chart.GROUND for bar in drawn.bars)
+    assert drawn.bars[-1].x + drawn.bars[-1].width == pytest.approx(Chart.WIDTH, abs=0.2)
+    assert drawn.grid == ((126, "0.0"), (68, "5.0"), (10, "10.0"))
 
 
-def test_hours_without_a_value_leave_a_gap() -> None:
-    drawn = charts.trace([1, 2, None, 3], 4)
-    assert len(drawn.runs) == 1
-    assert len(drawn.dots) == 1
+def test_hours_without_a_value_have_no_bar() -> None:
+    day = [(f"{hour} h", None if hour % 2 else 1.0) for hour in range(24)]
+    drawn = Chart.of(day, str, "all of it")
+    assert len(drawn.bars) == 12
+    assert [hour for _, hour in drawn.hours] == ["5 h", "11 h", "17 h", "23 h"]

@@ -1,0 +1,160 @@
+"""The console speaks one language at a time: the reader's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from html.parser import HTMLParser
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+
+from tests.console.console_server import House, csrf_in, house
+from tests.console.test_console import PAGES
+from tests.journeys.orders import item, shopify_order, shopify_refund
+
+OPEN = {"meta", "link", "input", "br", "path"}
+SAME_IN_BOTH = {"code", "pre", "script", "time"}
+"""What is no sentence, or none of ours."""
+KEY = re.compile(r"(?:check|what|did|do|alert|state|status|order|overview)\.[a-z_-]+")
+"""Of a text that is missing."""
+
+
+class Sentences(HTMLParser):
+    """What a person reads of a page, bit by bit, and the attributes that are read aloud or shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._skipped: list[bool] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.found += [given[name] or "" for name in ("aria-label", "placeholder", "title") if name in given]
+        if tag not in OPEN:
+            language = "lang" in given and tag != "html"
+            self._skipped.append(language or tag in SAME_IN_BOTH or any(self._skipped))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in OPEN:
+            self._skipped.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not any(self._skipped):
+            self.found.append(" ".join(data.split()))
+
+
+def read(page: str) -> list[str]:
+    reader = Sentences()
+    reader.feed(page)
+    return reader.found
+
+
+def sentences(page: str) -> set[str]:
+    """Parts of them, of three words or more."""
+    parts = [part.strip() for said in read(page) for part in re.split(r"[:;.,()«»]", said)]
+    return {part for part in parts if len(re.findall(r"[^\W\d_]{2,}", part)) >= 3}
+
+
+async def in_french(house: House, path: str, lang: str = "fr") -> str:
+    return (await house.http.get(path, headers={"Accept-Language": lang})).text
+
+
+@pytest.fixture
+async def open_house(redis: Redis, redis_url: str) -> AsyncIterator[House]:
+    async with house(redis_url) as opened:
+        yield opened
+
+
+async def test_a_held_order_says_why_and_what_to_do(open_house: House) -> None:
+    key = await open_house.order_with_a_difference(1042)
+    (invoice,) = open_house.here.invoices(key)
+    await open_house.log_in()
+    for path in ("/console", "/console/orders", f"/console/orders/{key}"):
+        assert (
+            f"order #1042: invoice F{invoice.invoice_ref} comes to 12.34 EUR but the order to 15.84 "
+            "(difference +3.50): correct it in Facturation.pro, or accept it"
+        ) in await in_french(open_house, path, "en")
+        french = await in_french(open_house, path)
+        assert (
+            f"commande #1042 : la facture F{invoice.invoice_ref} fait 12,34 EUR, "
+            "mais la commande 15,84 (écart +3,50)"
+        ) in french
+        cured = (
+            "À faire</strong>\xa0: Acceptez le total du document, ou corrigez-le dans Facturation.pro "
+            "et relancez."
+        )
+        assert (cured in french) is (path != "/console/orders")
+
+
+async def test_what_was_not_done_is_said_in_the_readers_language(open_house: House) -> None:
+    key = await open_house.done_order(9)
+    await open_house.log_in()
+    form = {"csrf": csrf_in(await in_french(open_house, f"/console/orders/{key}")), "action": "accept"}
+    answer = await open_house.http.post(
+        f"/console/orders/{key}", data=form, headers={"Accept-Language": "fr"}
+    )
+    assert answer.status_code == 409
+    assert f"aucun document de la commande {key} n’a un autre total que celui attendu" in answer.text
+
+
+async def furnish(opened: House) -> list[str]:
+    """Orders in every state, what people did, alerts, an ignored event; the pages that show them."""
+    key = await opened.order_with_a_difference(1042)
+    await opened.desk.accept(key, "Ada")
+    await opened.settled(key)
+    refunded = shopify_order(1060, [item("24.90", quantity=3)])
+    await opened.settled(await opened.here.accept(refunded))
+    await opened.here.accept(shopify_refund(refunded, 501, "24.90", {1: 1}), "refunds/create")
+    odd = await opened.here.accept(shopify_order(1061, currency="XXX", presentment_currency="XXX"))
+    unpaid = await opened.here.accept(shopify_order(1062, financial_status="pending"), "orders/create")
+    test = await opened.here.accept(shopify_order(1063, test=True))
+    for reached, state in ((odd, "attention"), (unpaid, "open"), (test, "ignored")):
+        await opened.settled(reached, state)
+    assert (await opened.here.send({"id": 9}, topic="carts/update")).status_code == 200
+    await opened.refuse("abonnements", 12)
+    await opened.judge()
+    events = [f"/console/events/{event.id}" for event in (await opened.desk.events()).rows]
+    orders = [f"/console/orders/{order.key}" for order in (await opened.desk.orders()).rows]
+    return [*PAGES, *orders, *events]
+
+
+async def test_no_sentence_is_the_same_in_both_languages(open_house: House) -> None:
+    paths = await furnish(open_house)
+    await open_house.log_in()
+    for path in paths:
+        french, english = [await in_french(open_house, path, lang) for lang in ("fr", "en")]
+        assert sentences(french) & sentences(english) == set(), path
+        assert not any(KEY.fullmatch(said) for said in read(french)), path
+        assert "Reason(" not in french, path
+
+
+async def test_redis_away_is_said_in_the_readers_language(redis_url: str, redis: Redis) -> None:
+    async with house(redis_url, work=False) as opened:
+        await opened.log_in()
+        pool = opened.here.redis.connection_pool
+        pool.connection_kwargs["path"] = "/nowhere.sock"
+        for connection in (*pool._available_connections, *pool._in_use_connections):
+            connection.path = "/nowhere.sock"
+        await pool.disconnect()
+        french = await in_french(opened, "/console")
+        assert "rien n’écoute à son adresse : démarrez-le, ou corrigez redis_url" in french
+        assert sentences(french) & sentences(await in_french(opened, "/console", "en")) == set()
+
+
+@pytest.mark.parametrize(
+    ("query", "accepted", "heading"),
+    [
+        ("", "de", "Connexion"),
+        ("", "en-GB", "Sign in"),
+        ("?lang=xx", "fr", "Sign in"),
+        ("?lang=fr", "en", "Connexion"),
+    ],
+)
+async def test_who_wishes_for_no_language_of_ours_is_spoken_to_in_the_operators(
+    redis: Redis, redis_url: str, query: str, accepted: str, heading: str
+) -> None:
+    async with house(redis_url, work=False, language="fr") as opened, httpx.AsyncClient() as stranger:
+        page = await stranger.get(f"{opened.url}/console/login{query}", headers={"Accept-Language": accepted})
+        assert f'<h1 class="sr">{heading}</h1>' in page.text
