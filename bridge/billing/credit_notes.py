@@ -21,7 +21,6 @@ from bridge.billing.rounding import ALL, fitting
 from bridge.billing.text import clean, money, percent
 from bridge.billing.totals import MILL, BilledLine, Encoded, encode
 from bridge.errors import NeedsPerson
-<<<<<<< HEAD
 from bridge.orders import CENT, ZERO, Order, Reduction, RefundState, legal_date, to_cents
 from bridge.reasons import Reason, because
 
@@ -38,16 +37,6 @@ class Wanted:
     written: bool = False
     total: Decimal | None = None
     differences: tuple[tuple[Decimal, Decimal], ...] = ()
-=======
-from bridge.keys import REFUND, Key
-from bridge.orders import CENT, ZERO, Order, Refund, RefundState, legal_date, to_cents
-from bridge.reasons import Reason, because
-
-
-def refund_key(order: Order, refund_id: str) -> str:
-    """The readable key of the interface."""
-    return str(Key(order.platform, order.shop, REFUND, refund_id))
->>>>>>> main
 
 
 def credit_note_draft(here: Context, wanted: Wanted) -> CreditNoteDraft:

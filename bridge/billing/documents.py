@@ -19,13 +19,8 @@ from bridge.billing.rounding import FirmRounding
 from bridge.billing.rules import DocumentPolicy, InvoiceWhen, Rules, TestOrders
 from bridge.billing.vat import Vat, assess
 from bridge.errors import NeedsPerson
-<<<<<<< HEAD
 from bridge.orders import ZERO, Order, to_cents
-from bridge.reasons import as_reason, because, together
-=======
-from bridge.orders import CENT, ZERO, LineKind, Order, Payment, PaymentMethod, legal_date, to_cents
 from bridge.reasons import because, together
->>>>>>> main
 
 Ledger = Mapping[str, LedgerEntry]
 
@@ -112,13 +107,8 @@ def _nothing_due(order: Order, rules: Rules) -> Documents | None:
 def _refuse(order: Order, rules: Rules) -> None:
     """What no rule below can repair."""
     if order.problems:
-<<<<<<< HEAD
-        raise NeedsPerson(together([as_reason(problem) for problem in order.problems]))
-    if order.total < 0 and not order.credits:
-=======
         raise NeedsPerson(together(order.problems))
-    if order.total < 0:
->>>>>>> main
+    if order.total < 0 and not order.credits:
         raise NeedsPerson(because("total_negative", total=order.total, currency=order.currency))
     if order.total != to_cents(order.total):
         raise NeedsPerson(because("total_not_in_cents", total=order.total, currency=order.currency))
@@ -126,135 +116,3 @@ def _refuse(order: Order, rules: Rules) -> None:
         raise NeedsPerson(because("no_lines"))
     if rules.document is DocumentPolicy.EXTERNAL and not order.external_ref:
         raise NeedsPerson(because("external_without_number"))
-<<<<<<< HEAD
-=======
-
-
-def _invoice(
-    order: Order, rules: Rules, rounding: FirmRounding, vat: Vat
-) -> tuple[InvoiceDraft, tuple[Band, ...]]:
-    bands = _worth_showing(vat.bands)
-    billed = [_billed(band, order.currency) for band in bands]
-    _same_total(order, billed)
-    encoded = encode(billed, order.total, rounding.candidates or ALL)
-    if order.currency in NO_CENTS or not rounding.held:
-        encoded = replace(encoded, agreed=False)
-    if not encoded.rules:
-        raise NeedsPerson(because("no_lines_for_total", total=order.total, currency=order.currency))
-    paid = _payments(order, rules)
-    external = rules.document is DocumentPolicy.EXTERNAL
-    invoice = InvoiceDraft(
-        key=order.key,
-        policy=rules.document,
-        lines=encoded.lines,
-        currency=order.currency,
-        total=order.total,
-        agreed=encoded.agreed,
-        language=language_of(order.customer, rules),
-        title=from_template(rules.title, order),
-        information=information(order, rules, paid.all, vat.number),
-        delivered_on=order.delivered_on or legal_date(order.placed_at),
-        paid=paid.note,
-        vat_exemption=vat.exemption,
-        vat_country=vat.country,
-        external_ref=order.external_ref if external else "",
-        external_on=legal_date(order.placed_at) if external else None,
-        purchase_number=order.purchase_number,
-        category_id=rules.category_id,
-        nature=rules.nature,
-        send_email=rules.send_email,
-        why=(*_policy_why(order, rules), *vat.why, *_encoding_why(encoded), *paid.why),
-    )
-    return invoice, bands
-
-
-def _billed(band: Band, currency: str) -> BilledLine:
-    return BilledLine(
-        title=line_title(band, currency),
-        quantity=Decimal(1) if band.several else band.line.quantity,
-        net=band.net,
-        vat=band.rate,
-        gross=band.gross,
-    )
-
-
-def _worth_showing(bands: tuple[Band, ...]) -> tuple[Band, ...]:
-    """Free lines are noise (parts of a bundle, free shipping), unless a discount made them so or all are
-    free."""
-    shown = tuple(
-        band
-        for band in bands
-        if band.gross or (band.line.discount > 0 and band.line.kind is LineKind.PRODUCT)
-    )
-    return shown if any(band.gross for band in shown) else bands
-
-
-def _same_total(order: Order, billed: list[BilledLine]) -> None:
-    """The lines must be what was charged; only rounding per line may separate them."""
-    total = sum((line.gross for line in billed), ZERO)
-    if abs(total - order.total) > HALF_CENT * (len(billed) + 1):
-        raise NeedsPerson(
-            because(
-                "lines_differ",
-                lines=total,
-                total=order.total,
-                difference=order.total - total,
-                currency=order.currency,
-            )
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Paid:
-    """`note`: the payment that the invoice states; `all`: every payment with its method."""
-
-    note: PaymentNote | None
-    all: tuple[tuple[Payment, PaymentMethod], ...] = ()
-    why: tuple[str, ...] = ()
-
-
-def _payments(order: Order, rules: Rules) -> _Paid:
-    """The main payment: the largest that is not a gift card, which is noted beside it."""
-    if order.paid_at is None:
-        return _Paid(note=None, why=("Facture émise avant paiement.",))
-    on = legal_date(order.paid_at)
-    known = tuple((payment, _method(payment, rules)) for payment in order.payments)
-    if not known:
-        why = "Payée, sans moyen de paiement indiqué par la boutique."
-        return _Paid(note=PaymentNote(on=on, method=PaymentMethod.OTHER), why=(why,))
-    payment, method = max(
-        known, key=lambda one: (one[1] is not PaymentMethod.GIFT_CARD, one[0].amount or ZERO)
-    )
-    told = [f"Payée le {on:%d/%m/%Y} {METHODS[method]} (passerelle : {payment.gateway or 'non précisée'})."]
-    if len(known) > 1:
-        told.append(f"{len(known)} paiements : le principal est porté, tous sont détaillés en note.")
-    return _Paid(
-        note=PaymentNote(on=on, method=method, reference=payment.reference), all=known, why=tuple(told)
-    )
-
-
-def _method(payment: Payment, rules: Rules) -> PaymentMethod:
-    by_name = {gateway.casefold(): method for gateway, method in rules.gateways.items()}
-    return by_name.get(payment.gateway.casefold(), payment.method)
-
-
-def _policy_why(order: Order, rules: Rules) -> tuple[str, ...]:
-    match rules.document:
-        case DocumentPolicy.EXTERNAL:
-            return (f"Facture externe {order.external_ref}, importée telle quelle.",)
-        case DocumentPolicy.DRAFT:
-            return ("Réglage de la boutique : la facture reste un brouillon.",)
-        case DocumentPolicy.FINAL if order.external_ref:
-            return (f"La plateforme a sa propre pièce {order.external_ref} ; la facture est émise ici.",)
-        case DocumentPolicy.FINAL:
-            return ()
-
-
-def _encoding_why(encoded: Encoded) -> tuple[str, ...]:
-    if encoded.agreed:
-        return encoded.why
-    return (
-        *encoded.why,
-        "Arrondi de Facturation.pro non établi : le total est vérifié sur un brouillon.",
-    )
->>>>>>> main

@@ -25,7 +25,7 @@ from bridge.billing.rules import DocumentPolicy, Gestures
 from bridge.billing.text import percent
 from bridge.errors import NeedsPerson
 from bridge.orders import ZERO, Reduction
-from bridge.reasons import NO_REASON, Reason, as_reason, because
+from bridge.reasons import NO_REASON, Reason, because
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Drafting:
             try:
                 notes.append(credit_note_draft(self.here, wanted))
             except NeedsPerson as exc:
-                problems.append(self._refused(wanted.note, as_reason(exc.reason)))
+                problems.append(self._refused(wanted.note, exc.reason))
         return tuple(notes), tuple(problems)
 
     def _is_question(self, note: DueNote) -> bool:
@@ -192,7 +192,9 @@ def _is_invoice(document: Document) -> bool:
 
 
 def _is_right(entry: LedgerEntry | None, invoice: DueInvoice) -> bool:
-    return entry is not None and not entry.draft and entry.total in (invoice.gross, entry.accepted)
+    if entry is None or entry.draft or entry.fresh:
+        return False
+    return entry.total in (invoice.gross, entry.accepted)
 
 
 def _reverses(note: Document, book: Iterable[Document]) -> bool:

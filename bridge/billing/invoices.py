@@ -161,7 +161,7 @@ def _encoding_why(encoded: Encoded) -> tuple[str, ...]:
         return encoded.why
     return (
         *encoded.why,
-        "L'arrondi de Facturation.pro n'est pas établi : le total est vérifié sur un brouillon.",
+        "Arrondi de Facturation.pro non établi : le total est vérifié sur un brouillon.",
     )
 
 

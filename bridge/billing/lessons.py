@@ -62,9 +62,10 @@ def lesson_of(documents: Documents, made: Mapping[str, LedgerEntry], known: Firm
     """What the documents of an order teach: those written just now, and final ones of a wrong total, of which
     their writer may not have lived to tell."""
     wrong = None
-    for draft in (documents.invoice, *documents.credit_notes):
-        entry = made.get(draft.key) if draft else None
-        if draft is None or entry is None or entry.total is None or not _tells(draft, entry):
+    drafts: list[InvoiceDraft | CreditNoteDraft] = [*documents.invoices, *documents.credit_notes]
+    for draft in drafts:
+        entry = made.get(draft.key)
+        if entry is None or entry.total is None or not _tells(draft, entry):
             continue
         before, known = known, known.after(draft.lines, entry.total)
         if before.held and not known.held:

@@ -146,19 +146,8 @@ class DocumentBook:
 
     async def _read_back(self, made: LedgerEntry) -> LedgerEntry:
         record = await self._attempts.api.get_invoice(made.id)
-<<<<<<< HEAD
-        return replace(_as_before(_made(record, made.why), made), seen=True)
-=======
-        fresh = _made(record, made.why)
-        return replace(
-            fresh,
-            seen=True,
-            written=made.written if fresh.total == made.total else "",
-            accepted=made.accepted,
-            emailed=made.emailed,
-            twins=made.twins,
-        )
->>>>>>> main
+        fresh = _as_before(_made(record, made.why), made)
+        return replace(fresh, seen=True, written=made.written if fresh.total == made.total else "")
 
     async def finalise(self, step: Finalise) -> dict[str, LedgerEntry]:
         """A draft becomes final, if it still is one and still of that total."""
@@ -223,11 +212,6 @@ def _made(record: InvoiceRecord, why: tuple[str, ...]) -> LedgerEntry:
         paid=record.paid_on is not None,
         made_on=record.invoiced_on,
         customer_id=record.customer_id or 0,
-<<<<<<< HEAD
-=======
-        written=fingerprint(lines) if lines else "",
-        fresh=bool(lines),
->>>>>>> main
         seen=record.total_with_vat is not None,
         why=why,
     )
@@ -238,7 +222,7 @@ def _written(record: InvoiceRecord, draft: InvoiceDraft | CreditNoteDraft, run: 
     made = replace(_made(record, draft.why), **_stating(draft))
     rule = next(iter(run.rounding.candidates)) if run.rounding.held else EXACTLY
     nets = tuple((rate, amounts.net) for rate, amounts in rates_under(rule, draft.lines).items())
-    return replace(made, written=fingerprint(draft.lines), nets=nets)
+    return replace(made, written=fingerprint(draft.lines), fresh=True, nets=nets)
 
 
 def _reversing(record: InvoiceRecord, draft: CreditNoteDraft, invoice: LedgerEntry) -> LedgerEntry:

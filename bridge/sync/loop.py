@@ -15,21 +15,12 @@ import structlog
 
 from bridge.billing.documents import documents_for
 from bridge.billing.drafts import Documents
-<<<<<<< HEAD
-from bridge.billing.lessons import contradiction, learnt
-from bridge.billing.made import LedgerEntry
-from bridge.billing.plan import keys_of, next_step
-from bridge.billing.rounding import FirmRounding
-from bridge.billing.rules import Gestures, PartialRefunds
-from bridge.billing.steps import CreateInvoice, Rest, Step
-=======
 from bridge.billing.lessons import lesson_of
 from bridge.billing.made import LedgerEntry
 from bridge.billing.plan import keys_of, next_step
 from bridge.billing.rounding import FirmRounding
-from bridge.billing.rules import PartialRefunds
+from bridge.billing.rules import Gestures, PartialRefunds
 from bridge.billing.steps import CreateInvoice, Rest
->>>>>>> main
 from bridge.errors import (
     BridgeError,
     LeaseLost,
@@ -205,33 +196,25 @@ class Syncer:
             records = await self._store.ledger(keys_of(order, rules, view.further))
             made = {key: LedgerEntry.from_record(record) for key, record in records.items()}
             for _ in range(STEPS):
-<<<<<<< HEAD
                 documents = documents_for(order, rules, run.rounding, made, self._clock.now())
-                progress = _with_documents(
-                    replace(progress, documents=remembered(order, documents)), order, made
-                )
-=======
                 rounding = await self._learn(documents, made, run.rounding)
                 if rounding != run.rounding:
                     run = replace(run, rounding=rounding)
-                    documents = documents_for(order, rules, rounding)
->>>>>>> main
+                    documents = documents_for(order, rules, rounding, made, self._clock.now())
+                progress = _with_documents(
+                    replace(progress, documents=remembered(order, documents)), order, made
+                )
                 step = next_step(order, rules, documents, made)
                 if isinstance(step, Rest):
                     return progress, self._resting(step, documents)
                 log.debug("act", step=type(step).__name__)
                 failpoint("sync", "act", type(step).__name__)
                 made |= await executor.act(step, run)
-<<<<<<< HEAD
-                run = replace(run, rounding=await self._learn(step, made, run.rounding))
-=======
->>>>>>> main
                 progress = replace(progress, invoiced=progress.invoiced or isinstance(step, CreateInvoice))
             raise NeedsPerson(because("no_end", order=order.number, steps=STEPS))
         except Exception as exc:
             return progress, self._ending_of(exc, lease, view)
 
-<<<<<<< HEAD
     def _resting(self, step: Rest, documents: Documents) -> Ending:
         """Done, unless lines of what left may still be told."""
         until = documents.waits_until
@@ -241,18 +224,12 @@ class Syncer:
             Outcome.WAITING, because("waits_for_lines"), (until - self._clock.now()).total_seconds()
         )
 
-    async def _learn(self, step: Step, made: Mapping[str, LedgerEntry], known: FirmRounding) -> FirmRounding:
-        """What is known of the firm's rounding after the step; others may have learnt more meanwhile."""
-        after = learnt(step, made, known)
-        if after == known:
-=======
     async def _learn(
         self, documents: Documents, made: Mapping[str, LedgerEntry], known: FirmRounding
     ) -> FirmRounding:
         """What is known of the firm's rounding by now; others may have learnt more meanwhile."""
         lesson = lesson_of(documents, made, known)
         if lesson.known == known:
->>>>>>> main
             return known
         wrong = lesson.wrong.as_json() if lesson.wrong else ""
         return FirmRounding.read(await self._store.learn_rounding(known.text, lesson.known.text, wrong))

@@ -13,13 +13,8 @@ from bridge.billing.drafts import InvoiceDraft
 from bridge.billing.made import LedgerEntry
 from bridge.billing.rounding import ALL, CANDIDATES, UNKNOWN, FirmRounding, total_under
 from bridge.billing.rules import DocumentPolicy, InvoiceWhen, Rules, TestOrders
-<<<<<<< HEAD
 from bridge.orders import Address, Line, LineKind, Movement, Order, PaymentMethod, Reduction, Tax
-from bridge.reasons import as_reason
-=======
-from bridge.orders import Address, Line, LineKind, Order, Payment, PaymentMethod, Refund, Tax
 from bridge.reasons import reason_from
->>>>>>> main
 from bridge.texts import text_of
 from tests.billing.carts import NOON, PARIS_ADDRESS, order_of
 

@@ -29,13 +29,8 @@ from bridge.billing.steps import (
     Step,
     UpdateCustomer,
 )
-<<<<<<< HEAD
 from bridge.orders import Address, Line, Order, Reduction, RefundState, Tax
-from bridge.reasons import as_reason
-=======
-from bridge.orders import Address, Line, Order, Refund, RefundState, Tax
 from bridge.reasons import reason_from
->>>>>>> main
 from bridge.texts import text_of
 from tests.billing.carts import NOON, order_of
 

@@ -17,7 +17,7 @@ from bridge.billing.rules import Rules
 from bridge.billing.text import percent
 from bridge.errors import NeedsPerson
 from bridge.orders import ZERO, Order, Reduction, RefundState
-from bridge.reasons import as_reason, because
+from bridge.reasons import because
 
 
 def names_of(order: Order) -> Names:
@@ -81,7 +81,7 @@ def _shrunk(reduction: Reduction, bands: Sequence[Band]) -> Shrunk:
     try:
         left = bands_left(reduction, bands)
     except NeedsPerson as exc:
-        return replace(shrunk, problem=as_reason(exc.reason))
+        return replace(shrunk, problem=exc.reason)
     return replace(shrunk, parts=tuple(Part(band.line.id or ANY, band.rate, band.gross) for band in left))
 
 
