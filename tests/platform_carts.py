@@ -145,7 +145,7 @@ def shopify(chance: Random, id_: int) -> Charged:
         total=total,
         vat=vat,
         lines=len(items) + len(shipping) * len(vat),
-        reductions=refunds if chance.random() < 0.4 else (),
+        refunds=refunds if chance.random() < 0.4 else (),
     )
 
 

@@ -172,7 +172,9 @@ class Drafting:
             "books_unbalanced",
             order=order.number,
             sale=self.sale.gross - self.sale.owed - sum((each.gross for each in self.sale.shrunk), ZERO),
-            money=money.received - money.returned,
+            money=because("money_told", amount=money.received - money.returned, currency=order.currency)
+            if money.told
+            else because("money_untold"),
             documents=sum((each.gross for each in book), ZERO),
             currency=order.currency,
             where=[

@@ -249,7 +249,7 @@ class Site:
     def environment(self, db: int = 0, shops: Mapping[str, str] = PLATFORMS) -> dict[str, str]:
         """The configuration of a process. `shops`: name → platform."""
         described = {
-            name: {"platform": platform, "secrets": [SECRET], "partial_refunds": "final"}
+            name: {"platform": platform, "secrets": [SECRET], "partial_refunds": "final", "refund_seconds": 0}
             for name, platform in shops.items()
         }
         return {

@@ -76,7 +76,7 @@ def _memoised() -> Source:
 def shops() -> dict[str, Shop]:
     """The shops, as syncing sees them."""
     source = _memoised()
-    rules = Rules(partial_refunds=PartialRefunds.FINAL)
+    rules = Rules(partial_refunds=PartialRefunds.FINAL, refund_seconds=0)
     return {
         BOUTIQUE: Shop(BOUTIQUE, source, rules),
         GALERIE: Shop(GALERIE, source, rules),

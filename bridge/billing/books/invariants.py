@@ -50,11 +50,17 @@ def _unbalanced(sale: Sale, documents: Sequence[Document], names: Names) -> Iter
         come_to = sum((document.gross + document.forgiven for document in documents), ZERO)
         if come_to != sum(wanted.values(), ZERO):
             yield Broken("totals", None, sum(wanted.values(), ZERO), come_to)
-    if documents and all(document.nets for document in documents):
-        for rate, net in left_as_encoded(documents).items():
-            owed = wanted.get(rate, ZERO)
-            if abs(net * (1 + rate) - owed) > (CENT if owed else ZERO) * 2:
-                yield Broken("encoded", rate, owed, net * (1 + rate))
+    yield from _otherwise_encoded(documents, wanted)
+
+
+def _otherwise_encoded(documents: Sequence[Document], wanted: Mapping[Decimal, Decimal]) -> Iterator[Broken]:
+    """Each document may be a cent off at each rate, and hold two cents of rounding at 0 %."""
+    if not all(document.nets for document in documents):
+        return
+    for rate, net in left_as_encoded(documents).items():
+        owed, gross = wanted.get(rate, ZERO), net * (1 + rate)
+        if abs(gross - owed) > 3 * CENT * len(documents):
+            yield Broken("encoded", rate, owed, gross)
 
 
 def _overcredited(documents: Sequence[Document]) -> Iterator[Broken]:

@@ -31,8 +31,9 @@ class Money:
 
     @property
     def told(self) -> bool:
-        """The platform tells amounts, not just names of methods."""
-        return bool(self.settled)
+        """The platform tells how much came in, not just by which methods."""
+        untold = any(move.amount is None for move in self.movements if move.state is MovementState.SETTLED)
+        return self.received > 0 and not untold
 
     @property
     def received(self) -> Decimal:
