@@ -139,6 +139,8 @@ def test_every_choice_of_a_shop_reaches_the_rules(load: Any) -> None:
         document = "external"
         match_customers_by_email = false
         partial_refunds = "hold"
+        gestures = "ask"
+        refund_seconds = 30
         test_orders = "invoice"
         gateways = { "Virement B2B" = "transfer" }
         vat_regime = [{ regime = "franchise" }, { regime = "normal", since = 2026-07-01 }]

@@ -634,3 +634,17 @@ async def test_an_order_set_aside_before_it_had_a_document_gives_its_payment_bac
     await record(store, event("e2", OTHER), shop="abo")
     theirs, _ = await taken(store, OTHER, "b")
     assert (await store.begin(theirs, OTHER, "b1", placed, "stripe:abo:", ["pi_1"])).act == "post"
+
+
+async def test_documents_that_an_order_does_not_name_itself_are_remembered_before_they_are_made(
+    store: Store,
+) -> None:
+    await record(store, event())
+    mine, view = await taken(store)
+    placed = datetime.now(UTC) + LATER
+    assert view.further == ()
+    for key in (KEY, f"{KEY}:2", f"{KEY}:2", f"{KEY}0:1", f"{KEY}:1:credit"):
+        await store.begin(mine, key, "a1", placed, SCOPE)
+    await store.release(mine, view, Outcome.WAITING, reason_from("later"))
+    _, view = await taken(store)
+    assert view.further == (f"{KEY}:2", f"{KEY}:1:credit")

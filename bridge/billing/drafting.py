@@ -22,7 +22,6 @@ from bridge.billing.invoices import Context, invoice_draft
 from bridge.billing.made import LedgerEntry
 from bridge.billing.paying import NOT_PAID, Paid, paid_by
 from bridge.billing.rules import DocumentPolicy, Gestures
-from bridge.billing.text import percent
 from bridge.errors import NeedsPerson
 from bridge.orders import ZERO, Reduction
 from bridge.reasons import NO_REASON, Reason, because
@@ -177,15 +176,7 @@ class Drafting:
             else because("money_untold"),
             documents=sum((each.gross for each in book), ZERO),
             currency=order.currency,
-            where=[
-                because(
-                    f"books_unbalanced_{each.what}",
-                    rate="" if each.rate is None else percent(each.rate),
-                    sale=each.sale,
-                    documents=each.documents,
-                )
-                for each in found
-            ],
+            where=found,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -47,8 +48,11 @@ class House:
         return key
 
     async def order_with_a_difference(self, number: int, gross: str = "12.34") -> str:
-        """An order that was changed in the shop after it was invoiced: its invoice has another total."""
-        key = await self.done_order(number, gross)
+        """An order of 15.84 whose invoice came to another total, as the ledger has it."""
+        key = await self.done_order(number, "15.84")
+        ledger = f"bridge:ledger:{key}"
+        record = json.loads(await self.here.redis.hget(ledger, "record"))
+        await self.here.redis.hset(ledger, "record", json.dumps(record | {"total": gross, "written": ""}))
         changed = shopify_order(number, [item("15.84")], updated_at="2099-01-01T00:00:00Z")
         await self.here.accept(changed, "orders/updated")
         await self.settled(key, "attention")

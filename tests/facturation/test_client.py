@@ -245,7 +245,9 @@ async def test_a_partial_credit_note(client: FacturationClient, today: date) -> 
         lines=(replace(INVOICE.lines[0], quantity=Decimal("-0.5")),),
     )
     assert invoice.invoiced_on is not None
-    fields = credit_note_fields(draft, customer.id, invoice.number, invoice.invoiced_on, today)
+    assert invoice.invoiced_on
+    originals = [(invoice.number, invoice.invoiced_on)]
+    fields = credit_note_fields(draft, customer.id, originals, today)
     credit_note = await client.create_invoice(fields, before_send=at_once)
     assert credit_note.total_with_vat == Decimal("-6")
     assert credit_note.paid_on == today

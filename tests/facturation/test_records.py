@@ -203,8 +203,11 @@ def test_exemption_and_oss() -> None:
 
 
 def test_a_partial_credit_note_names_its_invoice_and_is_settled() -> None:
-    fields = credit_note_fields(REFUND, 12, "FA202611-1", date(2026, 11, 2), TODAY)
+    fields = credit_note_fields(REFUND, 12, [("FA202611-1", date(2026, 11, 2))], TODAY)
     assert fields["title"] == "Avoir partiel sur facture FA202611-1 du 02/11/2026"
+    two = [("F1", date(2026, 11, 2)), ("F2", date(2026, 11, 3))]
+    title = credit_note_fields(REFUND, 12, two, TODAY)["title"]
+    assert title == "Avoir partiel sur factures F1 du 02/11/2026 et F2 du 03/11/2026"
     assert fields["items"][0]["quantity"] == "-1"
     assert (fields["invoiced_on"], fields["paid_on"], fields["payment_mode"]) == (
         "2026-11-22",
@@ -215,7 +218,7 @@ def test_a_partial_credit_note_names_its_invoice_and_is_settled() -> None:
 
 def test_a_full_credit_note_has_no_fields() -> None:
     with pytest.raises(ValueError, match="refund_invoice"):
-        credit_note_fields(replace(REFUND, full=True, lines=()), 12, "1", TODAY, TODAY)
+        credit_note_fields(replace(REFUND, full=True, lines=()), 12, [("1", TODAY)], TODAY)
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ class StoredOrder:
     state: str = ""
     reason: str = ""
     done: int = 0
+    further: tuple[str, ...] = ()
     kept: dict[str, str] = field(default_factory=dict)
 
 
@@ -158,6 +159,7 @@ class Data:
             failing_since=_moment(order.failing_since) if order.failing_since else None,
             rounding=self.rounding,
             reason=reason_from(order.reason),
+            further=order.further,
             events=tuple(events),
         )
 
@@ -330,6 +332,9 @@ class Data:
         order = lease.order_key
         if self._holder(order, now) != lease.token:
             raise LeaseLost(order)
+        stored = self.orders[order]
+        if key.startswith(f"{order}:") and key not in stored.further:
+            stored.further = (*stored.further, key)
         entry = self.entries.get(key)
         state = entry.state if entry else ""
         if entry and state == "done":

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,6 +17,7 @@ import structlog
 
 from bridge.billing.documents import documents_for
 from bridge.billing.drafts import Documents
+from bridge.billing.made import LedgerEntry
 from bridge.billing.rounding import CANDIDATES, FirmRounding
 from bridge.billing.rules import Rules
 from bridge.errors import StoreUnavailable
@@ -392,12 +393,14 @@ class History:
 @contextmanager
 def prepared() -> Iterator[dict[str, Shop]]:
     """The shops. While it lasts, what is pure is computed once for all histories, and nothing is logged."""
-    known: dict[tuple[int, int, FirmRounding], tuple[Order, Rules, Documents]] = {}
+    known: dict[Hashable, tuple[Order, Rules, Documents]] = {}
 
-    def remembered(order: Order, rules: Rules, rounding: FirmRounding) -> Documents:
-        place = (id(order), id(rules), rounding)
+    def remembered(
+        order: Order, rules: Rules, rounding: FirmRounding, made: Mapping[str, LedgerEntry], _now: datetime
+    ) -> Documents:
+        place = (id(order), id(rules), rounding, frozenset(made.items()))
         if place not in known:
-            known[place] = (order, rules, documents_for(order, rules, rounding))
+            known[place] = (order, rules, documents_for(order, rules, rounding, made))
         return known[place][2]
 
     log = sync.log

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from bridge.billing.books.crediting import left_of_invoices
@@ -12,17 +11,9 @@ from bridge.billing.books.documents import Document, Names, left_as_encoded, sta
 from bridge.billing.books.money import Money
 from bridge.billing.books.parts import amounts, by_rate, less, parts_of
 from bridge.billing.books.sale import Sale
+from bridge.billing.text import percent
 from bridge.orders import CENT, ZERO
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """`what`: which of the books disagree. Amounts of a rate, VAT included; `rate` None for all."""
-
-    what: str
-    rate: Decimal | None
-    sale: Decimal
-    documents: Decimal
+from bridge.reasons import Reason, because
 
 
 def sale_now(sale: Sale, documents: Sequence[Document], names: Names) -> Mapping[Decimal, Decimal]:
@@ -36,42 +27,50 @@ def sale_now(sale: Sale, documents: Sequence[Document], names: Names) -> Mapping
 
 def broken(
     sale: Sale, documents: Sequence[Document], names: Names, money: Money, paid: Decimal
-) -> tuple[Broken, ...]:
+) -> tuple[Reason, ...]:
     """Every disagreement. `paid`: what the documents state as paid, credit notes deducted."""
-    return (*_unbalanced(sale, documents, names), *_overcredited(documents), *_overpaid(money, paid))
+    wanted = sale_now(sale, documents, names)
+    return (
+        *_unbalanced(wanted, documents),
+        *_otherwise_encoded(wanted, documents),
+        *_overcredited(documents),
+        *_overpaid(money, paid),
+    )
 
 
-def _unbalanced(sale: Sale, documents: Sequence[Document], names: Names) -> Iterator[Broken]:
-    wanted, made = sale_now(sale, documents, names), stated(documents)
+def _unbalanced(wanted: Mapping[Decimal, Decimal], documents: Sequence[Document]) -> Iterator[Reason]:
+    made = stated(documents)
     for rate in sorted({*wanted, *made}):
-        if wanted.get(rate, ZERO) != made.get(rate, ZERO):
-            yield Broken("parts", rate, wanted.get(rate, ZERO), made.get(rate, ZERO))
+        sold, documented = wanted.get(rate, ZERO), made.get(rate, ZERO)
+        if sold != documented:
+            yield because("books_differ_at_rate", rate=percent(rate), sale=sold, documents=documented)
     if all(document.total is not None for document in documents):
         come_to = sum((document.gross + document.forgiven for document in documents), ZERO)
-        if come_to != sum(wanted.values(), ZERO):
-            yield Broken("totals", None, sum(wanted.values(), ZERO), come_to)
-    yield from _otherwise_encoded(documents, wanted)
+        whole = sum(wanted.values(), ZERO)
+        if come_to != whole:
+            yield because("books_differ_in_total", sale=whole, documents=come_to)
 
 
-def _otherwise_encoded(documents: Sequence[Document], wanted: Mapping[Decimal, Decimal]) -> Iterator[Broken]:
+def _otherwise_encoded(wanted: Mapping[Decimal, Decimal], documents: Sequence[Document]) -> Iterator[Reason]:
     """Each document may be a cent off at each rate, and hold two cents of rounding at 0 %."""
     if not all(document.nets for document in documents):
         return
     for rate, net in left_as_encoded(documents).items():
-        owed, gross = wanted.get(rate, ZERO), net * (1 + rate)
-        if abs(gross - owed) > 3 * CENT * len(documents):
-            yield Broken("encoded", rate, owed, gross)
+        sold, gross = wanted.get(rate, ZERO), net * (1 + rate)
+        if abs(gross - sold) > 3 * CENT * len(documents):
+            yield because("books_differ_as_written", rate=percent(rate), sale=sold, documents=gross)
 
 
-def _overcredited(documents: Sequence[Document]) -> Iterator[Broken]:
-    """More credited of a rate than its invoice states."""
+def _overcredited(documents: Sequence[Document]) -> Iterator[Reason]:
     stating = {document.key: by_rate(document.parts) for document in documents}
     for key, left in left_of_invoices(documents).items():
         for rate, gross in left.items():
-            if gross < -CENT and stating[key].get(rate, ZERO) >= 0:
-                yield Broken("credited", rate, stating[key].get(rate, ZERO), gross)
+            sold = stating.get(key, {}).get(rate, ZERO)
+            if gross < -CENT and sold >= 0:
+                yield because("more_credited_than_invoiced", rate=percent(rate), invoiced=sold, left=gross)
 
 
-def _overpaid(money: Money, paid: Decimal) -> Iterator[Broken]:
-    if money.told and paid > money.received - money.returned:
-        yield Broken("paid", None, money.received - money.returned, paid)
+def _overpaid(money: Money, paid: Decimal) -> Iterator[Reason]:
+    came = money.received - money.returned
+    if money.told and paid > came:
+        yield because("more_paid_than_received", received=came, paid=paid)
