@@ -24,7 +24,7 @@
 
 from __future__ import annotations
 
-from bridge.reasons import Reason, as_reason
+from bridge.reasons import Reason
 
 
 class BridgeError(Exception):
@@ -64,9 +64,9 @@ class RetryLater(BridgeError):
 
     counts_as_attempt = True
 
-    def __init__(self, reason: Reason | str, *, after: float | None = None) -> None:
-        self.reason = as_reason(reason)
-        super().__init__(self.reason.fact("text") or self.reason.code)
+    def __init__(self, reason: Reason, *, after: float | None = None) -> None:
+        self.reason = reason
+        super().__init__(reason.code)
         self.after = after
 
 
@@ -93,7 +93,7 @@ class QuotaReached(RetryLater):
 
     counts_as_attempt = False
 
-    def __init__(self, reason: Reason | str, *, after: float) -> None:
+    def __init__(self, reason: Reason, *, after: float) -> None:
         super().__init__(reason, after=after)
 
 
@@ -112,15 +112,15 @@ class RequestForbidden(AccessRefused):
 class NeedsPerson(BridgeError):
     """Only a person can settle this. `reason` says what happened and what to do."""
 
-    def __init__(self, reason: Reason | str) -> None:
-        self.reason = as_reason(reason)
-        super().__init__(self.reason.fact("text") or self.reason.code)
+    def __init__(self, reason: Reason) -> None:
+        self.reason = reason
+        super().__init__(reason.code)
 
 
 class ApiRefused(NeedsPerson):
     """Facturation.pro will give the same answer to the same request for ever."""
 
-    def __init__(self, reason: Reason | str, *, status: int) -> None:
+    def __init__(self, reason: Reason, *, status: int) -> None:
         super().__init__(reason)
         self.status = status
 

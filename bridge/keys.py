@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 ORDER: Final = "order"
+REFUND: Final = "refund"
 CUSTOMER: Final = "customer"
 EVENT: Final = "event"
 """The kind of what asks for a person although it belongs to no order."""
@@ -26,12 +27,17 @@ class Key:
     kind: str
     id: str
 
+    @property
+    def scope(self) -> str:
+        """What all keys of its shop begin with."""
+        return f"{self.platform}:{self.shop}:"
+
     def sibling(self, kind: str, id_: str) -> Key:
         """Another key of the same shop."""
         return Key(self.platform, self.shop, kind, id_)
 
     def __str__(self) -> str:
-        return f"{self.platform}:{self.shop}:{self.kind}:{self.id}"
+        return f"{self.scope}{self.kind}:{self.id}"
 
     @classmethod
     def parse(cls, text: str) -> Key:

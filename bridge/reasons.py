@@ -56,11 +56,6 @@ def together(reasons: Sequence[Reason]) -> Reason:
     return reasons[0] if len(reasons) == 1 else Reason("several", (("reasons", tuple(reasons)),))
 
 
-def as_reason(said: Reason | str) -> Reason:
-    """A sentence becomes a reason of its own."""
-    return said if isinstance(said, Reason) else Reason(LEGACY, (("text", said),))
-
-
 def _fact(value: Decimal | date | int | str | Reason | Iterable[Reason]) -> Fact:
     match value:
         case str() | Reason():

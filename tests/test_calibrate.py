@@ -55,7 +55,7 @@ async def test_the_rule_is_found_in_few_calls_and_kept(redis: Any, redis_url: st
 
 OUTLANDISH = """
     line2_vat_line_floor line2_vat_line_ceiling exact_vat_once_floor line3_vat_rate_down
-    exact_gross_line_ceiling unit five_cents
+    exact_gross_line_ceiling five_cents
 """
 
 
@@ -115,7 +115,7 @@ async def test_it_is_put_off_quietly_while_facturation_pro_is_away(redis: Any, r
 
 
 async def test_where_no_rule_fits_a_day_passes_before_it_is_tried_again(redis: Any, redis_url: str) -> None:
-    async with bridge_here(redis_url, config("unit"), calibrated=False) as here:
+    async with bridge_here(redis_url, config("five_cents"), calibrated=False) as here:
         assert await seeded(here).tend()
         here.forget_calls()
         assert await seeded(here).tend() is None

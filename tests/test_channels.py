@@ -230,7 +230,7 @@ async def test_the_letter_says_what_happened_and_what_to_do(post_office: PostOff
     text = cast("str", letter.get_content()).replace("\r", "")  # type: ignore[attr-defined]
     assert text.startswith("raised: 2 orders ask for a person: Facturation.pro does not know the currency")
     assert "Orders (2 of 2):\n  shopify:boutique:order:1\n" in text
-    assert ALERT.meaning.cure in text
+    assert ALERT.entry().cure in text
     assert "Runbook: docs/runbook.md#attention" in text
     assert post_office.dialogue.count("RCPT") == 2
 
@@ -290,7 +290,7 @@ async def test_a_service_of_apprise_gets_the_letter(listener: Listener) -> None:
     said = json.loads(body)
     assert said["title"] == "[bridge] raised: attention"
     assert said["message"].startswith("raised: 2 orders ask for a person: Facturation.pro does not know")
-    assert f"Cure: {ALERT.meaning.cure}" in said["message"]
+    assert f"Cure: {ALERT.entry().cure}" in said["message"]
     assert "Orders (2 of 2):\n  shopify:boutique:order:1\n" in said["message"]
     assert said["type"] == "warning"
 
@@ -302,7 +302,7 @@ async def test_what_is_sent_out_is_in_the_language_that_was_set(
     await channel.send(message())
     await channel.send(message("resolved"))
     first, over = (json.loads(body) for _, body in listener.got)
-    assert first["title"] == "[bridge] alerte : attention"
+    assert first["title"] == "[bridge] alerte : Des commandes sont à traiter"
     assert first["message"].startswith("alerte : 2 commandes à traiter : Facturation.pro ne connaît pas")
     assert f"Que faire : {runbook('fr')['attention'].cure}" in first["message"]
     assert over["message"].startswith("fin d’alerte : 2 commandes à traiter")

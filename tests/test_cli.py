@@ -114,6 +114,15 @@ async def test_a_command_without_its_redis_says_so_in_words(tmp_path: Path) -> N
     assert (ended.status, ended.err) == (1, said)
 
 
+async def test_a_command_that_cannot_reach_facturation_pro_says_so_in_words(
+    tmp_path: Path, redis: Any, redis_url: str
+) -> None:
+    write_config(tmp_path, api_url=NOWHERE, redis_url=redis_url)
+    ended = await bridge("calibrate", cwd=tmp_path)
+    assert ended.status == 1
+    assert ended.err.startswith("failed: Facturation.pro could not be reached for POST /customers.json")
+
+
 # --- preview
 
 
@@ -145,6 +154,14 @@ async def test_preview_of_nonsense_is_no_crash(tmp_path: Path) -> None:
     (tmp_path / "order.json").write_bytes(b"\xff nonsense [bold]")
     ended = await bridge("preview", "order.json", "--shop", "boutique", cwd=tmp_path)
     assert (ended.status, "refused with 400" in ended.out) == (1, True)
+
+
+async def test_preview_of_another_platforms_file_says_whose_it_is(tmp_path: Path) -> None:
+    write_config(tmp_path, api_url=NOWHERE)
+    shutil.copy(FIXTURES / "shopify" / "orders-paid__simple.json", tmp_path / "order.json")
+    ended = await bridge("preview", "order.json", "--shop", "abonnements", cwd=tmp_path)
+    said = "this looks like a Shopify order; shop abonnements is Stripe\n"
+    assert (ended.status, ended.out) == (1, said), ended.err
 
 
 # --- sandbox, demo

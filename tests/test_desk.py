@@ -17,7 +17,7 @@ from bridge.desk.actions import Desk
 from bridge.desk.erasure import erase
 from bridge.desk.plain import plain
 from bridge.desk.values import EventRow, Kept, NotDone, OrderRow, State, Story, UnknownOrder
-from bridge.reasons import NO_REASON, as_reason, because
+from bridge.reasons import NO_REASON, because, reason_from
 from bridge.sandbox import Fault, FaultKind
 from bridge.store.values import Lease, Outcome
 from bridge.texts import text_of
@@ -187,7 +187,7 @@ async def test_a_waiting_order_says_until_when(world: World) -> None:
     assert story is not None
     assert (story.working, story.order.state, story.due_at is not None) == (True, State.IN_HAND, True)
     await world.services.store.release(
-        lease, view, Outcome.WAITING, as_reason("no answer"), after=3600, counted=True
+        lease, view, Outcome.WAITING, reason_from("no answer"), after=3600, counted=True
     )
     row = await row_of(world.desk, key)
     assert (row.state, text_of(row.reason), row.attempts) == (State.WAITING, "no answer", 1)
@@ -357,7 +357,7 @@ async def test_a_retry_under_the_workers_hands_is_not_lost(world: World) -> None
     assert view is not None
     await world.redis.hset(f"bridge:order:{key}", "state", "waiting")
     assert await world.desk.retry(key, "marie")
-    assert await store.release(lease, view, Outcome.DONE, as_reason("done")) is not None  # go round again
+    assert await store.release(lease, view, Outcome.DONE, reason_from("done")) is not None  # go round again
 
 
 async def test_an_unknown_order_is_named(world: World) -> None:
@@ -381,6 +381,7 @@ async def test_what_a_person_ignores_stays_ignored(world: World) -> None:
     await world.order()
     row = await row_of(world.desk, key)
     assert (row.state, text_of(row.reason), row.set_aside) == (State.IGNORED, "invoiced by hand", True)
+    assert not await world.desk.ignore(key, "invoiced by hand", "marie")
     assert world.sandbox.invoices == []
     assert await all_keys(world.desk, state="ignored") == [[key]]
     # Until somebody says otherwise.

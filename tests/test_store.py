@@ -13,7 +13,7 @@ from arq.jobs import Job
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from bridge.errors import LeaseLost, StoreUnavailable
-from bridge.reasons import as_reason, because
+from bridge.reasons import because, reason_from
 from bridge.runtime.jobs import deserialize, serialize
 from bridge.sources.base import Alarm, ForOrder, Identity, Ignored
 from bridge.store import store as store_module
@@ -319,7 +319,7 @@ async def test_an_orphan_that_is_adopted_in_mid_run_leaves_no_ghost(
     _, orphan = await record(store, payment("r", PI))
     lease, view = await taken(store, orphan)
     await record(store, invoice("i", PI))
-    assert await store.release(lease, view, outcome, as_reason("waits for its invoice"), after=3600) is None
+    assert await store.release(lease, view, outcome, reason_from("waits for its invoice"), after=3600) is None
     assert await state_of(redis, orphan) == {}
     assert await due_in(redis, orphan) is None
     assert await redis.zscore(f"{PREFIX}attention", orphan) is None
@@ -354,7 +354,7 @@ async def test_a_dead_workers_order_comes_back(store: Store, redis: Any) -> None
     assert again.takes == 2
     assert not await store.extend(lease)
     with pytest.raises(LeaseLost):
-        await store.release(lease, view, Outcome.DONE, as_reason(""))
+        await store.release(lease, view, Outcome.DONE, reason_from(""))
     with pytest.raises(LeaseLost):
         await store.begin(lease, KEY, "a1", NOW, SCOPE)
     with pytest.raises(LeaseLost):
@@ -365,7 +365,7 @@ async def test_what_is_not_due_is_not_taken(store: Store, redis: Any) -> None:
     assert await store.take(Lease(order_key="shopify:boutique:order:404", token="a")) is None
     await record(store, event())
     lease, view = await taken(store)
-    await store.release(lease, view, Outcome.DONE, as_reason(""))
+    await store.release(lease, view, Outcome.DONE, reason_from(""))
     assert await store.take(lease) is None
 
 
@@ -377,13 +377,13 @@ async def test_a_release_ends_the_run(store: Store, redis: Any, outcome: Outcome
     await record(store, event())
     lease, view = await taken(store)
     assert (
-        await store.release(lease, view, outcome, as_reason("because"), keep={"number": "#1"}, calls="[]")
+        await store.release(lease, view, outcome, reason_from("because"), keep={"number": "#1"}, calls="[]")
         is None
     )
     order = await state_of(redis)
     assert (order["state"], order["reason"], order["number"], order["takes"]) == (
         outcome.value,
-        as_reason("because").as_json(),
+        reason_from("because").as_json(),
         "#1",
         "0",
     )
@@ -399,14 +399,14 @@ async def test_a_release_ends_the_run(store: Store, redis: Any, outcome: Outcome
 async def test_a_waiting_order_waits_until_its_time(store: Store, redis: Any) -> None:
     await record(store, event())
     lease, view = await taken(store)
-    await store.release(lease, view, Outcome.WAITING, as_reason("later"), after=60, counted=True)
+    await store.release(lease, view, Outcome.WAITING, reason_from("later"), after=60, counted=True)
     assert 58 < (await due_in(redis) or 0) < 62
     vitals = await store.vitals()
     assert (vitals.waiting, vitals.attention, vitals.overdue) == (1, 0, 0)
     _, view = await taken(store)
     assert view.attempts == 1
     assert view.failing_since is not None
-    await store.release(lease, view, Outcome.WAITING, as_reason("later"), after=60)
+    await store.release(lease, view, Outcome.WAITING, reason_from("later"), after=60)
     _, view = await taken(store)
     assert view.attempts == 1
 
@@ -415,30 +415,30 @@ async def test_a_change_during_the_run_sends_it_round_again(store: Store) -> Non
     await record(store, event())
     lease, view = await taken(store)
     await record(store, event("e2"))
-    fresh = await store.release(lease, view, Outcome.DONE, as_reason(""))
+    fresh = await store.release(lease, view, Outcome.DONE, reason_from(""))
     assert fresh is not None
     assert [e.id for e in fresh.events] == ["e1", "e2"]
-    assert await store.release(lease, fresh, Outcome.DONE, as_reason("")) is None
+    assert await store.release(lease, fresh, Outcome.DONE, reason_from("")) is None
 
 
 async def test_a_change_during_a_run_that_waits_is_due_at_once(store: Store, redis: Any) -> None:
     await record(store, event())
     lease, view = await taken(store)
     await record(store, event("e2"))
-    assert await store.release(lease, view, Outcome.WAITING, as_reason("later"), after=3600) is None
+    assert await store.release(lease, view, Outcome.WAITING, reason_from("later"), after=3600) is None
     assert (await due_in(redis) or 0) <= 0
 
 
 async def test_a_new_event_brings_a_finished_order_back(store: Store, redis: Any) -> None:
     await record(store, event())
     lease, view = await taken(store)
-    await store.release(lease, view, Outcome.ATTENTION, as_reason("look"))
+    await store.release(lease, view, Outcome.ATTENTION, reason_from("look"))
     await record(store, event("e2"))
     assert (await store.vitals()).attention == 0
     assert await redis.ttl(f"{PREFIX}event:boutique:e1") == -1
     lease, view = await taken(store, token="b")
     assert [e.id for e in view.events] == ["e1", "e2"]
-    await store.release(lease, view, Outcome.DONE, as_reason(""))
+    await store.release(lease, view, Outcome.DONE, reason_from(""))
     await record(store, event("e3"))
     assert await redis.ttl(f"{PREFIX}event:boutique:e1") == -1
 
@@ -597,7 +597,7 @@ async def test_the_calls_of_the_last_runs_are_kept(store: Store, redis: Any) -> 
     await record(store, event())
     for n in range(25):
         lease, view = await taken(store)
-        await store.release(lease, view, Outcome.WAITING, as_reason(""), calls=json.dumps([n]))
+        await store.release(lease, view, Outcome.WAITING, reason_from(""), calls=json.dumps([n]))
     kept = await redis.lrange(f"{PREFIX}calls:{KEY}", 0, -1)
     assert [json.loads(each) for each in kept] == [[n] for n in range(5, 25)]
 
@@ -630,7 +630,7 @@ async def test_an_order_set_aside_before_it_had_a_document_gives_its_payment_bac
     placed = datetime.now(UTC) + LATER
     await store.begin(mine, KEY, "a1", placed, SCOPE, ["pi_1"])
     await store.clear(KEY, "a1")
-    await store.release(mine, view, Outcome.IGNORED, as_reason("it was a copy"))
+    await store.release(mine, view, Outcome.IGNORED, reason_from("it was a copy"))
     await record(store, event("e2", OTHER), shop="abo")
     theirs, _ = await taken(store, OTHER, "b")
     assert (await store.begin(theirs, OTHER, "b1", placed, "stripe:abo:", ["pi_1"])).act == "post"

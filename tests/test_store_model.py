@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from redis.asyncio import Redis
 
 from bridge.errors import LeaseLost
-from bridge.reasons import as_reason, because
+from bridge.reasons import because, reason_from
 from bridge.sources.base import Alarm, ForOrder, Identity, Ignored
 from bridge.store.store import LEASE, PREFIX, WAKE_UPS, Store
 from bridge.store.values import HeldOrder, Lease, Outcome
@@ -242,13 +242,13 @@ class Both(RuleBasedStateMachine):
         lease, view = self.held(which, among)
         told = self.outcome(
             self.store.release(
-                lease, view, outcome, as_reason("why"), after=after, counted=counted, keep=kept
+                lease, view, outcome, reason_from("why"), after=after, counted=counted, keep=kept
             )
         )
         expected: HeldOrder | type[LeaseLost] | None
         try:
             expected = self.data.release(
-                self.now, lease, view, outcome, as_reason("why").as_json(), int(after * 1000), counted, kept
+                self.now, lease, view, outcome, reason_from("why").as_json(), int(after * 1000), counted, kept
             )
         except LeaseLost:
             expected = LeaseLost

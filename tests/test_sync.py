@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from bridge.desk.actions import Desk
 from bridge.sandbox import FaultKind, SandboxConfig
 from bridge.store.store import LEASE
 from bridge.store.values import Lease
 from bridge.sync import lease as lease_module
 from bridge.sync import loop as sync
+from bridge.sync.ending import POISON
 from tests.journeys.in_process import Here, bridge_here
 from tests.journeys.orders import item, shopify_order, shopify_refund
 from tests.journeys.waiting import until
@@ -236,7 +238,7 @@ async def test_a_shop_that_is_gone_from_the_configuration_is_named(here: Here, r
 
 async def test_an_order_that_kills_its_workers_is_set_apart(here: Here) -> None:
     key = await here.accept(shopify_order(1))
-    for n in range(sync.POISON):
+    for n in range(POISON):
         assert await here.services.store.take(Lease(order_key=key, token=str(n)))
         await here.redis.delete(f"bridge:lease:{key}")  # the worker died
     state = await here.sync(key)
@@ -257,7 +259,7 @@ async def test_a_bug_of_ours_is_tried_again_and_then_shown(
         state = await here.sync(key)
         assert (state["state"], state["attempts"]) == ("waiting", "1")
         assert "boom" not in state["reason"]
-        for _ in range(sync.POISON):
+        for _ in range(POISON):
             state = await here.sync(key)
         assert state["state"] == "attention"
         assert "RuntimeError" in state["reason"]
@@ -378,7 +380,8 @@ async def test_an_event_that_belongs_to_no_order_keeps_saying_what_it_asked(here
     key = answer.json()["order"]
     asked = (await here.state(key))["reason"]
     assert "disputes/create" in asked
-    await here.redis.hdel(f"bridge:order:{key}", "state")
-    await here.redis.zadd("bridge:due", {key: 1})
-    state = await here.sync(key)
-    assert (state["state"], state["reason"]) == ("attention", asked)
+    desk = Desk(here.services.store, here.services.settings, here.services.quota)
+    for _ in range(2):
+        await desk.retry(key, "marie")
+        state = await here.sync(key)
+        assert (state["state"], state["reason"]) == ("attention", asked)

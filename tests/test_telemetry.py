@@ -61,7 +61,7 @@ def read_a_name() -> None:
     try:
         Name.model_validate({"last_name": WHO})
     except ValueError as exc:
-        raise NeedsPerson("order 12 cannot be understood at last_name; look at its payload") from exc
+        raise NeedsPerson(because("payload_not_understood")) from exc
 
 
 def test_our_lines_are_json_with_step_and_order(log_lines: Any) -> None:
@@ -92,7 +92,7 @@ def test_nothing_personal_or_secret_is_logged(log_lines: Any) -> None:
         customer=Customer(last_name=WHO),
         billing={"lastName": WHO, "lines": [{"email": WHO, "quantity": 2}]},
         url="https://x.test/customers.json?email=jeanne.durand%40example.com",
-        error=NeedsPerson("no answer for jeanne.durand@example.com"),
+        error=NeedsPerson(because("told", text="no answer for jeanne.durand@example.com")),
         body=WHO.encode(),
         **{"X-Api-Key": WHO},
     )
@@ -104,7 +104,7 @@ def test_nothing_personal_or_secret_is_logged(log_lines: Any) -> None:
     written = json.dumps(lines())
     for personal in PERSONAL:
         assert personal not in written
-    assert "order 12 cannot be understood" in written
+    assert "NeedsPerson: payload_not_understood" in written
     assert '"quantity": 2' in written
     assert '"customer": "<Customer>"' in written
 
@@ -145,7 +145,7 @@ def test_a_terminal_gets_readable_lines(log_lines: Any) -> None:
     shown = re.sub(r"\x1b\[[\d;]*m", "", terminal.getvalue())
     assert "[error    ] unexpected" in shown
     assert "order_key=shopify:b:order:1" in shown
-    assert "NeedsPerson: order 12" in shown
+    assert "NeedsPerson: payload_not_understood" in shown
     assert WHO not in shown
 
 
@@ -270,8 +270,8 @@ def test_reports_are_grouped_by_cause_and_not_by_order(sentry: Sentry) -> None:
     configure_sentry(sentry.dsn, "test", "1.0", "worker")
     capture("order 12 is 0.01 off", order_key="shopify:boutique:order:12")
     capture("order 13 is 0.25 off", order_key="shopify:boutique:order:13")
-    capture(NeedsPerson("order 14"))
-    capture(NeedsPerson("order 15"))
+    capture(NeedsPerson(because("no_end", order="14")))
+    capture(NeedsPerson(because("no_end", order="15")))
     capture("anything", fingerprint="vat-mismatch")
     groups = [event["fingerprint"] for event in sentry.events()]
     assert groups[0] == groups[1] != groups[2]

@@ -232,7 +232,7 @@ async def test_told_to_stop_it_lets_go_of_what_takes_too_long(
 ) -> None:
     monkeypatch.setattr(worker_module, "STOP_SECONDS", 0.3)
     monkeypatch.setattr("bridge.store.store.LEASE", timedelta(seconds=1))
-    monkeypatch.setattr("bridge.sync.loop.LEASE", timedelta(seconds=1))
+    monkeypatch.setattr("bridge.sync.lease.LEASE", timedelta(seconds=1))
     async with bridge_here(redis_url, settle=0.3) as here:
         here.fault(FaultKind.DELAY, method="POST", path="/invoices", moment="after", seconds=20)
         async with working(here) as worker:

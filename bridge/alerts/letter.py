@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bridge.alerts.outbox import Message
-from bridge.alerts.runbook import letter_forms, runbook
+from bridge.alerts.runbook import letter_forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,10 @@ class Letter:
 
 def letter_of(message: Message, lang: str) -> Letter:
     """The message in words."""
-    alert, forms, entry = message.alert, letter_forms(lang), runbook(lang)[message.alert.name]
+    alert, forms, entry = message.alert, letter_forms(lang), message.alert.entry(lang)
     kind = forms["words"][message.kind]
     headline = forms["headline"].format(kind=kind, text=alert.text(lang))
-    subject = forms["subject"].format(kind=kind, name=alert.name)
+    subject = forms["subject"].format(kind=kind, name=alert.name, title=entry.title)
     body = forms["resolved" if message.kind == "resolved" else "raised"].format(
         headline=headline,
         since=utc(alert.since),

@@ -150,7 +150,7 @@ async def current(store: Store) -> tuple[Alert, ...]:
         alert = _alert(since, said)
         if alert:
             found.append(alert)
-    return tuple(sorted(found, key=lambda alert: (alert.meaning.severity, alert.since, alert.key)))
+    return tuple(sorted(found, key=lambda alert: (alert.severity, alert.since, alert.key)))
 
 
 def _time(ms: bytes | str) -> datetime:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from bridge.alerts.runbook import PAGE, Meaning, runbook
+from bridge.alerts.runbook import PAGE, Meaning, Severity, runbook
 from bridge.alerts.silence import silence_of
 from bridge.alerts.situation import Asking, Situation
 from bridge.billing.lessons import Contradiction
@@ -57,9 +57,13 @@ class Alert:
         return self.key.partition(":")[0]
 
     @property
-    def meaning(self) -> Meaning:
-        """Its entry in the runbook, in English."""
-        return runbook()[self.name]
+    def severity(self) -> Severity:
+        """Whether it is bad already."""
+        return self.entry().severity
+
+    def entry(self, lang: str = "en") -> Meaning:
+        """What the runbook says of it."""
+        return runbook(lang)[self.name]
 
     @property
     def runbook(self) -> str:
@@ -72,11 +76,12 @@ class Alert:
 
     def as_dict(self, lang: str = "en") -> dict[str, Any]:
         """For JSON. `text` is `code` and `facts` in words."""
-        entry = runbook(lang)[self.name]
+        entry = self.entry(lang)
         return {
             "name": self.name,
             "key": self.key,
             "severity": entry.severity.value,
+            "title": entry.title,
             "since": self.since.astimezone(UTC).isoformat(timespec="seconds"),
             "text": self.text(lang),
             **self.reason.as_dict(),

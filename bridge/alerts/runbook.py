@@ -28,6 +28,7 @@ class Meaning:
     """An entry of the runbook, in one language."""
 
     severity: Severity
+    title: str
     meaning: str
     check: str
     cure: str

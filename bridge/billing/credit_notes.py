@@ -18,13 +18,14 @@ from bridge.billing.text import clean, money, percent
 from bridge.billing.totals import NO_CENTS, BilledLine, encode
 from bridge.billing.wording import line_title
 from bridge.errors import NeedsPerson
+from bridge.keys import REFUND, Key
 from bridge.orders import CENT, ZERO, Order, Refund, RefundState, legal_date, to_cents
 from bridge.reasons import Reason, because
 
 
 def refund_key(order: Order, refund_id: str) -> str:
     """The readable key of the interface."""
-    return f"{order.platform}:{order.shop}:refund:{refund_id}"
+    return str(Key(order.platform, order.shop, REFUND, refund_id))
 
 
 def cancellation(order: Order, language: str) -> CreditNoteDraft:

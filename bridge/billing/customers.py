@@ -10,6 +10,7 @@ from bridge.billing.drafts import CustomerDraft
 from bridge.billing.identifiers import siret, vat_number
 from bridge.billing.rules import Rules
 from bridge.billing.text import clean, clean_lines
+from bridge.keys import CUSTOMER, Key
 from bridge.orders import Address, Customer, Order
 
 LANGUAGES = frozenset({"fr", "en", "es", "nl"})
@@ -20,7 +21,7 @@ def customer_key(order: Order) -> str:
     """The readable key of the interface: by customer id, else e-mail, else one customer for this order."""
     customer = order.customer
     identity = customer.id.strip() or customer.email.strip().lower() or f"order:{order.id}"
-    return f"{order.platform}:{order.shop}:customer:{identity}"
+    return str(Key(order.platform, order.shop, CUSTOMER, identity))
 
 
 def address_of(customer: Customer) -> Address:

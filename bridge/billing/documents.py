@@ -17,7 +17,7 @@ from bridge.billing.vat import Vat, assess
 from bridge.billing.wording import METHODS, from_template, information, line_title
 from bridge.errors import NeedsPerson
 from bridge.orders import CENT, ZERO, LineKind, Order, Payment, PaymentMethod, legal_date, to_cents
-from bridge.reasons import as_reason, because, together
+from bridge.reasons import because, together
 
 HALF_CENT = CENT / 2
 
@@ -76,7 +76,7 @@ def _cancelled(order: Order, rules: Rules) -> Documents:
 def _refuse(order: Order, rules: Rules) -> None:
     """What no rule below can repair."""
     if order.problems:
-        raise NeedsPerson(together([as_reason(problem) for problem in order.problems]))
+        raise NeedsPerson(together(order.problems))
     if order.total < 0:
         raise NeedsPerson(because("total_negative", total=order.total, currency=order.currency))
     if order.total != to_cents(order.total):
@@ -212,5 +212,5 @@ def _encoding_why(encoded: Encoded) -> tuple[str, ...]:
         return encoded.why
     return (
         *encoded.why,
-        "L'arrondi de Facturation.pro n'est pas établi : le total est vérifié sur un brouillon.",
+        "Arrondi de Facturation.pro non établi : le total est vérifié sur un brouillon.",
     )

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bridge.billing.drafts import CreditNoteDraft, DraftLine, InvoiceDraft
+from bridge.billing.drafts import CreditNoteDraft, Documents, DraftLine, InvoiceDraft
 from bridge.billing.made import LedgerEntry
 from bridge.billing.probes import Seen
 from bridge.billing.rounding import FirmRounding, fingerprint, total_under
-from bridge.billing.steps import CreateCreditNote, CreateInvoice, Mend, Step
 from bridge.billing.totals import NO_CENTS
 
 
@@ -51,29 +50,31 @@ class Contradiction:
         )
 
 
-def learnt(step: Step, made: Mapping[str, LedgerEntry], known: FirmRounding) -> FirmRounding:
-    """What is known of the firm's rounding once the step was carried out."""
-    draft = _written_by(step)
-    entry = made.get(draft.key) if draft else None
-    if draft is None or entry is None or entry.total is None or draft.currency in NO_CENTS:
-        return known
-    # A document that was looked up may have been written by an older plan.
-    return known.after(draft.lines, entry.total) if entry.written == fingerprint(draft.lines) else known
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What is known now; `wrong`: the document that shows that a rule which was held does not hold."""
+
+    known: FirmRounding
+    wrong: Contradiction | None = None
 
 
-def contradiction(step: Step, made: Mapping[str, LedgerEntry], known: FirmRounding) -> Contradiction:
-    """What the step has shown of a rule that was held and does not hold."""
-    draft = _written_by(step)
-    if draft is None:
-        raise ValueError("the step writes no lines")
-    entry, (rule,) = made[draft.key], known.candidates
-    document, total = entry.number or str(entry.id), entry.total or Decimal(0)
-    return Contradiction(document, rule.name, total_under(rule, draft.lines), total, draft.lines)
+def lesson_of(documents: Documents, made: Mapping[str, LedgerEntry], known: FirmRounding) -> Lesson:
+    """What the documents of an order teach: those written just now, and final ones of a wrong total, of which
+    their writer may not have lived to tell."""
+    wrong = None
+    for draft in (documents.invoice, *documents.credit_notes):
+        entry = made.get(draft.key) if draft else None
+        if draft is None or entry is None or entry.total is None or not _tells(draft, entry):
+            continue
+        before, known = known, known.after(draft.lines, entry.total)
+        if before.held and not known.held:
+            (rule,) = before.candidates
+            expected, name = total_under(rule, draft.lines), entry.number or str(entry.id)
+            wrong = Contradiction(name, rule.name, expected, entry.total, draft.lines)
+    return Lesson(known, wrong)
 
 
-def _written_by(step: Step) -> InvoiceDraft | CreditNoteDraft | None:
-    match step:
-        case CreateInvoice(draft=draft) | CreateCreditNote(draft=draft) | Mend(lines_of=draft):
-            return draft
-        case _:
-            return None
+def _tells(draft: InvoiceDraft | CreditNoteDraft, entry: LedgerEntry) -> bool:
+    if draft.currency in NO_CENTS or not draft.lines or entry.written != fingerprint(draft.lines):
+        return False
+    return entry.fresh or (draft.agreed and not entry.draft and entry.total != draft.total)

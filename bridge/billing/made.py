@@ -14,11 +14,11 @@ class LedgerEntry:
     """A document that exists in Facturation.pro, as the ledger knows it.
 
     `total`: VAT included, as they computed it; None for a customer. `paid`: it states its payment. `written`:
-    the fingerprint of the lines that we gave it, "" where that is not known. `seen`: it was read back in this
-    run. `accepted`: the total that a person accepted in place of the order's. `found`: a customer that others
-    made. `facts`: a digest of what was written of a customer, and `as_of` the time of the order that said so.
-    `entity`: see `entity_of`, "" when nobody noted it. `twins`: further documents with the same key, which
-    should not be.
+    the fingerprint of the lines that it has from us, "" where nobody knows; `fresh`: they are of this run.
+    `seen`: it was read back in this run. `accepted`: the total that a person accepted in place of the
+    order's. `found`: a customer that others made. `facts`: a digest of what was written of a customer, and
+    `as_of` the time of the order that said so. `entity`: see `entity_of`, "" when nobody noted it. `twins`:
+    further documents with the same key, which should not be.
     """
 
     id: int
@@ -30,6 +30,7 @@ class LedgerEntry:
     made_on: date | None = None
     customer_id: int = 0
     written: str = ""
+    fresh: bool = False
     seen: bool = False
     accepted: Decimal | None = None
     found: bool = False

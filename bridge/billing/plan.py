@@ -12,7 +12,7 @@ from decimal import Decimal
 from bridge.billing.customers import entity_of, facts_of, matched_by_email
 from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, InvoiceDraft
 from bridge.billing.made import LedgerEntry
-from bridge.billing.rounding import fingerprint
+from bridge.billing.rounding import SUSPECTS, fingerprint, fitting
 from bridge.billing.rules import DocumentPolicy, PartialRefunds, Rules
 from bridge.billing.steps import (
     CreateCreditNote,
@@ -123,7 +123,7 @@ def _mismatch(order: Order, invoice: InvoiceDraft, existing: LedgerEntry) -> Ste
     having told more of the firm's rounding; for anything else a person is asked."""
     if not existing.seen and (existing.draft or existing.total is None):
         return ReadBack(invoice.key, existing)
-    if existing.draft and existing.written != fingerprint(invoice.lines):
+    if _to_be_written(existing, invoice):
         return Mend(invoice.key, existing, invoice)
     total = existing.total or Decimal(0)
     return _ask(
@@ -135,6 +135,14 @@ def _mismatch(order: Order, invoice: InvoiceDraft, existing: LedgerEntry) -> Ste
         difference=invoice.total - total,
         currency=order.currency,
     )
+
+
+def _to_be_written(existing: LedgerEntry, wanted: InvoiceDraft | CreditNoteDraft) -> bool:
+    """A draft of older lines of ours; or of these, whose total nobody may have lived to learn from. What
+    somebody else may have written is theirs, unless rounding alone explains its total."""
+    if existing.draft and not existing.written and existing.total is not None:
+        return bool(fitting(wanted.lines, existing.total, SUSPECTS.values()))
+    return existing.draft and not (existing.fresh and existing.written == fingerprint(wanted.lines))
 
 
 def _credit_note_step(
@@ -188,7 +196,7 @@ def _made_credit_note_step(
         return None
     if not existing.seen and (existing.draft or existing.total is None):
         return ReadBack(note.key, existing)
-    if existing.draft and existing.written != fingerprint(note.lines):
+    if _to_be_written(existing, note):
         return Mend(note.key, existing, note)
     return _ask(
         "credit_note_differs",

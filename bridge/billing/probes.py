@@ -9,16 +9,25 @@ from decimal import Decimal
 from typing import Final, TypeVar
 
 from bridge.billing.drafts import DraftLine
-from bridge.billing.rounding import ALL, OUTLANDISH, PRICE, Rounding, fitting, net_under, totals_under
+from bridge.billing.rounding import (
+    PRICE,
+    QUANTITY,
+    RATE,
+    SUSPECTS,
+    Rounding,
+    Whole,
+    cents_under,
+    fitting,
+    net_under,
+)
 
 T = TypeVar("T")
-SUSPECTS: Final = ALL | OUTLANDISH
 WORK: Final = 2000
-"""Draws times suspects: a twentieth of a second for one draft."""
+"""Draws times suspects: some hundredths of a second for one draft."""
 _DRAWS = 200
 _SIZES = (2, 5, 12, 30, 30)
-_QUANTITIES = (("1", "2", "3"), ("0.5", "1.5", "2.5"), ("1.3", "2.7", "1.25", "0.75"))
-_RATES = (("0.2", "0.1", "0.055", "0.021"), ("0.2",), ("0.1", "0.055"))
+_QUANTITIES = ((10_000, 20_000, 30_000), (5_000, 15_000, 25_000), (13_000, 27_000, 12_500, 7_500))
+_RATES = ((200, 100, 55, 21), (200,), (100, 55))
 _ENDINGS = (1, 5, 10, 50, 100)
 _CHEAPEST, _DEAREST = 400, 9000  # mills
 
@@ -41,7 +50,7 @@ def explaining(seen: Sequence[Seen]) -> frozenset[Rounding]:
     The net totals tell some apart, too, unless they follow no rule that gives the totals with VAT: these are
     what is charged.
     """
-    fits = SUSPECTS
+    fits = frozenset(SUSPECTS.values())
     for one in seen:
         fits = fitting(one.lines, one.with_vat, fits)
     strict = {rule for rule in fits if all(_is_net(rule, one) for one in seen)}
@@ -55,21 +64,29 @@ def _is_net(rule: Rounding, seen: Seen) -> bool:
 
 
 def telling(pick: Pick, suspects: Iterable[Rounding]) -> tuple[DraftLine, ...]:
-    """Lines whose total tells these rules apart, as well as those of a few hundred draws do at the best."""
+    """Lines whose total tells these rules apart, as well as those of some dozens of draws do at the best."""
     suspects = tuple(suspects)
     best, fewest = _draw(pick), len(suspects) ** 2 + 1
     for _ in range(min(_DRAWS, WORK // len(suspects))):
         lines = _draw(pick)
-        alike = Counter(totals_under(suspects, lines).values())
+        alike = Counter(cents_under(rule, lines) for rule in suspects)
         pairs = sum(count * count for count in alike.values())
         if pairs < fewest:
             best, fewest = lines, pairs
         if fewest == len(suspects):
             break
-    return best
+    return tuple(
+        DraftLine(
+            title="Calibrage",
+            quantity=Decimal(quantity).scaleb(-QUANTITY),
+            unit_price=Decimal(price).scaleb(-PRICE),
+            vat=Decimal(rate).scaleb(-RATE),
+        )
+        for quantity, price, rate in best
+    )
 
 
-def _draw(pick: Pick) -> tuple[DraftLine, ...]:
+def _draw(pick: Pick) -> list[Whole]:
     """All prices of one draft end alike: what rounding leaves on each line adds up."""
 
     def one_of(values: Sequence[T]) -> T:
@@ -77,12 +94,7 @@ def _draw(pick: Pick) -> tuple[DraftLine, ...]:
 
     quantities, rates, every = one_of(_QUANTITIES), one_of(_RATES), one_of(_ENDINGS)
     ending = one_of((pick(0, every - 1), every // 2))
-    return tuple(
-        DraftLine(
-            title="Calibrage",
-            quantity=Decimal(one_of(quantities)),
-            unit_price=Decimal(pick(_CHEAPEST, _DEAREST) // every * every + ending).scaleb(-PRICE),
-            vat=Decimal(one_of(rates)),
-        )
+    return [
+        (one_of(quantities), pick(_CHEAPEST, _DEAREST) // every * every + ending, one_of(rates))
         for _ in range(one_of(_SIZES))
-    )
+    ]

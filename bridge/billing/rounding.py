@@ -21,7 +21,9 @@ ATOM: Final = Decimal("1e-10")
 ATOMS_OF_CENT: Final = 10**8
 ATOMS_OF_MILL: Final = 10**7
 
-Vat = Literal["vat_line", "vat_rate", "base_rate", "vat_once", "gross_line", "gross_rate"]
+Vat = Literal["vat_line", "vat_rate", "base_rate", "vat_once", "gross_unit", "gross_line", "gross_rate"]
+Whole = tuple[int, int, int]
+"""A line's quantity, price and rate as whole numbers."""
 Mode = Literal["up", "even", "down", "floor", "ceiling"]
 
 
@@ -54,8 +56,9 @@ class Rounding:
 
     `decimals`: to which quantity x unit price is rounded on each line, None for not at all. `vat`: what is
     rounded to cents: VAT on each line (`vat_line`) or on the sum of each rate (`vat_rate`), that sum itself
-    before (`base_rate`), or nothing before the total (`vat_once`); or amounts including VAT, of each line
-    (`gross_line`) or each rate (`gross_rate`). `mode`: where halves go; `floor` and `ceiling` know none.
+    before (`base_rate`), or nothing before the total (`vat_once`); or amounts including VAT, of each unit
+    (`gross_unit`), line (`gross_line`) or rate (`gross_rate`). `mode`: where halves go; `floor` and `ceiling`
+    know none.
     """
 
     decimals: Literal[2, 3] | None
@@ -81,6 +84,8 @@ class Rounding:
         net, vat = self.net(quantity, price), self.vat
         if vat == "vat_line":
             return net + _TO[self.mode](net * rate, 1000 * ATOMS_OF_CENT) * ATOMS_OF_CENT
+        if vat == "gross_unit":
+            return quantity * _TO[self.mode](price * (1000 + rate), 10_000) * 10_000
         if vat == "gross_line":
             return _TO[self.mode](net * (1000 + rate), 1000 * ATOMS_OF_CENT) * ATOMS_OF_CENT
         return net
@@ -112,27 +117,30 @@ class Rounding:
 
 
 def _family(*modes: Mode) -> tuple[Rounding, ...]:
-    """Of nets in cents some are the same: those have one name."""
+    """Of nets in cents some are the same, and a unit's price is no net: those have one name."""
     return tuple(
         Rounding(decimals, vat, mode)
         for mode in modes
         for decimals in (2, 3, None)
-        for vat in ("vat_line", "vat_rate", "base_rate", "vat_once", "gross_line", "gross_rate")
-        if decimals != 2 or vat.startswith("vat") or (vat != "base_rate" and mode == "even")
+        for vat in ("vat_line", "vat_rate", "base_rate", "vat_once", "gross_unit", "gross_line", "gross_rate")
+        if vat.startswith("vat")
+        or (decimals is None)
+        or (vat != "gross_unit" and (decimals == 3 or (mode == "even" and vat != "base_rate")))
     )
 
 
 CANDIDATES: Final[Mapping[str, Rounding]] = {rule.name: rule for rule in _family("up", "even")}
 """By name, the likely ones first."""
+OUTLANDISH: Final[Mapping[str, Rounding]] = {rule.name: rule for rule in _family("down", "floor", "ceiling")}
+"""What nobody should do, but might: no document is made final at once by one of these."""
+SUSPECTS: Final[Mapping[str, Rounding]] = {**CANDIDATES, **OUTLANDISH}
 ALL: Final = frozenset(CANDIDATES.values())
-OUTLANDISH: Final = frozenset(_family("down", "floor", "ceiling"))
-"""What nobody should do, but might: calibration sees to it that none of these is taken for a candidate."""
 
 
 @dataclass(frozen=True, slots=True)
 class FirmRounding:
-    """What is known of the firm's rule: the `candidates` that no total has refuted. `held`: the only one has
-    been seen to hold, so that documents may be final at once."""
+    """What is known of the firm's rule: the `candidates` that no total has refuted; outlandish ones where no
+    other is left. `held`: the only one has been seen to hold, so that documents may be final at once."""
 
     candidates: frozenset[Rounding]
     held: bool = False
@@ -142,7 +150,7 @@ class FirmRounding:
         """As it is kept: "" for nothing, a name once held, else "?" and the names of the candidates."""
         if self.held:
             return "".join(rule.name for rule in self.candidates)
-        names = [name for name, rule in CANDIDATES.items() if rule in self.candidates]
+        names = [name for name, rule in SUSPECTS.items() if rule in self.candidates]
         return "" if self.candidates == ALL else "?" + ",".join(names)
 
     @classmethod
@@ -157,14 +165,17 @@ class FirmRounding:
             return cls.of(CANDIDATES[text])
         if not text.startswith("?"):
             return UNKNOWN
-        return cls(frozenset(CANDIDATES[name] for name in text[1:].split(",") if name in CANDIDATES))
+        return cls(frozenset(SUSPECTS[name] for name in text[1:].split(",") if name in SUSPECTS))
 
     def after(self, lines: Iterable[DraftLine], total: Decimal) -> FirmRounding:
         """What is known once Facturation.pro has given `lines` this total. A held rule that does not give it
         is held no more, and everything is open again but for what this document says."""
+        lines = tuple(lines)
         fits = fitting(lines, total, self.candidates)
         if self.held:
-            return self if fits else FirmRounding(fitting(lines, total))
+            return self if fits else UNKNOWN.after(lines, total)
+        if not fits and self.candidates and self.candidates <= ALL:
+            fits = fitting(lines, total, OUTLANDISH.values())
         return FirmRounding(fits)
 
 
@@ -206,14 +217,15 @@ def total_under(rule: Rounding, lines: Iterable[DraftLine]) -> Decimal:
 def totals_under(rules: Iterable[Rounding], lines: Iterable[DraftLine]) -> dict[Rounding, Decimal]:
     """The same under each."""
     written = [whole(line) for line in lines]
-    totals = {}
-    for rule in rules:
-        parts: dict[int, int] = {}
-        for quantity, price, rate in written:
-            parts[rate] = parts.get(rate, 0) + rule.part(quantity, price, rate)
-        cents = rule.cents(sum(rule.subtotal(summed, rate) for rate, summed in parts.items()))
-        totals[rule] = Decimal(cents).scaleb(-2)
-    return totals
+    return {rule: Decimal(cents_under(rule, written)).scaleb(-2) for rule in rules}
+
+
+def cents_under(rule: Rounding, lines: Iterable[Whole]) -> int:
+    """The same in cents."""
+    parts: dict[int, int] = {}
+    for quantity, price, rate in lines:
+        parts[rate] = parts.get(rate, 0) + rule.part(quantity, price, rate)
+    return rule.cents(sum(rule.subtotal(summed, rate) for rate, summed in parts.items()))
 
 
 def net_under(rule: Rounding, lines: Iterable[DraftLine]) -> Decimal:
@@ -234,7 +246,7 @@ def fingerprint(lines: Iterable[DraftLine]) -> str:
     return hashlib.sha256(written.encode()).hexdigest()[:16]
 
 
-def whole(line: DraftLine) -> tuple[int, int, int]:
-    """Quantity, price and rate as whole numbers."""
+def whole(line: DraftLine) -> Whole:
+    """What counts of a line."""
     quantity, price = line.quantity.scaleb(QUANTITY), line.unit_price.scaleb(PRICE)
     return int(quantity), int(price), int(line.vat.scaleb(RATE))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from bridge.billing.drafts import DraftLine
-from bridge.billing.rounding import ATOMS_OF_CENT, CANDIDATES, RATE, Rounding, half_up, total_under
+from bridge.billing.rounding import ATOMS_OF_CENT, RATE, SUSPECTS, Rounding, half_up, total_under
 from bridge.billing.search import ONE, LineState, Reached, Target, misses, reach
 from bridge.billing.text import count
 from bridge.orders import CENT, ZERO, to_cents
@@ -186,7 +186,7 @@ class _Encoding:
 def _unlike(rules: frozenset[Rounding], lines: Sequence[BilledLine]) -> Iterable[Rounding]:
     """Those that can differ, the likely ones first: of whole quantities a net has no more than 3 decimals."""
     finest = 3 if all(line.quantity == line.quantity.to_integral_value() for line in lines) else None
-    known = [rule for rule in CANDIDATES.values() if rule in rules]
+    known = [rule for rule in SUSPECTS.values() if rule in rules]
     return {(rule.decimals or finest, rule.vat, rule.mode): rule for rule in reversed(known)}.values()
 
 

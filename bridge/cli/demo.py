@@ -73,7 +73,7 @@ def show_demo(result: Demonstration, *, keep: bool) -> None:
     if keep:
         tell(say("demo.goes_on", url=f"{result.url}/console", token=result.console_token))
     else:
-        tell(say("demo.next", bridge=called_as(sys.argv[0])))
+        tell(say("demo.next", bridge=called(sys.argv[0], shutil.which("bridge"), Path.cwd())))
 
 
 def _verdict(row: Shown) -> str:
@@ -92,9 +92,9 @@ def _verdict(row: Shown) -> str:
             return f"[yellow]{say('state.attention')}[/yellow]: {escape(why(row.reason))}"
 
 
-def called_as(name: str) -> str:
-    """How this very `bridge` is called from here. `name`: as it was started now."""
-    found, here = shutil.which("bridge"), Path(name).absolute()
-    if found and Path(found).absolute() == here:
+def called(program: str, found: str | None, here: Path) -> str:
+    """What to type for this very program in the folder `here`. `found`: where the shell finds `bridge`."""
+    path = (here / program).absolute()
+    if found and Path(found).absolute() == path:
         return "bridge"
-    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

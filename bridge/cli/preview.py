@@ -13,6 +13,7 @@ from rich.table import Table
 
 from bridge.cli.options import Json, known_shop
 from bridge.cli.terminal import FAILED, command, err, out, print_json, settings_here, tell
+from bridge.cli.words import LANG
 from bridge.desk.preview import as_json as rendered
 from bridge.desk.preview import preview as look
 from bridge.sources.registry import REGISTRY
@@ -45,9 +46,9 @@ async def preview(
         REGISTRY[chosen.platform], shop, chosen.rules(), file.read_bytes(), datetime.now(UTC), topic
     )
     if as_json:
-        print_json(rendered(result))
+        print_json(rendered(result, LANG.get()))
     else:
-        _show_preview(rendered(result))
+        _show_preview(rendered(result, LANG.get()))
         if result.guessed:
             told = f"taken for {result.topic}: a payload does not say its topic; --topic gives another one"
             tell(told, err)

@@ -25,13 +25,14 @@ from bridge.cli.words import LANG, say, why
 from bridge.desk.actions import Desk
 from bridge.desk.plain import plain
 from bridge.desk.values import NotDone
-from bridge.errors import BridgeError, ConfigurationError, StoreUnavailable
+from bridge.errors import BridgeError, ConfigurationError, NeedsPerson, RetryLater, StoreUnavailable
 from bridge.failpoints import armed
 from bridge.reasons import because
 from bridge.runtime.wiring import Services, open_services, open_store
 from bridge.settings.loading import Settings, load_settings
 from bridge.telemetry.logs import configure_logging
 from bridge.telemetry.sentry import configure_sentry
+from bridge.texts import cure_of
 from bridge.valkey.diagnosis import trouble
 from bridge.valkey.embedded import EmbeddedValkey, embedded_valkey
 
@@ -77,8 +78,8 @@ def run(work: Callable[[], Coroutine[Any, Any, int]]) -> None:
         status = MISUSED
     except StoreUnavailable as exc:
         status = failed(why(because("redis_unusable", why=trouble(exc))))
-    except NotDone as exc:
-        status = failed(why(exc.reason))
+    except (NotDone, NeedsPerson, RetryLater) as exc:
+        status = failed(f"{why(exc.reason)}. {cure_of(exc.reason, LANG.get())}".removesuffix(". "))
     except BridgeError as exc:
         status = failed(str(exc))
     except KeyboardInterrupt:

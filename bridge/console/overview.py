@@ -61,7 +61,7 @@ async def overview(visit: Visit, desk: Desk, health: Health) -> Response:
 
 def _verdict(checked: Status, standing: Sequence[Alert]) -> Status:
     """The worse of what the checks say and of what was raised."""
-    if any(alert.meaning.severity is Severity.CRITICAL for alert in standing):
+    if any(alert.severity is Severity.CRITICAL for alert in standing):
         return Status.FAIL
     return Status.WARN if standing and checked is Status.PASS else checked
 

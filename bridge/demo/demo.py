@@ -42,7 +42,7 @@ PATIENCE = 20.0
 class Shown:
     """One row of the demo's table: what became of a case.
 
-    `key`: of its order. `documents`: what the sandbox holds for it. `state`, `reason`: what the desk says of it.
+    `key`: of its order. `documents`: what the sandbox holds for it. `state`, `reason`: what the desk says.
     """
 
     case: Case

@@ -14,7 +14,7 @@ from bridge.desk.queries import ReadingDesk
 from bridge.desk.rows import text
 from bridge.desk.values import NotDone, Replayed, State, UnknownOrder
 from bridge.facturation.quota import Quota
-from bridge.reasons import NO_REASON, Reason, because
+from bridge.reasons import NO_REASON, Reason, because, reason_from
 from bridge.settings.loading import Settings
 from bridge.store.store import PREFIX, REHINT, Store
 from bridge.valkey.scripts import redis_errors
@@ -150,12 +150,12 @@ class Desk(ReadingDesk):
     @operation("ignore_order", "orders/{key}/ignore", acts=True, under="done")
     async def ignore(self, key: str, reason: Because, who: Who = "api") -> bool:
         """Leaves the order alone, whatever comes, until somebody retries it."""
-        return await self.set_aside(key, State.IGNORED, short(reason), who)
+        return await self.set_aside(key, State.IGNORED, reason_from(short(reason)), who)
 
     @operation("send_to_person", "orders/{key}/send-to-person", acts=True, under="done")
     async def send_to_person(self, key: str, reason: Because, who: Who = "api") -> bool:
         """Does nothing about the order until a person has looked and retries it."""
-        return await self.set_aside(key, State.ATTENTION, short(reason), who)
+        return await self.set_aside(key, State.ATTENTION, reason_from(short(reason)), who)
 
     async def _record(self, key: str) -> str:
         with redis_errors("record"):
@@ -188,11 +188,11 @@ class Desk(ReadingDesk):
                 raise NotDone(because("just_changed", order=key))
         return answer == "done"
 
-    async def set_aside(self, key: str, state: State, reason: str, who: str) -> bool:
-        """The order is left in this state until somebody retries it. `reason`: as it is stored."""
+    async def set_aside(self, key: str, state: State, reason: Reason, who: str) -> bool:
+        """The order is left in this state until somebody retries it."""
         if not reason:
             raise NotDone(because("say_why", order=key))
-        said = (state, reason, self._retention_days * 86_400_000)
+        said = (state, reason.as_json(), self._retention_days * 86_400_000)
         give_up = asyncio.get_running_loop().time() + LET_GO_SECONDS
         while True:
             answer = text(await self.scripts.run("set_aside", key, short(who), *said))

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from bridge.billing.documents import documents_for
 from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, InvoiceDraft
 from bridge.billing.rounding import UNKNOWN
-from bridge.billing.rules import Rules
+from bridge.billing.rules import DocumentPolicy, Rules
 from bridge.desk.plain import plain
 from bridge.errors import NeedsPerson, UnreadableBody
 from bridge.orders import Event, Folded, Incomplete, Order, Unfinished
-from bridge.reasons import because, together
+from bridge.reasons import Reason, because, together
 from bridge.sources.base import Alarm, Delivery, Ignored, Source
 from bridge.sources.reading import whole
 from bridge.sources.registry import REGISTRY
 from bridge.texts import text_of
 
+VERDICTS: Final = {
+    DocumentPolicy.FINAL: "preview_final",
+    DocumentPolicy.DRAFT: "preview_draft",
+    DocumentPolicy.EXTERNAL: "preview_external",
+}
+"""What the shop's documents become → what is said of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What came out: `verdict` in one sentence; `order` and `documents` where it came so far.
+    """What came out, in one `verdict`; `order` and `documents` where it came so far.
 
     `usable`: it is JSON, and not another platform's. `topic`: what it was taken for; `guessed`: by its shape.
     """
 
-    verdict: str
+    verdict: Reason
     order: Order | None = None
     documents: Documents | None = None
     usable: bool = True
@@ -40,12 +47,12 @@ def preview(source: Source, shop: str, rules: Rules, body: bytes, now: datetime,
     try:
         data, delivery = whole(body), source.as_delivered(body, topic)
     except UnreadableBody as exc:
-        return Preview(f"refused with 400: {exc}", usable=False)
+        return Preview(because("preview_refused", why=str(exc)), usable=False)
     if not source.recognise(data):
         others = (each for each in REGISTRY.values() if each.recognise(data))
         if other := next(others, None):
             mistaken = because("looks_like_another", other=other.TITLE, shop=shop, platform=source.TITLE)
-            return Preview(text_of(mistaken), usable=False)
+            return Preview(mistaken, usable=False)
     result = _look(source, shop, rules, delivery, now)
     return replace(result, topic=delivery.topic, guessed=delivery.guessed)
 
@@ -54,16 +61,16 @@ def _look(source: Source, shop: str, rules: Rules, delivery: Delivery, now: date
     headers = source.sign(delivery.body, "", delivery.topic, "preview", now)
     identity = source.identify(shop, headers, delivery.body)
     if isinstance(identity, Ignored):
-        return Preview(f"ignored: {text_of(identity.reason)}")
+        return Preview(because("preview_ignored", why=identity.reason))
     if isinstance(identity, Alarm):
-        return Preview(f"attention: {text_of(identity.reason)}")
+        return Preview(because("preview_attention", why=identity.reason))
     event = Event(
         id=identity.event_id, topic=identity.topic, body=delivery.body, received_at=now, headers=headers
     )
     try:
         return _judge(source.fold(shop, identity.key(source.PLATFORM, shop), [event]), rules)
     except NeedsPerson as exc:
-        return Preview(f"attention: {text_of(exc.reason)}")
+        return Preview(because("preview_attention", why=exc.reason))
 
 
 def _judge(folded: Folded, rules: Rules) -> Preview:
@@ -71,37 +78,33 @@ def _judge(folded: Folded, rules: Rules) -> Preview:
         case Order():
             return _documents(folded, rules)
         case Unfinished():
-            return Preview(f"waits: {text_of(folded.reason)}")
+            return Preview(because("preview_waits", why=folded.reason))
         case Incomplete():
-            fetched = f"would be fetched from the platform ({folded.path})"
-            return Preview(f"{fetched}: {text_of(folded.reason)}")
+            return Preview(because("preview_incomplete", path=folded.path, why=folded.reason))
         case _:
-            return Preview(f"ignored: {text_of(folded.reason)}")
+            return Preview(because("preview_ignored", why=folded.reason))
 
 
 def _documents(folded: Order, rules: Rules) -> Preview:
     documents = documents_for(folded, rules, UNKNOWN)
+    invoice, held = documents.invoice, documents.hold_refunds
     if documents.hold:
-        return Preview(f"attention: {text_of(documents.hold)}", folded, documents)
-    if documents.invoice is None:
-        said = (
-            f"ignored: {text_of(documents.ignore)}"
-            if documents.ignore
-            else f"waits: {text_of(documents.wait)}"
-        )
-        return Preview(said, folded, documents)
-    sure = "at once" if documents.invoice.agreed else "after its total was read back from a draft"
-    verdict = (
-        f"{documents.invoice.policy.value} invoice of {documents.invoice.total} {folded.currency}, {sure}"
-    )
-    if documents.hold_refunds:
-        verdict += f"; attention: {text_of(together(documents.hold_refunds))}"
+        verdict = because("preview_attention", why=documents.hold)
+    elif invoice is None and documents.ignore:
+        verdict = because("preview_ignored", why=documents.ignore)
+    elif invoice is None:
+        verdict = because("preview_waits", why=documents.wait)
+    else:
+        when = because("preview_at_once" if invoice.agreed else "preview_after_draft")
+        verdict = because(VERDICTS[invoice.policy], total=invoice.total, currency=folded.currency, when=when)
+        if held:
+            verdict = because("preview_and_attention", invoice=verdict, why=together(held))
     return Preview(verdict, folded, documents)
 
 
-def as_json(result: Preview) -> dict[str, Any]:
-    """For scripts."""
-    shown: dict[str, Any] = {"verdict": result.verdict, "topic": result.topic}
+def as_json(result: Preview, lang: str = "en") -> dict[str, Any]:
+    """For scripts; the verdict in words."""
+    shown: dict[str, Any] = {"verdict": text_of(result.verdict, lang), "topic": result.topic}
     documents = result.documents
     if documents and documents.customer:
         shown["customer"] = plain(CustomerDraft, documents.customer)

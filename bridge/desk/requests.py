@@ -119,7 +119,7 @@ async def answered(desk: Desk, row: RequestRow, who: str) -> None:
 async def _end(desk: Desk, row: RequestRow, reason: Reason, who: str) -> None:
     """Nothing is left to do: its alert ends too."""
     if row.state is not State.IGNORED:
-        await desk.set_aside(row.key, State.IGNORED, reason.as_json(), who)
+        await desk.set_aside(row.key, State.IGNORED, reason, who)
 
 
 async def _refuse_before_reports(desk: Desk, row: RequestRow) -> None:
@@ -173,9 +173,8 @@ async def _orders_of(desk: Desk, row: RequestRow) -> set[str]:
     asked = _asked(row)
     terms = [term(each) for each in (asked.customer, asked.email) if each]
     known: list[Any] = await desk.scripts.run("find", "", *terms)
-    shop = Key.parse(row.key).platform, row.shop
-    found = (Key.parse(each[0].decode()) for each in known)
-    return set(asked.orders) | {str(key) for key in found if (key.platform, key.shop) == shop}
+    scope = Key.parse(row.key).scope
+    return set(asked.orders) | {key for each in known if (key := each[0].decode()).startswith(scope)}
 
 
 async def _kept_order(desk: Desk, story: Story) -> KeptOrder:

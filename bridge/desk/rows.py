@@ -12,6 +12,7 @@ from typing import Any
 import zstandard
 
 from bridge.desk.values import ActionRow, CallRow, DocumentRow, EventRow, Kept, OrderRow, RunRow, State
+from bridge.keys import Key
 from bridge.orders import to_cents
 from bridge.reasons import NO_REASON, Reason, reason_from, reason_of
 from bridge.store.values import moment
@@ -143,7 +144,7 @@ def document_row(
     kind: str, key: str, wanted: str, record: dict[str, Any] | None, links: Links
 ) -> DocumentRow:
     """One document: what was planned, and what the ledger holds of it."""
-    refund_id = key.partition(":refund:")[2] if kind == "credit_note" else ""
+    refund_id = Key.parse(key).id if kind == "credit_note" else ""
     planned = DocumentRow(kind=kind, key=key, wanted=_amount(wanted), refund_id=refund_id)
     if record is None:
         return planned

@@ -233,6 +233,7 @@ class AlertRow(TypedDict):
     name: str
     key: str
     severity: Literal["critical", "warning"]
+    title: str
     since: datetime
     text: str
     code: str

@@ -34,7 +34,7 @@ class SandboxRounding:
 
 def _roundings() -> dict[str, SandboxRounding]:
     places: dict[str, int | None] = {"line2": 2, "line3": 3, "exact": None}
-    rules = ("vat_line", "vat_rate", "base_rate", "vat_once", "gross_line", "gross_rate")
+    rules = ("vat_line", "vat_rate", "base_rate", "vat_once", "gross_unit", "gross_line", "gross_rate")
     found = {
         f"{place}_{vat}{mode}": SandboxRounding(decimals, vat, MODES[mode])
         for mode in MODES
@@ -42,8 +42,6 @@ def _roundings() -> dict[str, SandboxRounding]:
         for vat in rules
     }
     return found | {
-        # Each unit's price with VAT to the cent; the total to five cents.
-        "unit": SandboxRounding(None, "unit"),
         "five_cents": SandboxRounding(2, "vat_rate", step=Decimal("0.05")),
     }
 
@@ -85,7 +83,7 @@ def document_totals(lines: Iterable[PricedLine], rounding: SandboxRounding) -> D
             with_vat = (net + to(net * line.vat, CENT) for net, line in each)
         case "gross_line":
             with_vat = (to(net * (1 + line.vat), CENT) for net, line in each)
-        case "unit":
+        case "gross_unit":
             with_vat = (line.quantity * to(line.unit_price * (1 + line.vat), CENT) for line in lines)
         case "vat_rate":
             with_vat = (base + to(base * rate, CENT) for rate, base in bases.items())

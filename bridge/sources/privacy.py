@@ -1,6 +1,6 @@
 """What a platform passes on about personal data: somebody wants to see theirs, or wants them gone.
 
-A platform that does so has a module with the members of `PrivacySource`, and a line in `sources.PRIVACY`.
+A platform that does so has a module with the members of `PrivacySource`, which its `PRIVACY` names.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class PrivacySource(Protocol):
     """The members of such a module. Pure, as the sources are."""
 
     TERMS: Mapping[str, timedelta]
-    """Topic → how long there is to act, counted from its receipt."""
+    """Topic → how long there is to act, counted from its receipt. Such an event's id begins with `topic:`."""
 
     def request_of(self, shop: str, topic: str, body: bytes) -> PrivacyRequest:
         """What this event of one of the topics asks. Raises NeedsPerson when it has another shape."""

@@ -9,14 +9,7 @@ from bridge.sources import shopify, stripe, woocommerce
 from bridge.sources.base import Source
 from bridge.sources.privacy import PrivacySource
 
-REGISTRY: Mapping[str, Source] = {
-    source.PLATFORM: source
-    for source in (
-        shopify,
-        woocommerce,
-        stripe,
-    )
-}
+REGISTRY: Mapping[str, Source] = {source.PLATFORM: source for source in (shopify, woocommerce, stripe)}
 """By the platform's name in keys and in the configuration."""
 
 

@@ -8,7 +8,7 @@ they needed. Workers do that by themselves: when the rule is not known yet, and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,8 +19,8 @@ from typing import Any, Final
 import structlog
 
 from bridge.billing.lessons import Contradiction
-from bridge.billing.probes import SUSPECTS, Pick, Seen, explaining, telling
-from bridge.billing.rounding import ALL, Rounding
+from bridge.billing.probes import Pick, Seen, explaining, telling
+from bridge.billing.rounding import ALL, SUSPECTS, Rounding
 from bridge.errors import BridgeError, NeedsPerson, OutcomeUnknown, RetryLater
 from bridge.facturation.client import FacturationClient
 from bridge.facturation.fields import api_id_of, line_fields
@@ -146,13 +146,13 @@ class Calibrator:
         confirmed = 0
         while left and confirmed < CONFIRMATIONS and len(seen) < MOST_DRAFTS + len(evidence):
             alone = len(left) == 1
-            seen.append(await self._see(key, customer.id, SUSPECTS if alone else left))
+            seen.append(await self._see(key, customer.id, SUSPECTS.values() if alone else left))
             confirmed += alone
             left = explaining(seen)
         await self._client.delete_customer(customer.id)
         return Calibration(left, tuple(seen))
 
-    async def _see(self, key: str, customer_id: int, suspects: frozenset[Rounding]) -> Seen:
+    async def _see(self, key: str, customer_id: int, suspects: Iterable[Rounding]) -> Seen:
         lines = telling(self._pick, suspects)
         fields: dict[str, Any] = {
             **_identity(key),

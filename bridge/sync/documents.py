@@ -37,7 +37,7 @@ from bridge.facturation.fields import (
 )
 from bridge.facturation.records import InvoiceRecord
 from bridge.orders import legal_date
-from bridge.reasons import as_reason, because
+from bridge.reasons import because
 from bridge.sync.customers import SAYS_NO_CUSTOMER, Customers
 from bridge.sync.exactly_once import Attempts, BeforeSend, Run
 from bridge.texts import text_of
@@ -142,7 +142,7 @@ class DocumentBook:
         return replace(
             fresh,
             seen=True,
-            written=made.written,
+            written=made.written if fresh.total == made.total else "",
             accepted=made.accepted,
             emailed=made.emailed,
             twins=made.twins,
@@ -195,9 +195,7 @@ class DocumentBook:
         try:
             await self._attempts.api.send_email(step.made.id)
         except (ApiRefused, OutcomeUnknown, RequestForbidden) as exc:
-            return await note(
-                f"e-mail peut-être pas envoyé : {text_of(as_reason(exc.reason), 'fr', personal=False)}"
-            )
+            return await note(f"e-mail peut-être pas envoyé : {text_of(exc.reason, 'fr', personal=False)}")
         except (NotSent, QuotaReached, AccessRefused):
             await self._attempts.write([step.key], step.made)
             raise
@@ -215,6 +213,7 @@ def _made(record: InvoiceRecord, why: tuple[str, ...], lines: tuple[DraftLine, .
         made_on=record.invoiced_on,
         customer_id=record.customer_id or 0,
         written=fingerprint(lines) if lines else "",
+        fresh=bool(lines),
         seen=record.total_with_vat is not None,
         why=why,
     )

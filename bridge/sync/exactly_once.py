@@ -26,6 +26,7 @@ from bridge.errors import (
     Settling,
 )
 from bridge.facturation.records import CustomerRecord, InvoiceRecord
+from bridge.keys import Key
 from bridge.orders import Order
 from bridge.reasons import because
 from bridge.store.values import CreationPermit, Lease
@@ -117,7 +118,7 @@ class Run:
     @property
     def scope(self) -> str:
         """The prefix of every key of this shop."""
-        return f"{self.order.platform}:{self.order.shop}:"
+        return Key.parse(self.order.key).scope
 
 
 class Attempts:

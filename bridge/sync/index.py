@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 
 from bridge.billing.drafts import Documents
+from bridge.keys import CUSTOMER, Key
 from bridge.orders import Order
 from bridge.sync.customers import buyer_lock_of
 
@@ -34,7 +35,7 @@ def terms_of(order: Order, numbers: Iterable[str]) -> str:
     customer = order.customer
     told = [order.number, customer.email, *numbers]
     if customer.id.strip():
-        told.append(f"{order.platform}:{order.shop}:customer:{customer.id.strip()}")
+        told.append(str(Key(order.platform, order.shop, CUSTOMER, customer.id.strip())))
     return " ".join(dict.fromkeys(term(each) for each in told if each.strip()))
 
 

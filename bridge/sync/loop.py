@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Protocol
 
 import structlog
 
 from bridge.billing.documents import documents_for
-from bridge.billing.lessons import contradiction, learnt
+from bridge.billing.drafts import Documents
+from bridge.billing.lessons import lesson_of
 from bridge.billing.made import LedgerEntry
 from bridge.billing.plan import keys_of, next_step
 from bridge.billing.rounding import FirmRounding
 from bridge.billing.rules import PartialRefunds
-from bridge.billing.steps import CreateInvoice, Rest, Step
+from bridge.billing.steps import CreateInvoice, Rest
 from bridge.errors import (
-    AccessRefused,
     BridgeError,
     LeaseLost,
     NeedsPerson,
@@ -33,67 +32,26 @@ from bridge.errors import (
 from bridge.facturation.quota import Lane
 from bridge.failpoints import failpoint
 from bridge.keys import EVENT, Key
-from bridge.orders import Event, Folded, Ignored, Incomplete, Order, Unfinished
-from bridge.reasons import Reason, as_reason, because
+from bridge.orders import Event, Folded, Incomplete, Order
+from bridge.reasons import Reason, because
 from bridge.sources.base import FETCHED
-from bridge.store.store import RESTS
 from bridge.store.values import HeldOrder, Lease, Outcome
 from bridge.sync.calls import calls, story_of
+from bridge.sync.ending import POISON, Ending, again, bridge_failed, without_order
 from bridge.sync.exactly_once import Clock, Ledger, Run
 from bridge.sync.executor import Executor
 from bridge.sync.index import remembered, terms_of
 from bridge.sync.lease import Background, Renewing, held
+from bridge.sync.progress import Progress
 from bridge.sync.shop import Shop
 from bridge.texts import text_of
 
-GIVE_UP = timedelta(hours=72)
-"""After so long of failing, or of waiting for the rest of an order, a person is asked."""
-POISON = 5
-"""An order taken so often without ever being let go has been killing its worker."""
 STEPS = 60
 """More steps than any order needs: a loop would be a bug."""
 PAGES = 40
 """At most so many answers are fetched from a platform for one order."""
 
 log = structlog.get_logger("bridge.sync")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """What a run knows of its order by now. `found`: the terms that find it; `documents`: those it should
-    have, as JSON; `invoice` and `invoice_id`: of the one that exists; `invoiced`: by this run."""
-
-    order: Order | None = None
-    documents: str = ""
-    found: str = ""
-    invoice: str = ""
-    invoice_id: int = 0
-    invoiced: bool = False
-
-    def fields(self) -> dict[str, str]:
-        """What is kept with the order for people."""
-        if self.order is None:
-            return {}
-        made = {"invoice": self.invoice, "invoice_id": str(self.invoice_id)} if self.invoice_id else {}
-        planned = {"documents": self.documents, "find": self.found} if self.documents else {}
-        return {
-            "number": self.order.number,
-            "total": str(self.order.total),
-            "currency": self.order.currency,
-            "placed": self.order.placed_at.isoformat(),
-            **planned,
-            **made,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a run ends. `after`: seconds until the next try, for WAITING; `counted`: as a failed attempt."""
-
-    outcome: Outcome
-    reason: Reason
-    after: float = 0.0
-    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +137,14 @@ class Syncer:
         """One run over the order; returns its new view when it changed meanwhile."""
         began = self._clock.boottime()
         progress, end = await self._settle(lease, view)
-        said = text_of(end.reason, personal=False)
-        log.info("released", step="release", outcome=end.outcome.value, code=end.reason.code, reason=said)
+        log.info(
+            "released",
+            step="release",
+            outcome=end.outcome.value,
+            code=end.reason.code,
+            reason=text_of(end.reason, personal=False),
+            after=round(end.after, 1),
+        )
         fresh = await self._store.release(
             lease,
             view,
@@ -202,21 +166,29 @@ class Syncer:
 
     async def _settle(self, lease: Lease, view: HeldOrder) -> tuple[Progress, Ending]:
         """fold → plan → act until there is nothing to do, or something ends it."""
-        progress = Progress()
         try:
-            if view.takes > POISON:
-                raise NeedsPerson(because("worker_died", times=view.takes - 1))
-            if view.set_aside:
-                return progress, Ending(view.set_aside, view.reason)
-            if view.reason and Key.parse(lease.order_key).kind == EVENT:
-                # A dispute, a request, an unknown topic: it never becomes an order, and what it asked stands.
-                raise NeedsPerson(view.reason)
-            shop = self._shop_of(lease.order_key)
-            order = await self._fold(shop, lease, view)
-            if not isinstance(order, Order):
-                return progress, self._without_order(order, view)
-            progress = Progress(order=order)
-            rules = shop.rules
+            order = await self._order_of(lease, view)
+        except Exception as exc:
+            return Progress(), self._ending_of(exc, lease, view)
+        return (Progress(), order) if isinstance(order, Ending) else await self._act(order, lease, view)
+
+    async def _order_of(self, lease: Lease, view: HeldOrder) -> Order | Ending:
+        """What the events say, or why they come to nothing that could be acted on."""
+        if view.takes > POISON:
+            raise NeedsPerson(because("worker_died", times=view.takes - 1))
+        if view.set_aside:
+            return Ending(view.set_aside, view.reason)
+        if view.reason and Key.parse(lease.order_key).kind == EVENT:
+            # A dispute, a request, an unknown topic: it never becomes an order, and what it asked stands.
+            raise NeedsPerson(view.reason)
+        folded = await self._fold(self._shop_of(lease.order_key), lease, view)
+        return folded if isinstance(folded, Order) else without_order(folded, view, self._clock)
+
+    async def _act(self, order: Order, lease: Lease, view: HeldOrder) -> tuple[Progress, Ending]:
+        """plan → act. What was done before something ended it is told all the same."""
+        progress = Progress(order=order)
+        try:
+            rules = self._shop_of(lease.order_key).rules
             if view.issue_credit_notes:
                 rules = replace(rules, partial_refunds=PartialRefunds.FINAL)
             run = Run(lease, order, rules, FirmRounding.read(view.rounding))
@@ -226,6 +198,10 @@ class Syncer:
             made = {key: LedgerEntry.from_record(record) for key, record in records.items()}
             progress = replace(progress, documents=remembered(order, documents))
             for _ in range(STEPS):
+                rounding = await self._learn(documents, made, run.rounding)
+                if rounding != run.rounding:
+                    run = replace(run, rounding=rounding)
+                    documents = documents_for(order, rules, rounding)
                 step = next_step(order, rules, documents, made)
                 progress = _with_documents(progress, order, made)
                 if isinstance(step, Rest):
@@ -233,23 +209,20 @@ class Syncer:
                 log.debug("act", step=type(step).__name__)
                 failpoint("sync", "act", type(step).__name__)
                 made |= await executor.act(step, run)
-                rounding = await self._learn(step, made, run.rounding)
-                if rounding != run.rounding:
-                    run = replace(run, rounding=rounding)
-                    documents = documents_for(order, rules, rounding)
                 progress = replace(progress, invoiced=progress.invoiced or isinstance(step, CreateInvoice))
             raise NeedsPerson(because("no_end", order=order.number, steps=STEPS))
         except Exception as exc:
             return progress, self._ending_of(exc, lease, view)
 
-    async def _learn(self, step: Step, made: Mapping[str, LedgerEntry], known: FirmRounding) -> FirmRounding:
-        """What is known of the firm's rounding after the step; others may have learnt more meanwhile."""
-        after = learnt(step, made, known)
-        if after == known:
+    async def _learn(
+        self, documents: Documents, made: Mapping[str, LedgerEntry], known: FirmRounding
+    ) -> FirmRounding:
+        """What is known of the firm's rounding by now; others may have learnt more meanwhile."""
+        lesson = lesson_of(documents, made, known)
+        if lesson.known == known:
             return known
-        wrong = contradiction(step, made, known) if known.held else None
-        told = wrong.as_json() if wrong else ""
-        return FirmRounding.read(await self._store.learn_rounding(known.text, after.text, told))
+        wrong = lesson.wrong.as_json() if lesson.wrong else ""
+        return FirmRounding.read(await self._store.learn_rounding(known.text, lesson.known.text, wrong))
 
     def _shop_of(self, order_key: str) -> Shop:
         name = Key.parse(order_key).shop
@@ -275,21 +248,11 @@ class Syncer:
             answer = Event(id=folded.path, topic=FETCHED, body=body, received_at=self._clock.now())
             events = (*known, answer)
 
-    def _without_order(self, folded: Ignored | Unfinished | Incomplete, view: HeldOrder) -> Ending:
-        reason = as_reason(folded.reason)
-        if isinstance(folded, Ignored):
-            return Ending(Outcome.IGNORED, reason)
-        now = self._clock.now()
-        first = min((event.received_at for event in view.events), default=now)
-        if now - first > GIVE_UP:
-            raise NeedsPerson(because("never_came", reason=reason))
-        return Ending(Outcome.WAITING, reason, after=RESTS.total_seconds())
-
     def _ending_of(self, exc: Exception, lease: Lease, view: HeldOrder) -> Ending:
         """What the class of an error says happens next. What concerns the run itself is raised again."""
         match exc:
             case RetryLater():
-                return self._again(exc, view)
+                return again(exc, view, self._clock)
             case PaidElsewhere():
                 return self._paid_elsewhere(exc.other, lease)
             case NeedsPerson():
@@ -299,20 +262,7 @@ class Syncer:
         self._unexpected(exc, lease.order_key)
         # A warning: an error in the log would be a second report of the same to Sentry.
         log.warning("unexpected", step="sync", exc_info=exc)
-        outcome = Outcome.ATTENTION if view.attempts >= POISON else Outcome.WAITING
-        reason = because("bridge_failed", error=type(exc).__name__)
-        return Ending(outcome, reason, self._backoff(view.attempts), counted=True)
-
-    def _again(self, exc: RetryLater, view: HeldOrder) -> Ending:
-        counted = exc.counts_as_attempt
-        after = exc.after
-        if after is None:
-            waits_for_access = isinstance(exc, AccessRefused) and not counted
-            after = 15.0 if waits_for_access else self._backoff(view.attempts)
-        if counted and view.failing_since and self._clock.now() - view.failing_since > GIVE_UP:
-            failing = because("failing_for_days", days=GIVE_UP.days, reason=exc.reason)
-            return Ending(Outcome.ATTENTION, failing, after, counted)
-        return Ending(Outcome.WAITING, exc.reason, after, counted)
+        return bridge_failed(exc, view, self._clock)
 
     def _paid_elsewhere(self, other: str, lease: Lease) -> Ending:
         """A sale that another source tells too is no sale of its own, where the shop says who leads."""
@@ -320,10 +270,6 @@ class Syncer:
         if first in shop.rules.defer_to:
             return Ending(Outcome.IGNORED, because("paid_elsewhere_known", other=other))
         return Ending(Outcome.ATTENTION, because("paid_elsewhere", other=other, shop=first))
-
-    def _backoff(self, attempts: int) -> float:
-        """2, 4, 8 … seconds up to a quarter of an hour, each a little off, so that nobody walks in step."""
-        return float(min(900, 2 ** (attempts + 1))) * self._clock.jitter()
 
 
 def _lane_of(view: HeldOrder) -> Lane:

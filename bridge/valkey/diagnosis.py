@@ -11,28 +11,28 @@ from redis import exceptions
 from bridge.reasons import Reason, because
 
 _BY_WORDS: Final = (
-    ("NOAUTH", "redis_wants_password"),
-    ("Authentication required", "redis_wants_password"),
-    ("Redis is full", "redis_full"),
-    ("MISCONF", "redis_cannot_write"),
-    ("DB index", "redis_lacks_database"),
-    ("Name or service not known", "redis_host_unknown"),
-    ("Temporary failure in name", "redis_host_unknown"),
-    ("refused", "redis_not_listening"),
-    ("No such file", "redis_not_listening"),
+    ("NOAUTH", because("redis_wants_password")),
+    ("Authentication required", because("redis_wants_password")),
+    ("Redis is full", because("redis_full")),
+    ("MISCONF", because("redis_cannot_write")),
+    ("DB index", because("redis_lacks_database")),
+    ("Name or service not known", because("redis_host_unknown")),
+    ("Temporary failure in name", because("redis_host_unknown")),
+    ("refused", because("redis_not_listening")),
+    ("No such file", because("redis_not_listening")),
 )
 _BY_KIND: Final = (
-    (exceptions.AuthenticationError, "redis_refuses_user"),
-    (exceptions.NoPermissionError, "redis_forbids"),
-    (exceptions.OutOfMemoryError, "redis_full"),
-    (exceptions.ReadOnlyError, "redis_is_replica"),
-    (exceptions.BusyLoadingError, "redis_is_loading"),
-    (exceptions.InvalidResponse, "redis_is_none"),
-    (exceptions.TimeoutError, "redis_is_slow"),
-    (ssl.SSLError, "redis_tls_fails"),
-    (TimeoutError, "redis_is_slow"),
-    (exceptions.ConnectionError, "redis_not_reached"),
-    (OSError, "redis_not_reached"),
+    (exceptions.AuthenticationError, because("redis_refuses_user")),
+    (exceptions.NoPermissionError, because("redis_forbids")),
+    (exceptions.OutOfMemoryError, because("redis_full")),
+    (exceptions.ReadOnlyError, because("redis_is_replica")),
+    (exceptions.BusyLoadingError, because("redis_is_loading")),
+    (exceptions.InvalidResponse, because("redis_is_none")),
+    (exceptions.TimeoutError, because("redis_is_slow")),
+    (ssl.SSLError, because("redis_tls_fails")),
+    (TimeoutError, because("redis_is_slow")),
+    (exceptions.ConnectionError, because("redis_not_reached")),
+    (OSError, because("redis_not_reached")),
 )
 
 
@@ -40,12 +40,12 @@ def trouble(exc: BaseException) -> Reason:
     """Why this Redis cannot be used, without any address or password. `exc`: redis-py's error, or ours that
     came from it."""
     chain = list(_chain(exc))
-    for words, code in _BY_WORDS:
+    for words, reason in _BY_WORDS:
         if any(words in str(each) for each in chain):
-            return because(code)
-    for kind, code in _BY_KIND:
+            return reason
+    for kind, reason in _BY_KIND:
         if any(isinstance(each, kind) for each in chain):
-            return because(code)
+            return reason
     return because("redis_fails", error=str(exc) or type(exc).__name__)
 
 

@@ -13,7 +13,7 @@ from bridge.billing.drafts import InvoiceDraft
 from bridge.billing.rounding import ALL, CANDIDATES, UNKNOWN, FirmRounding, total_under
 from bridge.billing.rules import DocumentPolicy, InvoiceWhen, Rules, TestOrders
 from bridge.orders import Address, Line, LineKind, Order, Payment, PaymentMethod, Refund, Tax
-from bridge.reasons import as_reason
+from bridge.reasons import reason_from
 from bridge.texts import text_of
 from tests.billing.carts import NOON, PARIS_ADDRESS, order_of
 
@@ -55,9 +55,9 @@ IGNORED_OR_WAITING = [
     (replace(SALE, test=True), Rules(), "ignore", "test order"),
     (replace(UNPAID, cancelled_at=NOON), Rules(), "ignore", "cancelled before payment"),
     (UNPAID, Rules(), "wait", "waits for payment"),
-    (replace(UNPAID, problems=(as_reason("odd"),)), Rules(), "wait", "waits for payment"),
+    (replace(UNPAID, problems=(reason_from("odd"),)), Rules(), "wait", "waits for payment"),
     (order_of(replace(MUG, gross=D(0), taxes=())), Rules(), "ignore", "zero"),
-    (replace(SALE, problems=(as_reason("odd"), as_reason("strange"))), Rules(), "hold", "odd; strange"),
+    (replace(SALE, problems=(reason_from("odd"), reason_from("strange"))), Rules(), "hold", "odd; strange"),
     (
         order_of(replace(MUG, gross=D(-24), taxes=(Tax(amount=D(-4), rate=D("0.2")),))),
         Rules(),

@@ -30,7 +30,7 @@ from bridge.billing.steps import (
     UpdateCustomer,
 )
 from bridge.orders import Address, Line, Order, Refund, RefundState, Tax
-from bridge.reasons import as_reason
+from bridge.reasons import reason_from
 from bridge.texts import text_of
 from tests.billing.carts import NOON, order_of
 
@@ -133,7 +133,7 @@ def test_a_draft_of_another_total_is_read_back_then_shown() -> None:
     assert isinstance(step_for(ORDER, {ORDER.key: replace(wrong, seen=False)}), ReadBack)
     invoice = documents_for(ORDER, RULES, KNOWN).invoice
     assert invoice
-    step = rest(step_for(ORDER, {ORDER.key: replace(wrong, written=fingerprint(invoice.lines))}))
+    step = rest(step_for(ORDER, {ORDER.key: replace(wrong, written=fingerprint(invoice.lines), fresh=True)}))
     assert step.outcome == "attention"
     assert "-0.01" in text_of(step.reason)
 
@@ -167,18 +167,30 @@ def test_a_draft_is_mended_with_what_its_total_teaches_until_it_is_right() -> No
             total = total_under(truth, lines)
             rounding = rounding.after(lines, total)
             assert truth in rounding.candidates
-            entry = replace(INVOICE, draft=True, number="", total=total, written=fingerprint(lines))
+            entry = replace(
+                INVOICE, draft=True, number="", total=total, written=fingerprint(lines), fresh=True
+            )
         assert isinstance(step, Finalise), truth
         assert entry
         assert entry.total == order.total
     assert mended > 0
 
 
+def test_a_draft_that_somebody_may_have_changed_is_written_anew_only_if_rounding_explains_it() -> None:
+    line = Line(id="1", title="Tasse", gross=D("9.99"), taxes=(Tax(amount=D("1.67"), rate=D("0.2")),))
+    order = order_of(line)
+    for total, expected in ((D("9.98"), Mend), (D("8.00"), Rest)):
+        found = replace(INVOICE, draft=True, number="", total=total)
+        assert isinstance(step_for(order, {order.key: found}, rounding=UNKNOWN), expected)
+
+
 def test_where_no_rule_fits_a_draft_asks_once_its_lines_are_the_best_ones() -> None:
     nothing = FirmRounding(frozenset())
     invoice = documents_for(ORDER, RULES, nothing).invoice
     assert invoice
-    wrong = replace(INVOICE, draft=True, number="", total=D("11.98"), written=fingerprint(invoice.lines))
+    wrong = replace(
+        INVOICE, draft=True, number="", total=D("11.98"), written=fingerprint(invoice.lines), fresh=True
+    )
     step = rest(step_for(ORDER, {ORDER.key: wrong}, rounding=nothing))
     assert (step.outcome, step.reason.code) == ("attention", "draft_differs")
 
@@ -280,7 +292,7 @@ def test_a_test_order_is_ignored() -> None:
 
 
 def test_what_the_source_could_not_read_asks() -> None:
-    step = rest(step_for(replace(ORDER, problems=(as_reason("its lines do not add up"),)), {}))
+    step = rest(step_for(replace(ORDER, problems=(reason_from("its lines do not add up"),)), {}))
     assert (step.outcome, "do not add up" in text_of(step.reason)) == ("attention", True)
 
 

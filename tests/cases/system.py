@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
@@ -23,10 +24,12 @@ from bridge.facturation.quota import Quota
 from bridge.facturation.wire import Wire
 from bridge.receive import Webhooks, create_app
 from bridge.runtime.wiring import endpoints_of, shops_of
-from bridge.sandbox import Sandbox, SandboxConfig, SandboxTransport, create_sandbox
+from bridge.sandbox import Sandbox, SandboxConfig, SandboxRounding, SandboxTransport, create_sandbox
+from bridge.sandbox.totals import DEFAULT_ROUNDING
 from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
 from bridge.sources.registry import REGISTRY
 from bridge.store.store import Store
+from bridge.sync.calibration import Calibrator
 from bridge.sync.executor import Executor
 from bridge.sync.loop import Syncer
 from bridge.valkey.embedded import EmbeddedValkey
@@ -156,8 +159,11 @@ def _settings() -> Settings:
 
 
 @asynccontextmanager
-async def open_system(redis_url: str) -> AsyncIterator[System]:
-    """A bridge with an empty store and an empty firm, as `bridge.runtime.wiring` joins it."""
+async def open_system(
+    redis_url: str, rounding: SandboxRounding = DEFAULT_ROUNDING, *, calibrated: bool = True
+) -> AsyncIterator[System]:
+    """A bridge with an empty store and an empty firm, as `bridge.runtime.wiring` joins it. `calibrated`: as a
+    worker's first start does, if a rule can be found."""
     settings, platform = _settings(), Platform()
     firm = settings.facturation
     async with AsyncExitStack() as stack:
@@ -169,7 +175,7 @@ async def open_system(redis_url: str) -> AsyncIterator[System]:
         store = Store(redis, retention=timedelta(days=settings.retention_days))
         await store.open()
         await _insist_on_virtual_time(store)
-        app = create_sandbox(SandboxConfig(clock=clock.now))
+        app = create_sandbox(SandboxConfig(clock=clock.now, rounding=rounding))
         client = await stack.enter_async_context(
             open_client(
                 Wire(
@@ -193,6 +199,8 @@ async def open_system(redis_url: str) -> AsyncIterator[System]:
             clock,
             background=lambda _renewal, _every: lambda: None,
         )
+        if calibrated:
+            await Calibrator(client, store, clock, Random(1).randint).tend()
         webhooks = Webhooks(
             endpoints_of(settings),
             store,

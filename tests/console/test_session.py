@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.alerts.runbook import runbook
 from bridge.console.charts import Chart, ceiling
 from bridge.console.rendering import Wording, choose_language, coded
 from bridge.console.session import LIFETIME, Sessions, operator_name
@@ -85,10 +84,6 @@ def test_both_languages_say_the_same_things() -> None:
         for said in text.values():
             assert not set(said) & set('<>&"'), f"{key}: texts are put into pages as they are"
         assert "'" not in text["fr"], f"{key}: an apostrophe is ’ in French"
-
-
-def test_every_alert_has_a_title() -> None:
-    assert {f"alert.{name}" for name in runbook()} <= phrases("console").keys()
 
 
 def test_a_key_without_a_text_is_shown_itself() -> None:

@@ -47,7 +47,7 @@ from bridge.facturation.fields import (
 )
 from bridge.facturation.quota import Failure, Lane, Quota
 from bridge.orders import PaymentMethod
-from bridge.reasons import because
+from bridge.reasons import because, reason_from
 from bridge.sandbox import (
     Fault,
     FaultKind,
@@ -447,10 +447,10 @@ async def test_before_send_can_stop_a_request_over_tcp(
     app: Starlette, sandbox: Sandbox, connect: Connect
 ) -> None:
     def too_late() -> None:
-        raise NotSent("too late")
+        raise NotSent(reason_from("too late"))
 
     async with on_a_port(app, sandbox.config) as url, connect(base_url=url) as client:
-        with pytest.raises(NotSent, match="too late"):
+        with pytest.raises(NotSent, match="told"):
             await client.create_customer(customer_fields(CUSTOMER), before_send=too_late)
         assert sandbox.requests_received == 0
         calls: list[int] = []
@@ -466,7 +466,7 @@ async def test_before_send_can_stop_a_request_over_tcp(
 
 async def test_before_send_can_stop_a_request_in_process(client: FacturationClient, sandbox: Sandbox) -> None:
     def too_late() -> None:
-        raise NotSent("too late")
+        raise NotSent(reason_from("too late"))
 
     with pytest.raises(NotSent):
         await client.create_customer(customer_fields(CUSTOMER), before_send=too_late)

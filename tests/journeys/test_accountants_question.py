@@ -109,7 +109,7 @@ async def by_terminal(sandbox: Sandbox, terminal: Terminal, night: datetime) -> 
     shown = await terminal("orders show '#1042'")
     # Where it is; why it is a draft; what happened in the night; what to do.
     says(shown, f"invoice draft {draft.id}  2258.88 EUR, should be 2270.88", f"/firms/1/invoices/{draft.id}")
-    says(shown, "Le total dépend de l'arrondi de Facturation.pro : à vérifier sur un brouillon.")
+    says(shown, "Arrondi de Facturation.pro non établi : le total est vérifié sur un brouillon.")
     says(shown, f"draft {draft.id} comes to 2258.88 EUR but the order to 2270.88 (difference +12.00)")
     says(
         shown,

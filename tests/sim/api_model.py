@@ -19,6 +19,7 @@ from bridge.billing.rounding import Rounding, total_under
 from bridge.errors import ApiRefused, NotSent, OutcomeUnknown, QuotaReached, StoreUnavailable
 from bridge.facturation.quota import LONGEST_SLEEP
 from bridge.facturation.records import CustomerRecord, InvoiceRecord, emails_in
+from bridge.reasons import reason_from
 from bridge.sync.exactly_once import BeforeSend
 from tests.sim.store_model import Server
 from tests.sim.world import Task, Wait, World
@@ -86,7 +87,7 @@ class Facturation:
             self._told_at = float("inf")
             self._answer(0.05, sent_at, task, turn, self._limited())
         elif self.down or chance.random() < self.bad / 3:
-            self._answer(0.1, sent_at, task, turn, OutcomeUnknown("500: not carried out"))
+            self._answer(0.1, sent_at, task, turn, OutcomeUnknown(reason_from("500: not carried out")))
         else:
             late = chance.random() < self.bad / 2
             delay = chance.uniform(0, LATEST_COMMIT) if late else chance.uniform(0.01, 0.4)
@@ -96,7 +97,7 @@ class Facturation:
 
     def _limited(self) -> QuotaReached:
         self.refused += 1
-        return QuotaReached("429", after=self._limited_until - self.world.now)
+        return QuotaReached(reason_from("429"), after=self._limited_until - self.world.now)
 
     def _commit(self, change: Change, sent_at: float, task: Task, turn: int) -> None:
         self.under_way -= 1
@@ -106,7 +107,7 @@ class Facturation:
             answer = refused
         fate = self.world.random.random()
         if fate < self.bad / 4:
-            answer = OutcomeUnknown("502 after it was carried out")
+            answer = OutcomeUnknown(reason_from("502 after it was carried out"))
         hang = TOTAL_SECONDS if fate > 1 - self.bad / 8 else 0.05
         self._answer(hang, sent_at, task, turn, answer)
 
@@ -114,7 +115,7 @@ class Facturation:
         """The client waits so long for an answer, and no longer."""
         left = sent_at + TOTAL_SECONDS - self.world.now
         if delay >= left:
-            delay, answer = max(0.0, left), OutcomeUnknown("no answer")
+            delay, answer = max(0.0, left), OutcomeUnknown(reason_from("no answer"))
         if isinstance(answer, Exception):
             self.world.at(delay, task.wake, turn, None, answer)
         else:
@@ -146,7 +147,7 @@ class Facturation:
 
     def customer(self, customer_id: int) -> CustomerRecord:
         if customer_id not in self.customers:
-            raise ApiRefused("The record could not be found", status=404)
+            raise ApiRefused(reason_from("The record could not be found"), status=404)
         record: CustomerRecord = self.customers[customer_id].record
         return record
 
@@ -163,9 +164,9 @@ class Facturation:
 
     def add_invoice(self, fields: dict[str, Any], mode: str, since: float | None = None) -> InvoiceRecord:
         if since is None and fields["customer_id"] not in self.customers:
-            raise ApiRefused("the customer does not exist", status=422)
+            raise ApiRefused(reason_from("the customer does not exist"), status=422)
         if fields["customer_id"] in self.archived:
-            raise ApiRefused("an archived customer cannot be invoiced", status=422)
+            raise ApiRefused(reason_from("an archived customer cannot be invoiced"), status=422)
         self._ids += 1
         record = InvoiceRecord(
             id=self._ids,
@@ -189,7 +190,7 @@ class Facturation:
         record: InvoiceRecord = stored.record
         if "items" in fields:
             if not record.draft:
-                raise ApiRefused("a final invoice keeps its lines", status=422)
+                raise ApiRefused(reason_from("a final invoice keeps its lines"), status=422)
             record = replace(record, total_with_vat=self._total(fields["items"]))
         if "paid_on" in fields:
             record = replace(record, paid_on=date.fromisoformat(fields["paid_on"]))
@@ -252,7 +253,7 @@ class Client:
         permit_at = await self._permit()
         if chance.random() < api.bad / 10:
             await sleep(world, chance.uniform(0, 5))
-            raise NotSent("no connection")
+            raise NotSent(reason_from("no connection"))
         if chance.random() < api.bad / 5:
             await self._hesitate(world)
         if before_send:
@@ -277,7 +278,7 @@ class Client:
             if wait <= 0:
                 return at
             if wait > LONGEST_SLEEP:
-                raise QuotaReached("paused", after=wait)
+                raise QuotaReached(reason_from("paused"), after=wait)
             await sleep(self._server.world, wait)
 
     async def _tell(self, after: float) -> None:

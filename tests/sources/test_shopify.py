@@ -73,6 +73,23 @@ def refund_with(*transactions: Body, **changes: Any) -> Event:
     return event("refunds/create", body)
 
 
+# --- signature ---------------------------------------------------------------------------------------------
+
+
+def test_a_signature_that_openssl_made_passes() -> None:
+    """`printf '{"id": 1}' | openssl dgst -sha256 -hmac secret -binary | base64`"""
+    signature = "HmaC4Bw8oKa+/A6Wm3oTLEyqJmv+tDIzcqPNO7NS3Do="
+    shopify.verify({"x-shopify-hmac-sha256": signature}, b'{"id": 1}', ["secret"], NOW)
+
+
+@pytest.mark.parametrize(
+    ("secret", "code"), [("shpat_0123456789abcdef", "shopify_secret_is_token"), ("x", "")]
+)
+def test_a_token_of_the_api_is_no_secret(secret: str, code: str) -> None:
+    problem = shopify.secret_problem(secret)
+    assert (problem.code if problem else "") == code
+
+
 # --- identify ----------------------------------------------------------------------------------------------
 
 

@@ -56,6 +56,14 @@ def test_the_secret_is_used_with_its_prefix() -> None:
         verify(f"{stamp()},v1={signed(secret=SECRET.removeprefix('whsec_'))}")
 
 
+@pytest.mark.parametrize(
+    ("secret", "code"), [("sk_live_0123456789", "stripe_secret_without_prefix"), (SECRET, "")]
+)
+def test_a_key_of_the_api_is_no_secret(secret: str, code: str) -> None:
+    problem = stripe.secret_problem(secret)
+    assert (problem.code if problem else "") == code
+
+
 def test_any_v1_counts_and_other_schemes_do_not() -> None:
     verify(f"{stamp()},v1={'0' * 64},v0={'1' * 64},v1={signed()}")
     with pytest.raises(BadSignature):

@@ -75,6 +75,18 @@ def test_only_the_bare_form_of_a_new_webhook_is_a_ping(
     assert woocommerce.is_ping(headers, body) is ping
 
 
+def test_a_signature_that_openssl_made_passes() -> None:
+    """`printf '{"id": 1}' | openssl dgst -sha256 -hmac secret -binary | base64`"""
+    signature = "HmaC4Bw8oKa+/A6Wm3oTLEyqJmv+tDIzcqPNO7NS3Do="
+    woocommerce.verify({"x-wc-webhook-signature": signature}, b'{"id": 1}', ["secret"], NOW)
+
+
+@pytest.mark.parametrize(("secret", "code"), [("cs_0123456789abcdef", "woo_secret_is_api_key"), ("x", "")])
+def test_a_key_of_the_api_is_no_secret(secret: str, code: str) -> None:
+    problem = woocommerce.secret_problem(secret)
+    assert (problem.code if problem else "") == code
+
+
 @pytest.mark.parametrize(
     ("typed", "signs_with"),
     [

@@ -1,0 +1,35 @@
+"""What a run knows of its order by now, and what of it is kept with the order for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.orders import Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """`found`: the terms that find the order; `documents`: those it should have, as JSON; `invoice` and
+    `invoice_id`: of the one that exists; `invoiced`: by this run."""
+
+    order: Order | None = None
+    documents: str = ""
+    found: str = ""
+    invoice: str = ""
+    invoice_id: int = 0
+    invoiced: bool = False
+
+    def fields(self) -> dict[str, str]:
+        """As the store keeps it."""
+        if self.order is None:
+            return {}
+        made = {"invoice": self.invoice, "invoice_id": str(self.invoice_id)} if self.invoice_id else {}
+        planned = {"documents": self.documents, "find": self.found} if self.documents else {}
+        return {
+            "number": self.order.number,
+            "total": str(self.order.total),
+            "currency": self.order.currency,
+            "placed": self.order.placed_at.isoformat(),
+            **planned,
+            **made,
+        }
