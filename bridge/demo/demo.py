@@ -71,6 +71,8 @@ class Shown:
     @property
     def right(self) -> bool:
         """It became what it should: exactly one invoice, of exactly what was paid, and …"""
+        if (self.state == State.ATTENTION) is not (self.case.outcome is Outcome.HELD):
+            return False
         invoiced = self.total == self.case.paid
         final = not any(document.draft for document in self.documents)
         match self.case.outcome:
@@ -82,7 +84,7 @@ class Shown:
             case Outcome.DRAFT:
                 return invoiced and not final and not self.credit_notes
             case Outcome.HELD:
-                return self.state == State.ATTENTION and bool(self.reason) and not self.documents
+                return bool(self.reason) and not self.documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +195,8 @@ async def _send(
 async def _seen(row: Shown, desk: Desk, sandbox: Sandbox) -> Shown:
     """The row with what the sandbox holds for its order, and what the desk says of it."""
     story = await desk.story(row.key)
-    of_refunds = f"{row.key}:"
-    documents = [each for each in sandbox.invoices if f"{each.values['api_custom']}:".startswith(of_refunds)]
+    keys = {row.key, *(document.key for document in (story.documents if story else ()))}
+    documents = [each for each in sandbox.invoices if each.values["api_custom"] in keys]
     return replace(
         row,
         documents=tuple(documents),
