@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from bridge.billing.books.parts import Amounts, ByRate, Part, amounts, by_rate, less, parts_of, total
 from bridge.billing.books.sale import Sale
-from bridge.orders import ZERO
+from bridge.orders import ZERO, to_cents
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +70,37 @@ def stated(documents: Iterable[Document]) -> dict[Decimal, Decimal]:
 
 def filled(document: Document, sale: Sale, others: Sequence[Document]) -> Document:
     """A document of which only the total is known, with the parts that it must have stated: everything that
-    the others leave, if that is its total; else what was sold first, up to a line's end.
+    the others leave, if that is its total; else what had been sold by some moment, be it of one line a few
+    units less.
 
     Otherwise everything: then its total differs from what it states, and a person is asked.
     """
     if document.parts or document.total is None:
         return document
     open_places = less(amounts(sale.parts()), amounts(part for each in others for part in each.parts))
-    for candidate in (open_places, *_beginnings(open_places, sale)):
+    wholes = [open_places, *_earlier(open_places, sale)]
+    for candidate in (*wholes, *(fewer for whole in wholes for fewer in _fewer_units(whole, sale))):
         if total(parts_of(candidate)) == document.total:
             return replace(document, parts=parts_of(candidate))
     return replace(document, parts=parts_of(open_places))
 
 
-def _beginnings(open_places: Amounts, sale: Sale) -> Iterable[Amounts]:
-    """What was sold by each moment at which something was added; then line by line."""
+def _earlier(open_places: Amounts, sale: Sale) -> Iterable[Amounts]:
+    """What was sold before each moment at which something was added."""
     for moment in sorted({line.since for line in sale.sold if line.since}):
         early = {line.id for line in sale.sold if line.since is None or line.since < moment}
         yield {place: gross for place, gross in open_places.items() if place[0] in early}
-    ordered = list(open_places.items())
-    for count in range(1, len(ordered)):
-        yield dict(ordered[:count])
+
+
+def _fewer_units(places: Amounts, sale: Sale) -> Iterable[Amounts]:
+    """One of the lines before its quantity was raised."""
+    for line in sale.sold:
+        for units in range(1, int(line.quantity)):
+            share = units / line.quantity
+            yield {
+                place: to_cents(gross * share) if place[0] == line.id else gross
+                for place, gross in places.items()
+            }
 
 
 def left_as_encoded(documents: Iterable[Document]) -> dict[Decimal, Decimal]:

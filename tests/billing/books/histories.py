@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from bridge.billing.books.parts import Part
 from bridge.billing.books.sale import Change, Sale, Shrunk, Sold
-from bridge.orders import ZERO, Movement, PaymentMethod
+from bridge.orders import ZERO, Line, Movement, Order, PaymentMethod, Reduction, Tax, to_cents
+from tests.billing.carts import order_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 RATES = (Decimal("0.2"), Decimal("0.055"), Decimal("0.1"))
@@ -67,6 +68,43 @@ class _World:
     @property
     def worth(self) -> Decimal:
         return sum((line.left * line.price for line in self.lines), ZERO) - self.cut
+
+
+def order_after(ops: Sequence[Op]) -> Order:
+    """The same as the order that a platform's source makes of it."""
+    sale, moves = sale_after(ops)
+    lines = [
+        Line(
+            id=sold.id,
+            title=f"Article {sold.id}",
+            quantity=sold.quantity,
+            gross=part.gross,
+            taxes=_taxes(part),
+            since=sold.since,
+            owed=sold.owed,
+        )
+        for sold in sale.sold
+        for part in sold.parts
+    ]
+    reductions = [
+        Reduction(
+            id=each.id,
+            at=each.at,
+            amount=each.gross,
+            lines=tuple(
+                Line(id=part.line, title=f"Article {part.line}", gross=part.gross, taxes=_taxes(part))
+                for part in each.parts
+            ),
+            paid_back=each.paid_back,
+        )
+        for each in sale.shrunk
+    ]
+    order = order_of(*lines)
+    return replace(order, placed_at=NOON, paid_at=NOON, movements=moves, reductions=tuple(reductions))
+
+
+def _taxes(part: Part) -> tuple[Tax, ...]:
+    return (Tax(amount=to_cents(part.gross * part.rate / (1 + part.rate)), rate=part.rate),)
 
 
 def sale_after(ops: Sequence[Op]) -> tuple[Sale, tuple[Movement, ...]]:
