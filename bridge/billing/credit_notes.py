@@ -16,10 +16,11 @@ from bridge.billing.books.parts import Part, by_rate, negative
 from bridge.billing.books.reading import bands_left, names_of
 from bridge.billing.customers import language_of
 from bridge.billing.drafts import CreditNoteDraft, DraftLine
+from bridge.billing.emptying import Left, leaving
 from bridge.billing.invoices import Context, agreed, billed_line, mirrored, share
-from bridge.billing.rounding import ALL, fitting
+from bridge.billing.rounding import ALL
 from bridge.billing.text import clean, money, percent
-from bridge.billing.totals import MILL, BilledLine, Encoded, encode
+from bridge.billing.totals import BilledLine, Encoded, encode
 from bridge.errors import NeedsPerson
 from bridge.orders import CENT, ZERO, Order, Reduction, RefundState, legal_date, to_cents
 from bridge.reasons import Reason, because
@@ -27,13 +28,13 @@ from bridge.reasons import Reason, because
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A credit note to draft. `left`: the net of each rate that is to be emptied, as the documents encode it;
-    None where something stays. `written`: it exists and is as it should be. `total`: of the reversed invoice.
+    """A credit note to draft. `left`: what the documents leave before it, as they are written, where that and
+    the firm's rule are known. `written`: it exists and is as it should be. `total`: of the reversed invoice.
     `differences`: see `CreditNoteDraft`."""
 
     note: DueNote
     reduction: Reduction | None = None
-    left: Mapping[Decimal, Decimal] | None = None
+    left: Left | None = None
     written: bool = False
     total: Decimal | None = None
     differences: tuple[tuple[Decimal, Decimal], ...] = ()
@@ -183,33 +184,21 @@ def _one_line_a_rate(shares: Mapping[Decimal, Decimal]) -> list[BilledLine]:
     ]
 
 
-def _encoded(
-    here: Context, billed: list[BilledLine], gross: Decimal, left: Mapping[Decimal, Decimal] | None
-) -> Encoded:
+def _encoded(here: Context, billed: list[BilledLine], gross: Decimal, left: Left | None) -> Encoded:
     rules = here.rounding.candidates or ALL
+    if left and left.total == gross and (exact := left.emptied(rounding=True)):
+        lines = tuple(replace(line, title=line.title or _title_of(line, billed)) for line in exact)
+        why = "Chaque taux est soldé exactement."
+        return agreed(here, Encoded(lines=lines, rules=rules, agreed=True, why=(why,)))
     found = encode(billed, gross, rules)
-    if left and _nets(found.lines) != dict(left) and all(net == net.quantize(MILL) for net in left.values()):
-        exact = tuple(_exactly(billed, left))
-        suits = fitting(exact, gross, rules)
-        if suits:
-            why = "Chaque taux est soldé exactement."
-            found = Encoded(lines=exact, rules=suits, agreed=suits == rules, why=(why,))
     if not found.rules:
         raise NeedsPerson(because("no_lines_for_refund"))
+    if left and found.agreed:
+        found = replace(found, lines=leaving(found.lines, gross, left))
     return agreed(here, found)
 
 
-def _nets(lines: Sequence[DraftLine]) -> dict[Decimal, Decimal]:
-    nets: dict[Decimal, Decimal] = {}
-    for line in lines:
-        nets[line.vat] = nets.get(line.vat, ZERO) + line.quantity * line.unit_price
-    return nets
-
-
-def _exactly(billed: Sequence[BilledLine], left: Mapping[Decimal, Decimal]) -> Iterator[DraftLine]:
-    """One line of each rate, over what is left of it."""
-    for rate, net in sorted(left.items(), reverse=True):
-        titles = [line.title for line in billed if line.vat == rate]
-        title = titles[0] if len(titles) == 1 else f"Remboursement du solde, TVA {percent(rate)}"
-        quantity = Decimal(1) if net > 0 else Decimal(-1)
-        yield DraftLine(title=title, quantity=quantity, unit_price=abs(net), vat=rate)
+def _title_of(line: DraftLine, billed: Sequence[BilledLine]) -> str:
+    """What a rate's only line is over; else that it is the rest of it."""
+    titles = {each.title for each in billed if each.vat == line.vat}
+    return titles.pop() if len(titles) == 1 else f"Remboursement du solde, TVA {percent(line.vat)}"

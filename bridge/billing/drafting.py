@@ -18,6 +18,7 @@ from bridge.billing.books.sale import Change, Sale, Shrunk
 from bridge.billing.credit_notes import Wanted, credit_note_draft, negative_draft
 from bridge.billing.customers import customer_for
 from bridge.billing.drafts import CreditNoteDraft, Documents, InvoiceDraft
+from bridge.billing.emptying import Left
 from bridge.billing.invoices import Context, invoice_draft
 from bridge.billing.made import LedgerEntry
 from bridge.billing.paying import NOT_PAID, Paid, paid_by
@@ -136,14 +137,18 @@ class Drafting:
             )
 
     def _due(self, book: Sequence[Document], notes: Iterable[DueNote]) -> Iterator[Wanted]:
-        encoded = left_as_encoded(book) if book and all(each.nets for each in book) else None
+        left = self._left(book)
         for note in notes:
             yield Wanted(
-                note=note,
-                reduction=self._reduction(note),
-                left=encoded if note.empties else None,
-                total=self._reversed(note, book),
+                note=note, reduction=self._reduction(note), left=left, total=self._reversed(note, book)
             )
+            left = None  # what this one will leave is known once it is made
+
+    def _left(self, book: Sequence[Document]) -> Left | None:
+        if not self.here.rounding.held or not book or not all(each.nets for each in book):
+            return None
+        total = sum((each.gross for each in book), ZERO)
+        return Left(left_as_encoded(book), total, next(iter(self.here.rounding.candidates)))
 
     def _reversed(self, note: DueNote, book: Iterable[Document]) -> Decimal | None:
         """What a reversal comes to: all of its invoice, whatever that states."""

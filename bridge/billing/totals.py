@@ -157,7 +157,7 @@ class _Encoding:
     def _encoded(self, way: _Way, cents: int) -> Encoded:
         lines, why = self._lines_of(way.reached.states), way.why
         if cents:
-            lines += (_rounding_line(cents),)
+            lines += (rounding_line(cents),)
             amount = count(cents * CENT)
             why += (
                 f"Ligne « {ROUNDING_TITLE} » de {amount} : aucun prix hors taxes ne donne le total payé.",
@@ -275,7 +275,8 @@ def _written(line: BilledLine, state: LineState) -> DraftLine:
     )
 
 
-def _rounding_line(cents: int) -> DraftLine:
+def rounding_line(cents: int) -> DraftLine:
+    """So many cents without VAT."""
     sign = 1 if cents > 0 else -1
     return DraftLine(title=ROUNDING_TITLE, quantity=Decimal(sign), unit_price=abs(cents) * CENT, vat=ZERO)
 

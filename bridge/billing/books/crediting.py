@@ -25,7 +25,6 @@ class DueNote:
     parts: tuple[Part, ...]
     on: tuple[str, ...]
     full: bool
-    empties: bool = False
     told: Shrunk | None = None
 
     @property

@@ -6,11 +6,11 @@ Nothing is due for money alone. The sum of all documents, by rate, does not depe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bridge.billing.books.crediting import DueNote, Refused, credit
 from bridge.billing.books.difference import Difference, DueInvoice, Otherwise
-from bridge.billing.books.documents import Document, Names, stated
+from bridge.billing.books.documents import Document, Names
 from bridge.billing.books.parts import amounts, negative, parts_of
 from bridge.billing.books.sale import Sale, Shrunk
 
@@ -47,8 +47,6 @@ def due(sale: Sale, documents: Sequence[Document], names: Names, *, issuing: boo
         else:
             notes.append(note)
             book.append(Document(key=key, parts=negative(parts), on=note.on))
-    if notes and not stated(book):
-        notes[-1] = replace(notes[-1], empties=True)
     return Due(invoice=invoice, notes=tuple(notes), otherwise=difference.otherwise, refused=tuple(refused))
 
 
@@ -66,4 +64,4 @@ def _withdrawn(cancelled: Shrunk, documents: Sequence[Document], names: Names) -
     found = credit(key, parts, cancelled, documents)
     if isinstance(found, Refused):
         return Due(refused=(found,))
-    return Due(notes=(replace(found, empties=True),))
+    return Due(notes=(found,))

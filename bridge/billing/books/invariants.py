@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from bridge.billing.books.crediting import left_of_invoices
 from bridge.billing.books.difference import what_left
-from bridge.billing.books.documents import Document, Names, left_as_encoded, stated
+from bridge.billing.books.documents import Document, Names, stated
 from bridge.billing.books.money import Money
 from bridge.billing.books.parts import amounts, by_rate, less, parts_of
 from bridge.billing.books.sale import Sale
@@ -28,11 +28,13 @@ def sale_now(sale: Sale, documents: Sequence[Document], names: Names) -> Mapping
 def broken(
     sale: Sale, documents: Sequence[Document], names: Names, money: Money, paid: Decimal
 ) -> tuple[Reason, ...]:
-    """Every disagreement. `paid`: what the documents state as paid, credit notes deducted."""
+    """Every disagreement. `paid`: what the documents state as paid, credit notes deducted.
+
+    By rate, the parts that documents state are compared; how these are written may be cents off (see totals).
+    """
     wanted = sale_now(sale, documents, names)
     return (
         *_unbalanced(wanted, documents),
-        *_otherwise_encoded(wanted, documents),
         *_overcredited(documents),
         *_overpaid(money, paid),
     )
@@ -49,16 +51,6 @@ def _unbalanced(wanted: Mapping[Decimal, Decimal], documents: Sequence[Document]
         whole = sum(wanted.values(), ZERO)
         if come_to != whole:
             yield because("books_differ_in_total", sale=whole, documents=come_to)
-
-
-def _otherwise_encoded(wanted: Mapping[Decimal, Decimal], documents: Sequence[Document]) -> Iterator[Reason]:
-    """Each document may be a cent off at each rate, and hold two cents of rounding at 0 %."""
-    if not all(document.nets for document in documents):
-        return
-    for rate, net in left_as_encoded(documents).items():
-        sold, gross = wanted.get(rate, ZERO), net * (1 + rate)
-        if abs(gross - sold) > 3 * CENT * len(documents):
-            yield because("books_differ_as_written", rate=percent(rate), sale=sold, documents=gross)
 
 
 def _overcredited(documents: Sequence[Document]) -> Iterator[Reason]:
