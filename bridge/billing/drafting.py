@@ -57,7 +57,7 @@ class Drafting:
             credit_notes=notes,
             hold_refunds=problems,
             owed=self.sale.owed,
-            broken=self._broken(book) if missing == Due() else NO_REASON,
+            broken=self._broken(book) if _nothing(missing, first) else NO_REASON,
         )
 
     def _invoices(self, book: Sequence[Document], missing: DueInvoice | None) -> Iterator[InvoiceDraft]:
@@ -183,6 +183,13 @@ class Drafting:
             currency=order.currency,
             where=found,
         )
+
+
+def _nothing(missing: Due, first: LedgerEntry | None) -> bool:
+    """Nothing is missing; or only what our own draft of the first invoice states already."""
+    if first is None or missing.invoice is None or not missing.invoice.first:
+        return missing == Due()
+    return replace(missing, invoice=None) == Due() and missing.invoice.parts == first.parts
 
 
 def _is_invoice(document: Document) -> bool:

@@ -40,7 +40,8 @@ class Left:
             return ()
         whole = tuple(_line(rate, net) for rate, net in sorted(self.nets.items(), reverse=True) if net)
         by_line = self.rule.vat in ("vat_line", "gross_line", "gross_unit")
-        for lines in (whole, *(_split(whole) if by_line else ())):
+        splits: Iterator[tuple[DraftLine, ...]] = _split(whole) if by_line else iter(())
+        for lines in (whole, *splits):
             if total_under(self.rule, lines) == self.total:
                 return lines
         missing = int((self.total - total_under(self.rule, whole)) / CENT)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bridge.billing.books.parts import Part
 from bridge.billing.customers import facts_of
 from bridge.billing.documents import documents_for
 from bridge.billing.made import LedgerEntry
@@ -269,11 +270,35 @@ def test_a_credit_note_of_another_total_is_shown() -> None:
     assert rest(step_for(order, {order.key: INVOICE, key: accepted})).outcome == "done"
 
 
-def test_nothing_is_credited_on_a_draft_before_it_was_looked_at() -> None:
-    order, rules = refunded("12.00"), Rules(document=DocumentPolicy.DRAFT)
+def test_a_draft_whose_sale_came_to_nothing_is_looked_at_and_then_to_be_deleted() -> None:
+    order, rules = refunded("12.00", lines=(LINE,)), Rules(document=DocumentPolicy.DRAFT)
     draft = replace(INVOICE, draft=True, number="")
     assert isinstance(step_for(order, {order.key: replace(draft, seen=False)}, rules), ReadBack)
-    assert rest(step_for(order, {order.key: draft}, rules)).outcome == "attention"
+    assert rest(step_for(order, {order.key: draft}, rules)).reason.code == "draft_of_nothing"
+    assert isinstance(step_for(order, {order.key: INVOICE}, rules), ReverseInvoice)
+
+
+def test_a_draft_that_a_person_will_issue_follows_the_sale() -> None:
+    rules, parts = Rules(document=DocumentPolicy.DRAFT), (Part("1", D("0.2"), D("12.00")),)
+    draft = replace(INVOICE, draft=True, number="", parts=parts, written="older")
+    assert rest(step_for(ORDER, {ORDER.key: draft}, rules)).outcome == "done"
+    part = replace(LINE, gross=D("3.00"), taxes=(Tax(amount=D("0.50"), rate=D("0.2")),))
+    for order, total in ((refunded("3.00", lines=(part,)), D("9.00")), (order_of(LINE, replace(LINE, id="2")), D("24.00"))):
+        step = step_for(order, {order.key: draft}, rules)
+        assert isinstance(step, Mend)
+        assert step.lines_of.total == total
+
+
+def test_what_is_added_to_a_final_invoice_is_a_further_one_that_names_it() -> None:
+    grown = order_of(LINE, replace(LINE, id="2", gross=D("6.00"), taxes=(Tax(amount=D(1), rate=D("0.2")),)))
+    invoice = replace(INVOICE, parts=(Part("1", D("0.2"), D("12.00")),))
+    known = {grown.key: invoice, customer_key(): customer()}
+    step = step_for(grown, known)
+    assert isinstance(step, CreateInvoice)
+    assert (step.draft.key, step.draft.total) == (f"{grown.key}:2", D("6.00"))
+    assert "F1" in step.draft.title
+    made = replace(INVOICE, id=6, number="F2", total=D("6.00"), parts=step.draft.parts)
+    assert rest(step_for(grown, {**known, step.draft.key: made})).outcome == "done"
 
 
 def test_a_cancelled_order_that_was_invoiced_is_reversed() -> None:
