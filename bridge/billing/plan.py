@@ -69,9 +69,11 @@ def next_step(order: Order, rules: Rules, documents: Documents, made: Mapping[st
         )
         if step:
             return step
-    if first is None and not order.credits:
+    if order.credits:
+        return _credit_note_step(order, rules, documents, first, made)
+    if first is None:
         return _without_invoice(order, documents, first)
-    if first and first.draft and first.accepted is None and documents.invoice is None:
+    if first.draft and first.accepted is None and documents.invoice is None:
         if not first.seen:
             return ReadBack(order.key, first)
         return _ask("draft_of_nothing", order, invoice=_name(first))

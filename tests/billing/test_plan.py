@@ -283,7 +283,10 @@ def test_a_draft_that_a_person_will_issue_follows_the_sale() -> None:
     draft = replace(INVOICE, draft=True, number="", parts=parts, written="older")
     assert rest(step_for(ORDER, {ORDER.key: draft}, rules)).outcome == "done"
     part = replace(LINE, gross=D("3.00"), taxes=(Tax(amount=D("0.50"), rate=D("0.2")),))
-    for order, total in ((refunded("3.00", lines=(part,)), D("9.00")), (order_of(LINE, replace(LINE, id="2")), D("24.00"))):
+    for order, total in (
+        (refunded("3.00", lines=(part,)), D("9.00")),
+        (order_of(LINE, replace(LINE, id="2")), D("24.00")),
+    ):
         step = step_for(order, {order.key: draft}, rules)
         assert isinstance(step, Mend)
         assert step.lines_of.total == total
