@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from bridge.movements import Dispute, Movement
 from bridge.reasons import Reason
 
 ZERO = Decimal(0)
@@ -72,21 +73,6 @@ class Supply(StrEnum):
     GOODS = "goods"
     SERVICES = "services"
     UNKNOWN = "unknown"
-
-
-class PaymentMethod(StrEnum):
-    """How money came in. `facturation/` turns it into their code."""
-
-    CARD = "card"
-    PAYPAL = "paypal"
-    TRANSFER = "transfer"
-    CHEQUE = "cheque"
-    CASH = "cash"
-    DIRECT_DEBIT = "direct_debit"
-    GIFT_CARD = "gift_card"
-    MEAL_VOUCHER = "meal_voucher"
-    HOLIDAY_VOUCHER = "holiday_voucher"
-    OTHER = "other"
 
 
 class ZeroTaxReason(StrEnum):
@@ -195,32 +181,6 @@ class Customer:
     fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
-class MovementState(StrEnum):
-    """Authorised is not here: it is no money yet."""
-
-    PENDING = "pending"
-    SETTLED = "settled"
-    FAILED = "failed"
-    DISPUTED = "disputed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Movement:
-    """Money that came in, or went back (negative).
-
-    `amount`: None where the platform names the method alone. `gateway`: the platform's own word, kept for the
-    explanation. `reference`: the payment's name at its provider.
-    """
-
-    id: str = ""
-    at: datetime | None = None
-    amount: Decimal | None = None
-    method: PaymentMethod
-    gateway: str = ""
-    reference: str = ""
-    state: MovementState = MovementState.SETTLED
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reduction:
     """The sale became smaller: something came back, was removed, or became cheaper. Money alone is none.
@@ -241,25 +201,6 @@ class Reduction:
     refunds: tuple[str, ...] = ()
     heard_at: datetime | None = None
     note: str = field(default="", repr=False)
-
-
-class DisputeState(StrEnum):
-    """A buyer's bank claims money back."""
-
-    OPEN = "open"
-    WON = "won"
-    LOST = "lost"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dispute:
-    """Money that is claimed back. It makes no sale smaller. `reason`: the platform's word for it."""
-
-    id: str
-    amount: Decimal
-    state: DisputeState = DisputeState.OPEN
-    reason: str = ""
-    answer_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 BRIDGE = Path(__file__).parents[1] / "bridge"
-PURE = ("orders.py", "errors.py", "sources", "billing")
+PURE = ("movements.py", "orders.py", "errors.py", "sources", "billing")
 
 
 @pytest.mark.parametrize("part", PURE)

@@ -12,7 +12,7 @@ import pytest
 
 from bridge.billing.rules import DocumentPolicy, Rules, VatRegime
 from bridge.errors import ConfigurationError
-from bridge.orders import PaymentMethod
+from bridge.movements import PaymentMethod
 from bridge.settings.loading import FacturationSettings, Settings, ShopSettings, load_settings
 
 MINIMAL = """

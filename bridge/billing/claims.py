@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from bridge.orders import Movement, MovementState, Order
+from bridge.movements import Movement, MovementState
+from bridge.orders import Order
 
 _KNOWN: Final = tuple(
     re.compile(shape)

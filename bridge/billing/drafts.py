@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from bridge.billing.books.parts import Part
 from bridge.billing.rules import DocumentPolicy
-from bridge.orders import PaymentMethod
+from bridge.movements import PaymentMethod
 from bridge.reasons import NO_REASON, Reason
 
 

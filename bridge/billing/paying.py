@@ -8,7 +8,8 @@ from datetime import datetime
 from bridge.billing.books.money import Payment, main_payment
 from bridge.billing.drafts import PaymentNote
 from bridge.billing.wording import METHODS
-from bridge.orders import PaymentMethod, legal_date
+from bridge.movements import PaymentMethod
+from bridge.orders import legal_date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

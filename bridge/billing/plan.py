@@ -12,6 +12,7 @@ from decimal import Decimal
 from bridge.billing.books.reading import names_of
 from bridge.billing.buyers import as_written
 from bridge.billing.customers import customer_for, entity_of, facts_of, matched_by_email
+from bridge.billing.disputes import disputed, open_dispute
 from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, InvoiceDraft
 from bridge.billing.made import LedgerEntry
 from bridge.billing.rounding import SUSPECTS, fingerprint, fitting
@@ -31,8 +32,8 @@ from bridge.billing.steps import (
     UpdateCustomer,
 )
 from bridge.billing.text import percent
-from bridge.orders import Dispute, DisputeState, Order, RefundState, legal_date
-from bridge.reasons import NO_REASON, Reason, because, together
+from bridge.orders import Order
+from bridge.reasons import Reason, because, together
 
 
 def keys_of(order: Order, rules: Rules, further: Iterable[str]) -> list[str]:
@@ -197,9 +198,8 @@ def _credit_note_step(
         return Rest("attention", documents.broken)
     if first is None:
         return Rest("open", because("nothing_due", order=order.number))
-    dispute = open_dispute(order)
-    if dispute:
-        return _ask("disputed", order, **_disputed(dispute, order), invoice=_name(first))
+    if dispute := open_dispute(order):
+        return Rest("attention", disputed(dispute, order, _name(first)))
     if documents.owed:
         waits = because("addition_unpaid", order=order.number, owed=documents.owed, currency=order.currency)
         return Rest("open", waits)
@@ -281,25 +281,3 @@ def _credited_otherwise(order: Order, note: CreditNoteDraft, existing: LedgerEnt
             for rate, difference in note.differences
         ],
     )
-
-
-def open_dispute(order: Order) -> Dispute | None:
-    """The one that somebody must answer, or that was lost and is not settled: a reduction of its amount
-    is."""
-    credited = sum((each.amount for each in order.reductions if each.state is RefundState.DONE), Decimal(0))
-    for dispute in order.disputes:
-        if dispute.state is not DisputeState.WON and credited < dispute.amount:
-            return dispute
-    return None
-
-
-def _disputed(dispute: Dispute, order: Order) -> dict[str, Decimal | int | str | Reason]:
-    lost = dispute.state is DisputeState.LOST
-    until = dispute.answer_by
-    return {
-        "amount": dispute.amount,
-        "currency": order.currency,
-        "why": dispute.reason or "-",
-        "how": because("dispute_lost") if lost else because("dispute_open"),
-        "until": because("dispute_until", until=legal_date(until)) if until and not lost else NO_REASON,
-    }

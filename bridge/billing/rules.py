@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from bridge.orders import PaymentMethod, Supply
+from bridge.movements import PaymentMethod
+from bridge.orders import Supply
 
 
 class InvoiceWhen(StrEnum):

@@ -8,7 +8,8 @@ from bridge.billing.bands import Band
 from bridge.billing.books.money import Payment
 from bridge.billing.rules import Rules
 from bridge.billing.text import clean, clean_lines, day, money, percent
-from bridge.orders import Address, Line, LineKind, Order, PaymentMethod
+from bridge.movements import PaymentMethod
+from bridge.orders import Address, Line, LineKind, Order
 
 _NAMES: dict[LineKind, str] = {
     LineKind.SHIPPING: "Livraison",

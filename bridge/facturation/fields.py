@@ -29,7 +29,7 @@ from bridge.facturation.values import (
     clean,
     decimal_text,
 )
-from bridge.orders import PaymentMethod
+from bridge.movements import PaymentMethod
 from bridge.reasons import because
 
 Fields = dict[str, Any]

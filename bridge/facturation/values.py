@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
 
-from bridge.orders import PaymentMethod
+from bridge.movements import PaymentMethod
 
 PAYMENT_MODES: Mapping[PaymentMethod, int] = {
     PaymentMethod.PAYPAL: 1,

@@ -30,7 +30,8 @@ from bridge.billing.rules import (
     TestOrders,
     VatRegime,
 )
-from bridge.orders import PaymentMethod, Supply
+from bridge.movements import PaymentMethod
+from bridge.orders import Supply
 from bridge.settings.values import (
     Contact,
     HttpUrl,

@@ -7,18 +7,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeVar
 
-from bridge.orders import (
-    CENT,
-    Address,
-    Customer,
-    Line,
-    LineKind,
-    Movement,
-    Order,
-    PaymentMethod,
-    Tax,
-    to_cents,
-)
+from bridge.movements import Movement, PaymentMethod
+from bridge.orders import CENT, Address, Customer, Line, LineKind, Order, Tax, to_cents
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PARIS_ADDRESS = Address(street="1 rue de la Paix", city="Paris", postcode="75002", country="FR")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bridge.billing.claims import claims_of
-from bridge.orders import Movement, PaymentMethod
+from bridge.movements import Movement, PaymentMethod
 from tests.billing.carts import order_of
 
 

@@ -46,7 +46,7 @@ from bridge.facturation.fields import (
     payment_fields,
 )
 from bridge.facturation.quota import Failure, Lane, Quota
-from bridge.orders import PaymentMethod
+from bridge.movements import PaymentMethod
 from bridge.reasons import because, reason_from
 from bridge.sandbox import (
     Fault,

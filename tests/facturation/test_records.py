@@ -26,7 +26,7 @@ from bridge.facturation.fields import (
 )
 from bridge.facturation.records import account_record, customer_record, emails_in, invoice_record
 from bridge.facturation.values import CURRENCIES, LANGUAGES, PAYMENT_MODES, clean, decimal_text
-from bridge.orders import PaymentMethod
+from bridge.movements import PaymentMethod
 from bridge.reasons import because
 
 TODAY = date(2026, 11, 22)

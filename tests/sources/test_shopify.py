@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 import bridge.sources.shopify as shopify
 from bridge.errors import NeedsPerson
-from bridge.orders import Event, Folded, Ignored, LineKind, Order, PaymentMethod, RefundState, Tax, Unfinished
+from bridge.movements import PaymentMethod
+from bridge.orders import Event, Folded, Ignored, LineKind, Order, RefundState, Tax, Unfinished
 from bridge.reasons import because
 from bridge.sources.base import Alarm, ForOrder
 from bridge.sources.privacy import Wanted

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import bridge.sources.woocommerce as woocommerce
 from bridge.errors import BadSignature, NeedsPerson
-from bridge.orders import Event, Ignored, Incomplete, Order, PaymentMethod
+from bridge.movements import PaymentMethod
+from bridge.orders import Event, Ignored, Incomplete, Order
 from bridge.reasons import because
 from bridge.sources.base import Alarm, Identity
 from bridge.sources.woocommerce import sign

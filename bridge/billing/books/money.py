@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from bridge.orders import ZERO, Movement, MovementState, PaymentMethod
+from bridge.movements import Movement, MovementState, PaymentMethod
+from bridge.orders import ZERO
 
 Payment = tuple[Movement, Decimal | None]
 """A movement, and how much of it pays this invoice: None where only its method is known."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from bridge.orders import Dispute, DisputeState, utc
+from bridge.movements import Dispute, DisputeState
+from bridge.orders import utc
 from bridge.sources.shopify.payloads import DisputePayload
 
 _STATES: Mapping[str, DisputeState] = {

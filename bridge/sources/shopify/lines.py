@@ -7,15 +7,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from bridge.orders import ZERO, Line, LineKind, Supply, Tax, ZeroTaxReason, utc
-from bridge.sources.shopify.payloads import (
-    Allocation,
-    Duty,
-    LineItem,
-    OrderEdit,
-    OrderPayload,
-    ShippingLine,
-    TaxLine,
-)
+from bridge.sources.shopify.line_payloads import Allocation, Duty, LineItem, ShippingLine, TaxLine
+from bridge.sources.shopify.payloads import OrderEdit, OrderPayload
 
 
 def lines_of(order: OrderPayload) -> tuple[Line, ...]:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from bridge.orders import ZERO, Movement, MovementState, PaymentMethod, RefundState, utc
+from bridge.movements import Movement, MovementState, PaymentMethod
+from bridge.orders import ZERO, RefundState, utc
 from bridge.sources.shopify.payloads import OrderPayload, Transaction, slug
 
 # word → (how far along, is the money there). An order given back was paid before.

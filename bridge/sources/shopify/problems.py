@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from bridge.orders import CENT, ZERO, Line
 from bridge.reasons import Reason, because
-from bridge.sources.shopify.payloads import LineItem, OrderPayload, ShippingLine
+from bridge.sources.shopify.line_payloads import LineItem, ShippingLine
+from bridge.sources.shopify.payloads import OrderPayload
 from bridge.sources.shopify.payments import STATUS, is_paid
 
 

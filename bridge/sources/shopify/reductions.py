@@ -13,7 +13,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from bridge.orders import ZERO, Line, LineKind, Reduction, RefundState, Tax, to_cents, utc
-from bridge.sources.shopify.payloads import LineItem, OrderPayload, RefundPayload, Transaction
+from bridge.sources.shopify.line_payloads import LineItem
+from bridge.sources.shopify.payloads import OrderPayload, RefundPayload, Transaction
 from bridge.sources.shopify.payments import state_of
 
 

@@ -3,84 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
-from typing import Generic, TypeVar
 
 from bridge.errors import NeedsPerson
 from bridge.keys import Key
-from bridge.orders import ZERO, Dispute, DisputeState, Event, Folded, Ignored, Order, Unfinished
+from bridge.orders import ZERO, Event, Folded, Ignored, Order, Unfinished
 from bridge.reasons import because
-from bridge.sources.base import FETCHED
-from bridge.sources.reading import read, read_value
+from bridge.sources.stripe.disputes import disputes_of
+from bridge.sources.stripe.facts import Facts, Snapshot, gather
 from bridge.sources.stripe.line_payloads import StripeItem, StripeLine
 from bridge.sources.stripe.lines import credited_invoices, lines_of_invoice, lines_of_session
-from bridge.sources.stripe.parties import (
-    customer_of_invoice,
-    customer_of_session,
-    purchase_number,
-)
-from bridge.sources.stripe.payloads import (
-    EventBody,
-    StripeCharge,
-    StripeCreditNote,
-    StripeDispute,
-    StripeInvoice,
-    StripeInvoicePayment,
-    StripeRefund,
-    StripeSession,
-    Thing,
-)
+from bridge.sources.stripe.parties import customer_of_invoice, customer_of_session, purchase_number
+from bridge.sources.stripe.payloads import StripeInvoice, StripeSession, Thing
 from bridge.sources.stripe.payments import excess_of, movements_of_invoice, movements_of_session
 from bridge.sources.stripe.problems import problems_of_invoice, problems_of_session
 from bridge.sources.stripe.reading import PageMissing, money, read_entries, read_pages
-from bridge.sources.stripe.reductions import Evidence, given_back
-from bridge.sources.stripe.topics import KINDS, PLATFORM, Kind
-
-T = TypeVar("T", bound=Thing)
+from bridge.sources.stripe.reductions import given_back
+from bridge.sources.stripe.refund_payloads import StripeCharge, StripeCreditNote
+from bridge.sources.stripe.refunds import Evidence
+from bridge.sources.stripe.topics import PLATFORM
 
 _PROGRESS: Mapping[str, int] = {"draft": 0, "open": 1, "uncollectible": 2, "paid": 3, "void": 3}
 """An invoice only moves up: https://docs.stripe.com/invoicing/overview#workflow-overview."""
-_ENDED: Mapping[str, DisputeState] = {
-    "won": DisputeState.WON,
-    "warning_closed": DisputeState.WON,
-    "prevented": DisputeState.WON,
-    "lost": DisputeState.LOST,
-}
-"""https://docs.stripe.com/api/disputes/object#dispute_object-status; the others are open."""
 _PAID_SESSION = frozenset({"paid", "no_payment_required"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot(Generic[T]):
-    """What one event says of one thing, and when."""
-
-    event_id: str
-    topic: str
-    at: datetime
-    test: bool
-    body: T
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """The events of one order, read and sorted by what they speak of."""
-
-    order: Key
-    invoices: Sequence[Snapshot[StripeInvoice]]
-    received: Sequence[Snapshot[StripeInvoicePayment]]
-    sessions: Sequence[Snapshot[StripeSession]]
-    charges: Sequence[Snapshot[StripeCharge]]
-    refunds: Sequence[Snapshot[StripeRefund]]
-    notes: Sequence[Snapshot[StripeCreditNote]]
-    disputes: Sequence[Snapshot[StripeDispute]]
-    answers: Mapping[str, Event]
 
 
 def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
     """See `Source.fold`. The last word on each thing counts, by its own progress, then by Stripe's clock."""
-    facts = _gather(Key.parse(order_key), events)
+    facts = gather(Key.parse(order_key), events)
     try:
         if facts.invoices:
             return _fold_invoice(facts)
@@ -89,41 +41,6 @@ def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
     except PageMissing as missing:
         return missing.incomplete
     return _awaited(facts)
-
-
-def _gather(order: Key, events: Sequence[Event]) -> Facts:
-    if unknown := [event.topic for event in events if event.topic not in KINDS and event.topic != FETCHED]:
-        raise NeedsPerson(because("foreign_event", order=order.id, shop=order.shop, topic=min(unknown)))
-
-    def all_of(kind: Kind, model: type[T]) -> list[Snapshot[T]]:
-        return [_snapshot(model, event, order) for event in events if KINDS.get(event.topic) is kind]
-
-    fetched = sorted(
-        (event for event in events if event.topic == FETCHED), key=lambda one: (one.received_at, one.body)
-    )
-    return Facts(
-        order=order,
-        invoices=all_of(Kind.INVOICE, StripeInvoice),
-        received=all_of(Kind.INVOICE_PAYMENT, StripeInvoicePayment),
-        sessions=all_of(Kind.CHECKOUT, StripeSession),
-        charges=all_of(Kind.CHARGE, StripeCharge),
-        refunds=all_of(Kind.REFUND, StripeRefund),
-        notes=all_of(Kind.CREDIT_NOTE, StripeCreditNote),
-        disputes=all_of(Kind.DISPUTE, StripeDispute),
-        answers={event.id: event for event in fetched},
-    )
-
-
-def _snapshot(model: type[T], event: Event, order: Key) -> Snapshot[T]:
-    envelope = read(EventBody, event, order)
-    body = read_value(model, envelope.data.object, order, event.topic)
-    return Snapshot(
-        event_id=event.id,
-        topic=event.topic,
-        at=envelope.created or event.received_at.astimezone(UTC),
-        test=envelope.livemode is False or envelope.data.object.get("livemode") is False,
-        body=body,
-    )
 
 
 def _fold_invoice(facts: Facts) -> Folded:
@@ -165,7 +82,7 @@ def _fold_invoice(facts: Facts) -> Folded:
         paid_at=paid_at,
         movements=(*came, *back.movements),
         reductions=back.reductions,
-        disputes=disputes_of(facts),
+        disputes=disputes_of(facts.disputes),
         credits=tuple(str(replace(facts.order, id=name)) for name in credited),
         cancelled_at=(moments.voided_at or since) if status == "void" else None,
         test=last.test,
@@ -224,7 +141,7 @@ def _fold_session(facts: Facts) -> Folded:
         payment_ids=_payment_ids(facts),
         told_by=_shop_behind(session.metadata),
         reductions=back.reductions,
-        disputes=disputes_of(facts),
+        disputes=disputes_of(facts.disputes),
         test=last.test,
         problems=(*problems_of_session(session, lines), *back.problems),
     )
@@ -283,23 +200,6 @@ def _told(facts: Facts, currency: str, otherwise: datetime, excess: Decimal, *, 
         charges=[(one.at, one.body) for one in facts.charges],
         notes=[notes[id_] for id_ in sorted(notes)],
         answers=facts.answers,
-    )
-
-
-def disputes_of(facts: Facts) -> tuple[Dispute, ...]:
-    """Each in its last state."""
-    latest: dict[str, StripeDispute] = {}
-    for one in sorted(facts.disputes, key=lambda one: (one.body.status in _ENDED, one.at, one.event_id)):
-        latest[one.body.id] = one.body
-    return tuple(
-        Dispute(
-            id=each.id,
-            amount=money(each.amount, each.currency),
-            state=_ENDED.get(each.status, DisputeState.OPEN),
-            reason=each.reason,
-            answer_by=each.evidence_details.due_by if each.evidence_details else None,
-        )
-        for each in (latest[name] for name in sorted(latest))
     )
 
 

@@ -21,8 +21,9 @@ from bridge.sources.stripe.line_payloads import (
     TaxEntry,
     TaxRate,
 )
-from bridge.sources.stripe.payloads import StripeCreditNote, StripeInvoice, StripeSession
+from bridge.sources.stripe.payloads import StripeInvoice, StripeSession
 from bridge.sources.stripe.reading import money
+from bridge.sources.stripe.refund_payloads import StripeCreditNote
 
 SHIPPING_LINE = "shipping"
 """Id of the one shipping line; Stripe gives it none."""

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from bridge.orders import ZERO, Movement, PaymentMethod
+from bridge.movements import Movement, PaymentMethod
+from bridge.orders import ZERO
 from bridge.sources.stripe.payloads import StripeInvoice, StripeInvoicePayment, StripeSession
 from bridge.sources.stripe.reading import money
 

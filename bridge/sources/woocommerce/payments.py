@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from bridge.orders import ZERO, Movement, PaymentMethod, Reduction, decimal_from
+from bridge.movements import Movement, PaymentMethod
+from bridge.orders import ZERO, Reduction, decimal_from
 from bridge.sources.woocommerce.payloads import OrderBody
 
 # Ids of gateways: https://woocommerce.com/document/payment-gateway-api/ and each plugin's own `$this->id`.

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from bridge.billing.books.parts import Part
 from bridge.billing.books.sale import Change, Sale, Shrunk, Sold
-from bridge.orders import ZERO, Line, Movement, Order, PaymentMethod, Reduction, Tax, to_cents
+from bridge.movements import Movement, PaymentMethod
+from bridge.orders import ZERO, Line, Order, Reduction, Tax, to_cents
 from tests.billing.carts import order_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -17,7 +17,8 @@ from pydantic import AwareDatetime, Field
 
 from bridge.errors import BadSignature
 from bridge.keys import ORDER, Key
-from bridge.orders import ZERO, Customer, Event, Folded, Line, Movement, Order, PaymentMethod, Tax
+from bridge.movements import Movement, PaymentMethod
+from bridge.orders import ZERO, Customer, Event, Folded, Line, Order, Tax
 from bridge.reasons import Reason, because
 from bridge.sources.base import Alarm, ApiRequest, Delivery, ForOrder, Identity, Ignored, Sample
 from bridge.sources.privacy import PrivacySource
