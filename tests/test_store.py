@@ -648,3 +648,16 @@ async def test_documents_that_an_order_does_not_name_itself_are_remembered_befor
     await store.release(mine, view, Outcome.WAITING, reason_from("later"))
     _, view = await taken(store)
     assert view.further == (f"{KEY}:2", f"{KEY}:1:credit")
+
+
+async def test_a_document_is_remembered_with_the_other_sales_that_it_concerns(
+    store: Store, redis: Any
+) -> None:
+    await record(store, event())
+    await record(store, event("e2", OTHER), shop="abo")
+    theirs, _ = await taken(store, OTHER, "b")
+    placed = datetime.now(UTC) + LATER
+    await store.begin(theirs, OTHER, "b1", placed, "stripe:abo:", concerned=[KEY, "stripe:abo:order:gone"])
+    _, view = await taken(store)
+    assert view.further == (OTHER,)
+    assert not await redis.keys("*order:gone*")

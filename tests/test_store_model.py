@@ -317,11 +317,11 @@ class Both(RuleBasedStateMachine):
         self.attempts += 1
         attempt = f"attempt-{self.attempts}"
         placed = datetime.fromtimestamp(placed_ms / 1000, UTC)
-        payments = PAYMENTS[: self.attempts % 3]
-        told = self.outcome(self.store.begin(lease, document, attempt, placed, scope, payments))
+        claims = PAYMENTS[: self.attempts % 3], ORDERS[: self.attempts % 4]
+        told = self.outcome(self.store.begin(lease, document, attempt, placed, scope, *claims))
         try:
             assert told == self.data.begin(
-                self.now, lease, document, attempt, placed_ms, scope, self.is_durable, payments
+                self.now, lease, document, attempt, placed_ms, scope, self.is_durable, *claims
             )
         except LeaseLost:
             assert told is LeaseLost

@@ -54,7 +54,11 @@ def _without_awaited(order: Order, rules: Rules, now: datetime | None) -> tuple[
 
 def _documents(order: Order, rules: Rules, rounding: FirmRounding, made: Ledger) -> Documents:
     names = names_of(order)
-    ledger = {key: entry for key, entry in made.items() if names.is_document(key)}
+    ledger = {
+        key: entry
+        for key, entry in made.items()
+        if names.is_document(key) or any(names.of_lines(invoice) for invoice in entry.on)
+    }
     nothing = _nothing_due(order, rules)
     withdrawn = order.cancelled_at is not None and not order.paid and bool(ledger)
     if nothing is not None and not withdrawn:

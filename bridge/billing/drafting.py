@@ -30,7 +30,7 @@ from bridge.reasons import NO_REASON, Reason, because
 
 @dataclass(frozen=True, slots=True)
 class Drafting:
-    """`ledger`: the order's documents alone."""
+    """`ledger`: the order's documents alone, and other sales' credit notes on its invoices."""
 
     here: Context
     sale: Sale
@@ -121,7 +121,7 @@ class Drafting:
         if self.sale.cancelled:
             told[self.names.note(self.sale.cancelled.id)] = self.sale.cancelled
         for each in book:
-            if _is_invoice(each):
+            if _is_invoice(each) or each.elsewhere:
                 continue
             entry, right = self.ledger[each.key], wrong.get(each.key)
             parts = right.parts if right else negative(each.parts)

@@ -191,11 +191,13 @@ class Store:
         placed_at: datetime,
         scope: str,
         payments: Sequence[str] = (),
+        concerned: Sequence[str] = (),
     ) -> CreationPermit:
         """Asks for leave to create the document `key`; writes the intent when it is given.
 
         `scope`: the prefix of all keys of this shop. `payments`: ids of those that the order
-        claims for itself, all or none. Raises LeaseLost.
+        claims for itself, all or none. `concerned`: other orders, whose sales the document changes
+        too. Raises LeaseLost.
         """
         placed = int(placed_at.timestamp() * 1000)
         answer = await self._run(
@@ -207,6 +209,7 @@ class Store:
             placed,
             scope,
             await self._is_durable(),
+            "\n".join(concerned),
             *payments,
         )
         match answer:

@@ -123,7 +123,7 @@ def view_of(answer: list[Any], *, takes: int) -> HeldOrder:
         issue_credit_notes=credit == "final",
         set_aside=Outcome(set_aside) if set_aside else None,
         reason=reason_from(reason),
-        further=tuple(further.split()),
+        further=tuple(filter(None, further.split("\n"))),
     )
 
 

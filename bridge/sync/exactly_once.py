@@ -69,6 +69,7 @@ class Ledger(Protocol):
         placed_at: datetime,
         scope: str,
         payments: Sequence[str] = (),
+        concerned: Sequence[str] = (),
     ) -> CreationPermit: ...
     async def replace_attempt(self, lease: Lease, key: str, current: str, attempt: str) -> None: ...
     async def clear(self, key: str, attempt: str) -> None: ...
@@ -153,12 +154,12 @@ class Attempts:
         from when on there can have been an attempt, if that is not when the order was placed."""
         key, attempt, armed = keys[0], self.clock.token(), self.clock.boottime()
         since = since or run.order.placed_at
-        asked = (run.lease, key)
-        claims = claims_of(run.order)
-        begun = await self.store.begin(*asked, attempt, since, run.scope, claims)
+        concerned = run.order.credits if key == run.order.key else ()
+        asked = (run.lease, key, attempt, since, run.scope, claims_of(run.order), concerned)
+        begun = await self.store.begin(*asked)
         if begun.unsure and await self._judge(run.scope):
             armed = self.clock.boottime()
-            begun = await self.store.begin(*asked, attempt, since, run.scope, claims)
+            begun = await self.store.begin(*asked)
         if begun.act == "claimed":
             raise PaidElsewhere(begun.other)
         if begun.act == "done":

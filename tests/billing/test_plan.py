@@ -261,6 +261,20 @@ def test_a_partial_refund_may_be_left_to_a_person() -> None:
     assert "6.00" in text_of(step.reason)
 
 
+def test_what_a_negative_sale_credited_of_an_invoice_is_not_credited_again() -> None:
+    elsewhere = LedgerEntry(
+        id=6, number="A1", total=D("-5.00"), parts=(Part("il_9", D("0.2"), D("-5.00")),), on=(ORDER.key,)
+    )
+    made = {ORDER.key: INVOICE, "shopify:boutique:order:9": elsewhere}
+    assert rest(step_for(ORDER, made)).outcome == "done"
+    asked = rest(step_for(refunded("12.00"), made))
+    assert asked.outcome == "attention"
+    assert "7.00" in text_of(asked.reason)
+    step = step_for(refunded("7.00"), made)
+    assert isinstance(step, CreateCreditNote)
+    assert step.draft.total == D("-7.00")
+
+
 def test_a_credit_note_of_another_total_is_shown() -> None:
     order = refunded("6.00", lines=(PART,))
     key = "shopify:boutique:refund:9"

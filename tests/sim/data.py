@@ -327,14 +327,16 @@ class Data:
         scope: str,
         durable: bool,
         payments: Sequence[str] = (),
+        concerned: Sequence[str] = (),
     ) -> CreationPermit:
         """begin.lua"""
         order = lease.order_key
         if self._holder(order, now) != lease.token:
             raise LeaseLost(order)
-        stored = self.orders[order]
-        if key.startswith(f"{order}:") and key not in stored.further:
-            stored.further = (*stored.further, key)
+        own = [order] if key.startswith(f"{order}:") else []
+        for each in (self.orders[name] for name in (*own, *concerned) if name in self.orders):
+            if key not in each.further:
+                each.further = (*each.further, key)
         entry = self.entries.get(key)
         state = entry.state if entry else ""
         if entry and state == "done":

@@ -34,6 +34,7 @@ class NoIntent(Data):
         scope: str,
         durable: bool,
         payments: Sequence[str] = (),
+        concerned: Sequence[str] = (),
     ) -> CreationPermit:
         known = self.entries.get(key)
         entries, self.entries = self.entries, {key: known} if known and known.state == "done" else {}
@@ -64,18 +65,19 @@ class FloorForMissingOnly(Data):
         scope: str,
         durable: bool,
         payments: Sequence[str] = (),
+        concerned: Sequence[str] = (),
     ) -> CreationPermit:
         entry = self.entries.get(key)
         trusted_since = self.floor_at(durable, now)
         if entry and entry.state != "done" and entry.attempt != "?" and entry.at < trusted_since:
             at, entry.at = entry.at, trusted_since
-            begun = Data.begin(self, now, lease, key, attempt, placed_ms, scope, durable, payments)
+            begun = Data.begin(self, now, lease, key, attempt, placed_ms, scope, durable, payments, concerned)
             after = self.entries[key]
             if begun.act == "lookup":
                 after.at = at
                 return replace(begun, age=(now - at) / 1000)
             return begun
-        return Data.begin(self, now, lease, key, attempt, placed_ms, scope, durable, payments)
+        return Data.begin(self, now, lease, key, attempt, placed_ms, scope, durable, payments, concerned)
 
 
 class AlwaysClean(Data):
@@ -118,8 +120,9 @@ class NoCustomerFence(StoreModel):
         placed_at: datetime,
         scope: str,
         payments: Sequence[str] = (),
+        concerned: Sequence[str] = (),
     ) -> CreationPermit:
-        return await super().begin(lease, _own(lease, key), attempt, placed_at, scope, payments)
+        return await super().begin(lease, _own(lease, key), attempt, placed_at, scope, payments, concerned)
 
     async def replace_attempt(self, lease: Lease, key: str, current: str, attempt: str) -> None:
         await super().replace_attempt(lease, _own(lease, key), current, attempt)
@@ -142,8 +145,9 @@ class NeverBusy(Data):
         scope: str,
         durable: bool,
         payments: Sequence[str] = (),
+        concerned: Sequence[str] = (),
     ) -> CreationPermit:
-        begun = Data.begin(self, now, lease, key, attempt, placed_ms, scope, durable, payments)
+        begun = Data.begin(self, now, lease, key, attempt, placed_ms, scope, durable, payments, concerned)
         if begun.act == "busy":
             self.entries[key] = Entry("intent", now, attempt, lease.order_key)
             return CreationPermit(act="post", attempt=attempt)

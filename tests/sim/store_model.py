@@ -173,10 +173,11 @@ class StoreModel:
         placed_at: datetime,
         scope: str,
         payments: Sequence[str] = (),
+        concerned: Sequence[str] = (),
     ) -> CreationPermit:
         placed, durable = int(placed_at.timestamp() * 1000), self._server.durable
         return await self._server.call(
-            lambda d, now: d.begin(now, lease, key, attempt, placed, scope, durable, payments)
+            lambda d, now: d.begin(now, lease, key, attempt, placed, scope, durable, payments, concerned)
         )
 
     async def replace_attempt(self, lease: Lease, key: str, current: str, attempt: str) -> None:

@@ -73,9 +73,12 @@ def credit(
 
 def left_of_invoices(book: Sequence[Document]) -> dict[str, dict[Decimal, Decimal]]:
     """What credit notes have left of each invoice, by key and rate. One that is on several takes from the
-    first what it can, and from the last whatever else there is."""
+    first what it can, and from the last whatever else there is; of another sale's, on several orders'
+    invoices, nobody tells."""
     room = {document.key: dict(by_rate(document.parts)) for document in book if not document.on}
     for note in book:
+        if note.elsewhere and len(note.on) > 1:
+            continue
         for rate, gross in by_rate(note.parts).items() if note.on else ():
             missing = -gross
             for key in note.on:

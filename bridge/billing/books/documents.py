@@ -46,7 +46,9 @@ class Document:
 
     `total`: as Facturation.pro computed it, negative for a credit note; None while nobody has seen it.
     `parts`: what of the sale it states. `nets`: of each rate, as encoded. `less`: the ids of reductions that
-    were taken off before it was made. `on`: keys of the invoices that a credit note is on.
+    were taken off before it was made. `on`: keys of the invoices that a credit note is on. `elsewhere`:
+    another sale's credit note, that of a negative one: it takes room of this one's invoices and states
+    nothing of it.
     """
 
     key: str
@@ -56,6 +58,7 @@ class Document:
     less: tuple[str, ...] = ()
     on: tuple[str, ...] = ()
     forgiven: Decimal = ZERO
+    elsewhere: bool = False
 
     @property
     def gross(self) -> Decimal:
@@ -65,7 +68,7 @@ class Document:
 
 def stated(documents: Iterable[Document]) -> dict[Decimal, Decimal]:
     """What all of them leave of the sale, by rate."""
-    return by_rate(part for document in documents for part in document.parts)
+    return by_rate(part for document in documents if not document.elsewhere for part in document.parts)
 
 
 def filled(document: Document, sale: Sale, others: Sequence[Document]) -> Document:

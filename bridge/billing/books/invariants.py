@@ -46,8 +46,9 @@ def _unbalanced(wanted: Mapping[Decimal, Decimal], documents: Sequence[Document]
         sold, documented = wanted.get(rate, ZERO), made.get(rate, ZERO)
         if sold != documented:
             yield because("books_differ_at_rate", rate=percent(rate), sale=sold, documents=documented)
-    if all(document.total is not None for document in documents):
-        come_to = sum((document.gross + document.forgiven for document in documents), ZERO)
+    own = [document for document in documents if not document.elsewhere]
+    if all(document.total is not None for document in own):
+        come_to = sum((document.gross + document.forgiven for document in own), ZERO)
         whole = sum(wanted.values(), ZERO)
         if come_to != whole:
             yield because("books_differ_in_total", sale=whole, documents=come_to)

@@ -122,7 +122,11 @@ def book_of(sale: Sale, ledger: Mapping[str, LedgerEntry], names: Names) -> list
             nets=dict(entry.nets),
             less=entry.less,
             on=entry.on,
+            elsewhere=not names.is_document(key),
         )
+        if document.elsewhere:
+            parts = tuple(Part(ANY, part.rate, part.gross) for part in entry.parts)
+            document = replace(document, parts=parts)
         if names.of_lines(key) and not key.endswith(":credit"):
             document = filled(document, sale, [each for each in book if names.of_lines(each.key)])
         book.append(document)

@@ -1,15 +1,20 @@
 -- begin: may this document be created now? Writes the intent when it may.
--- ARGV: document key, order key, token, attempt, placed ms, scope, durable, payment id...
+-- ARGV: document key, order key, token, attempt, placed ms, scope, durable,
+--   keys of other orders that it concerns, one per line, payment id...
 -- → {'done', record} | {'busy'} | {'claimed', order key} | {'post', attempt} | {'lookup', age ms, attempt, 1 when only the ledger's youth
 --   is the reason and nobody has asked yet whether it forgot anything} | {'lost'}
 local ledger, order, attempt = ledger_of(ARGV[1]), ARGV[2], ARGV[4]
 if redis.call('GET', lease_of(order)) ~= ARGV[3] then return {'lost'} end
--- Documents that the order's own facts do not name are remembered with it, before there can be one.
-if string.sub(ARGV[1], 1, #order + 1) == order .. ':' then
-  local known = redis.call('HGET', order_of(order), 'further') or ''
+-- Documents that an order's own facts do not name are remembered with it, before there can be one.
+local function remember_with(key)
+  local known = redis.call('HGET', order_of(key), 'further') or ''
   if not string.find('\n' .. known, '\n' .. ARGV[1] .. '\n', 1, true) then
-    redis.call('HSET', order_of(order), 'further', known .. ARGV[1] .. '\n')
+    redis.call('HSET', order_of(key), 'further', known .. ARGV[1] .. '\n')
   end
+end
+if string.sub(ARGV[1], 1, #order + 1) == order .. ':' then remember_with(order) end
+for other in string.gmatch(ARGV[8], '[^\n]+') do
+  if redis.call('EXISTS', order_of(other)) == 1 then remember_with(other) end
 end
 local now = now_ms()
 local entry = redis.call('HMGET', ledger, 'state', 'at', 'attempt', 'owner', 'record')
@@ -31,11 +36,11 @@ local function rival_of(payment)
   local document = redis.call('HGET', ledger_of(other), 'state')
   return (not asleep or document == 'intent' or document == 'done') and other or nil
 end
-for i = 8, #ARGV do
+for i = 9, #ARGV do
   local rival = rival_of(ARGV[i])
   if rival then return {'claimed', rival} end
 end
-for i = 8, #ARGV do redis.call('SET', payment_of(ARGV[i]), order) end
+for i = 9, #ARGV do redis.call('SET', payment_of(ARGV[i]), order) end
 -- An older attempt, or one that this ledger has forgotten, may exist: its time counts from the trusted_since.
 if (not state and tonumber(ARGV[5]) < trusted_since + 300000) or (state and at < trusted_since) then
   state, at = 'intent', trusted_since
