@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.in_process import SECRETS, served
-from tests.journeys.orders import as_body, item, shopify_order
-from tests.journeys.processes import bridge, running, write_config
-from tests.journeys.waiting import until
+from tests.builders.shopify import as_body, item, shopify_order
 from tests.sources.test_fixtures import FIXTURES
+from tests.worlds.commands import bridge, running, write_config
+from tests.worlds.in_process import SECRETS, served
+from tests.worlds.waiting import until
 
 NOWHERE = "http://127.0.0.1:9"
 HIDDEN = ("sandbox-key", *(secret for secrets in SECRETS.values() for secret in secrets))

@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 
 from bridge.reasons import reason_of
 from bridge.texts import text_of
-from tests.desk_world import World, key_of, open_world, running_sandbox, shopify_order
+from tests.worlds.desk import World, key_of, open_world, running_sandbox, shopify_order
 
 BRIDGE = (str(Path(sys.executable).with_name("bridge")),)
 EMAIL = "camille.martin@example.com"

@@ -21,7 +21,7 @@ from bridge.reasons import NO_REASON, because, reason_from
 from bridge.sandbox import Fault, FaultKind
 from bridge.store.values import Lease, Outcome
 from bridge.texts import text_of
-from tests.desk_world import World, key_of, open_world, shopify_order
+from tests.worlds.desk import World, key_of, open_world, shopify_order
 
 EMAIL = "camille.martin@example.com"
 WRONG: dict[str, Any] = {"total_price": "99.99"}

@@ -14,8 +14,8 @@ from bridge.alerts.rules import evaluate
 from bridge.desk.values import State
 from bridge.reasons import reason_from, reason_of
 from bridge.texts import text_of
-from tests.desk_world import World, open_world, shopify_order
 from tests.test_privacy import everything
+from tests.worlds.desk import World, open_world, shopify_order
 
 WRONG = "its lines come to 64.70 EUR and its total is 99.99"
 ASKED = "a buyer disputes a payment"

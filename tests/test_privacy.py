@@ -20,7 +20,7 @@ from bridge.reasons import because
 from bridge.sources import woocommerce
 from bridge.sources.privacy import Wanted
 from bridge.texts import text_of
-from tests.desk_world import CUSTOMER, World, key_of, open_world
+from tests.worlds.desk import CUSTOMER, World, key_of, open_world
 
 EMAIL = str(CUSTOMER["email"])
 BUYER: dict[str, Any] = {"id": CUSTOMER["id"], "email": EMAIL, "phone": "555-625-1199"}

@@ -24,9 +24,9 @@ from bridge.runtime.roles import serve_worker
 from bridge.sandbox import FaultKind
 from bridge.tasks import end
 from bridge.valkey.embedded import EmbeddedValkey
-from tests.journeys.in_process import Here, bridge_here
-from tests.journeys.orders import shopify_order
-from tests.journeys.waiting import until
+from tests.builders.shopify import shopify_order
+from tests.worlds.in_process import Here, bridge_here
+from tests.worlds.waiting import until
 
 # arq offers no way to end its loop but cancellation; where that meets a pipeline that is being reset,
 # redis-py complains about a connection whose pool we close a moment later.

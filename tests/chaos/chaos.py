@@ -19,10 +19,10 @@ from typing import Any
 
 import httpx
 
+from tests.builders.sales import PLATFORMS, Delivery, Sale, sale
 from tests.chaos.audit import violations
 from tests.chaos.nemesis import LONGEST_LATE, RETRY_AFTER, Crew, Disturbance, Havoc
-from tests.chaos.orders import PLATFORMS, Delivery, Sale, sale
-from tests.chaos.processes import Site, site, until
+from tests.worlds.site import Site, site, until
 
 SEND_DEADLINE = 5.0
 SETTLE = SEND_DEADLINE + 2 * LONGEST_LATE + 4

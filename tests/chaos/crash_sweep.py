@@ -19,9 +19,9 @@ from typing import Any
 
 import httpx
 
+from tests.builders.sales import Delivery, Sale, sale
 from tests.chaos.audit import violations
-from tests.chaos.orders import Delivery, Sale, sale
-from tests.chaos.processes import Child, Site, free_port, site, until
+from tests.worlds.site import Child, Site, free_port, site, until
 
 SETTLE = 1.0
 AT_ONCE = 32

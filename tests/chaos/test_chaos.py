@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.builders.sales import sale
 from tests.chaos.audit import violations
 from tests.chaos.chaos import GRACE, chaos, listened
 from tests.chaos.nemesis import RETRY_AFTER, Disturbance
-from tests.chaos.orders import sale
 
 T = datetime(2026, 11, 22, 9, tzinfo=UTC)
 

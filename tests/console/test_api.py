@@ -15,8 +15,8 @@ from bridge.console.pages import ACTIONS
 from bridge.desk.operations import OPERATIONS
 from bridge.reasons import reason_of
 from bridge.texts import text_of
-from tests.console.console_server import TOKEN, House, house
-from tests.journeys.orders import shopify_order
+from tests.builders.shopify import shopify_order
+from tests.worlds.console import TOKEN, House, house
 
 AS_OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
 

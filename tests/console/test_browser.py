@@ -17,8 +17,8 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 from redis.asyncio import Redis
 
-from tests.console.console_server import TOKEN, House, house
-from tests.journeys.orders import item, shopify_order, shopify_refund
+from tests.builders.shopify import item, shopify_order, shopify_refund
+from tests.worlds.console import TOKEN, House, house
 
 CHROMIUM = shutil.which("chromium") or ""
 FLAGS = (

@@ -16,9 +16,9 @@ from bridge.alerts.rules import Alert
 from bridge.alerts.runbook import runbook
 from bridge.reasons import reason_from
 from bridge.texts import text_of
-from tests.console.console_server import TOKEN, House, csrf_in, house
-from tests.journeys.orders import item, shopify_order, shopify_refund
-from tests.journeys.waiting import until
+from tests.builders.shopify import item, shopify_order, shopify_refund
+from tests.worlds.console import TOKEN, House, csrf_in, house
+from tests.worlds.waiting import until
 
 PAGES = (
     *("/console", "/console/alerts", "/console/orders"),

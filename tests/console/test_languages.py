@@ -10,9 +10,9 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from tests.console.console_server import House, csrf_in, house
+from tests.builders.shopify import item, shopify_order, shopify_refund
 from tests.console.test_console import PAGES
-from tests.journeys.orders import item, shopify_order, shopify_refund
+from tests.worlds.console import House, csrf_in, house
 
 OPEN = {"meta", "link", "input", "br", "path"}
 SAME_IN_BOTH = {"code", "pre", "script", "time"}

@@ -20,12 +20,12 @@ import httpx
 from bridge.orders import PARIS
 from bridge.sandbox import Fault, FaultKind, Moment, Sandbox
 from bridge.sandbox.records import Invoice
-from tests.console.console_server import TOKEN, csrf_in
-from tests.journeys.in_process import served
-from tests.journeys.orders import item, shopify_order
-from tests.journeys.processes import answering, bridge, running, write_config
+from tests.builders.shopify import item, shopify_order
 from tests.journeys.test_up import free_port, send
-from tests.journeys.waiting import until
+from tests.worlds.commands import answering, bridge, running, write_config
+from tests.worlds.console import TOKEN, csrf_in
+from tests.worlds.in_process import served
+from tests.worlds.waiting import until
 
 PAGE = Path(__file__).parents[2] / "docs" / "accountants-question.md"
 AWKWARD = [item("25.41", "0.055", 28, id_=1), item("25.99", "0.1", 60, id_=2)]

@@ -23,13 +23,13 @@ from bridge.runtime.wiring import open_services
 from bridge.sandbox import Fault, FaultKind, SandboxConfig
 from bridge.settings.loading import load_settings
 from bridge.sources.registry import REGISTRY
-from tests.journeys.in_process import SHOPS, served
-from tests.journeys.orders import as_body, shopify_order
-from tests.journeys.processes import answering, bridge, running
+from tests.builders.shopify import as_body, shopify_order
 from tests.journeys.test_up import free_port
-from tests.journeys.waiting import until
 from tests.sources.test_fixtures import FIXTURES
 from tests.test_telemetry import Sentry
+from tests.worlds.commands import answering, bridge, running
+from tests.worlds.in_process import SHOPS, served
+from tests.worlds.waiting import until
 
 MARK = "Zqmark"
 """In everything that is personal here."""

