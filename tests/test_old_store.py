@@ -15,7 +15,7 @@ from bridge.desk.values import State
 from bridge.reasons import reason_from, reason_of
 from bridge.texts import text_of
 from tests.test_privacy import everything
-from tests.worlds.desk import World, open_world, shopify_order
+from tests.worlds.desk import World, open_world, paid_order
 
 WRONG = "its lines come to 64.70 EUR and its total is 99.99"
 ASKED = "a buyer disputes a payment"
@@ -53,7 +53,7 @@ async def in_sentences(redis: Any) -> None:
 
 async def test_a_store_of_sentences_is_read_and_goes_on(world: World) -> None:
     wrong = await world.order(total_price="99.99")
-    aside = await world.receive(shopify_order(2))
+    aside = await world.receive(paid_order(2))
     await world.desk.ignore(aside, "settled by phone", "marie")
     dispute = await world.receive(b'{"id": 1, "order_id": 7}', "disputes/create")
     await world.receive(b'{"id": 1}', "customers/update")

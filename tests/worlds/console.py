@@ -17,7 +17,7 @@ from bridge.runtime.roles import serve_web, serve_worker
 from bridge.runtime.server import listen
 from bridge.runtime.wiring import open_services
 from tests.builders.shopify import item, shopify_order
-from tests.worlds.in_process import SHOPS, Here, served, settings_for
+from tests.worlds.in_process import Here, acquaint, served, settings_for
 from tests.worlds.waiting import until
 
 TOKEN = "ops-token-0123456789abcdef"
@@ -92,10 +92,7 @@ async def house(
         top = {"language": language} | ({"ops_token": SecretStr(token)} if token else {})
         settings = settings_for(Path("unused"), api_url, top=top)
         async with open_services(settings, redis_url) as services:
-            await services.store.open()
-            for shop, platform in SHOPS.items():
-                await services.store.set_shop_verdict(f"{platform}:{shop}:", clean=True)
-            await services.store.keep_archived_customers({})
+            await acquaint(services.store)
             sock, stop = listen("127.0.0.1", 0), asyncio.Event()
             url = f"http://127.0.0.1:{sock.getsockname()[1]}"
             running = [asyncio.create_task(serve_web(services, sock, stop))]
