@@ -14,18 +14,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, cast
 
-from redis.exceptions import RedisError
-
 from bridge.alerts.rules import Alert
 from bridge.alerts.runbook import runbook
 from bridge.alerts.situation import Asking, Pulse, Situation, Stuck
-from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
 from bridge.reasons import reason_from
 from bridge.store.store import PREFIX, RESTS, Store
 from bridge.store.values import moment
 from bridge.valkey.durability import look_at_durability
-from bridge.valkey.scripts import Scripts
+from bridge.valkey.scripts import COMMON, Scripts, redis_errors
 
 PAGE: Final = 500
 MISSING: Final = timedelta(seconds=20)
@@ -62,18 +59,12 @@ class AlertOutbox:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._scripts = Scripts(store.redis, "alerts", SCRIPTS)
+        self._scripts = Scripts(store.redis, "alerts", SCRIPTS, COMMON)
 
     async def acquire_leadership(self, token: str, term: timedelta) -> bool:
         """True for one process in each `term`: it judges, the others need not."""
-        try:
-            return bool(
-                await self._store.redis.set(
-                    f"{PREFIX}alerts:judge", token, nx=True, px=int(term.total_seconds() * 1000)
-                )
-            )
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"notifier judge: {type(exc).__name__}: {exc}") from exc
+        with redis_errors("alerts judge"):
+            return bool(await self._store.redis.set(f"{PREFIX}alerts:judge", token, nx=True, px=term))
 
     async def note_refused(self, shop: str, count: int) -> None:
         """So many deliveries more without a valid signature."""
@@ -140,10 +131,8 @@ class AlertOutbox:
 
 async def current(store: Store) -> tuple[Alert, ...]:
     """The alerts that stand, worst and oldest first. Raises StoreUnavailable."""
-    try:
+    with redis_errors("alerts"):
         held = await cast("Awaitable[dict[bytes, bytes]]", store.redis.hgetall(f"{PREFIX}alerts"))
-    except (RedisError, OSError) as exc:
-        raise StoreUnavailable(f"alerts: {type(exc).__name__}: {exc}") from exc
     found = []
     for value in held.values():
         _, since, _, said = value.decode().split(" ", 3)

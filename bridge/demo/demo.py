@@ -29,8 +29,8 @@ from bridge.sources.base import Sample, Source
 from bridge.sources.registry import REGISTRY
 from bridge.valkey.embedded import EmbeddedValkey
 
-PATIENCE = 20.0
-"""Seconds the demo waits for its invoices before it says that something is wrong."""
+INVOICED_SECONDS = 20.0
+"""So long the demo waits for its invoices before it says that something is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ async def _send_all(
     async with httpx.AsyncClient(base_url=url, timeout=10) as shop:
         rows = [await _send(shop, sandbox, REGISTRY[name], secret, now) for name, secret in keys.items()]
     # Late duplicates could still do harm: look again when nothing is left to do.
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(INVOICED_SECONDS):
         while (await services.store.vitals()).waiting:  # noqa: ASYNC110 - it waits on another process's state
             await asyncio.sleep(0.02)
     shown = tuple(_seen(row, sandbox) for row in rows)
@@ -150,7 +150,7 @@ async def _send(
     ]
     answers = tuple(each.get("status", "refused") for each in told)
     sent = Shown(source=source, sale=sale, key=told[0].get("order", ""), answers=answers)
-    while not _seen(sent, sandbox).invoices and time.perf_counter() - began < PATIENCE:  # noqa: ASYNC110
+    while not _seen(sent, sandbox).invoices and time.perf_counter() - began < INVOICED_SECONDS:  # noqa: ASYNC110
         await asyncio.sleep(0.005)
     return replace(sent, milliseconds=(time.perf_counter() - began) * 1000)
 

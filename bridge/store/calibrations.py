@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from bridge.store.store import Store
-from bridge.valkey.scripts import Scripts
+from bridge.valkey.scripts import COMMON, Scripts
 
 TERM: Final = timedelta(minutes=2)
 """Longer than any calibration takes; then its process is dead."""
@@ -28,7 +28,7 @@ class Calibrations:
     """Everything raises StoreUnavailable."""
 
     def __init__(self, store: Store) -> None:
-        self._scripts = Scripts(store.redis, "store", ("begin_calibration", "end_calibration"))
+        self._scripts = Scripts(store.redis, "store", ("begin_calibration", "end_calibration"), COMMON)
 
     async def begin(self, token: str, *, asked: bool) -> CalibrationPermit | None:
         """None while the rule is known, or another is at it, or somebody tried lately. `asked`: by a person,

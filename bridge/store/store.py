@@ -1,7 +1,7 @@
 """The truth, in Redis: events, orders, what is due, leases, and the ledger of what exists in Facturation.pro.
 
-Every operation is one Lua script, one round trip (`lua/`). Times are Redis' own. Everything redis-py raises
-becomes StoreUnavailable here.
+Every operation is one Lua script, one round trip (`lua/`). Times are Redis' own. All raise
+StoreUnavailable.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any, Final, Literal
 import zstandard
 from pydantic_core import to_json
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.failpoints import failpoint
@@ -30,9 +29,8 @@ from bridge.store.values import (
     view_of,
     vitals_of,
 )
-from bridge.valkey.connection import SharedConnection
 from bridge.valkey.durability import Durability, look_at_durability, memory_used
-from bridge.valkey.scripts import load_script
+from bridge.valkey.scripts import COMMON, Scripts, redis_errors
 
 PREFIX: Final = "bridge:"
 LEASE: Final = timedelta(seconds=5)
@@ -47,6 +45,12 @@ FULL: Final = 0.9
 """Past this share of maxmemory no event is taken: the rest belongs to those who finish what is stored."""
 WAKE_UPS: Final = 500
 """So many jobs wait in arq at the most; the rest wait in `due`, first come first served."""
+SCRIPTS: Final = (
+    *("open", "mark_restored", "record", "take", "extend", "release", "fetched"),
+    *("sweep", "claim_next", "vitals"),
+    *("ledger", "begin", "replace_attempt", "clear", "done", "forget", "set_shop_verdict"),
+    *("archived", "keep_archived", "rounding", "learn_rounding"),
+)
 
 
 def _ms(span: timedelta) -> int:
@@ -58,27 +62,15 @@ class Store:
 
     def __init__(self, redis: Redis, *, retention: timedelta) -> None:
         self.redis = redis
-        self._connection = SharedConnection(redis.connection_pool)
         self._durable: bool | None = None
         self.memory_used = 0.0
         self._retention_ms = _ms(retention)
         self._compressor = zstandard.ZstdCompressor(level=1)
-        self._scripts = {
-            name: load_script(redis, f"store/{name}")
-            for name in (
-                *("open", "mark_restored", "record", "take", "extend", "release", "fetched"),
-                *("sweep", "claim_next", "vitals"),
-                *("ledger", "begin", "replace_attempt", "clear", "done", "forget", "set_shop_verdict"),
-                *("archived", "keep_archived", "rounding", "learn_rounding"),
-            )
-        }
+        self._scripts = Scripts(redis, "store", SCRIPTS, COMMON)
 
     async def _run(self, name: str, *args: Any, keys: Sequence[str] = ()) -> Any:
         failpoint("store", name, "before")
-        try:
-            answer = await self._connection.evaluate(self._scripts[name], keys, args)
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"{name}: {type(exc).__name__}: {exc}") from exc
+        answer = await self._scripts.run(name, *args, keys=keys)
         failpoint("store", name, "after")
         return answer
 
@@ -281,22 +273,18 @@ class Store:
 
     async def version(self) -> tuple[str, str]:
         """What the server is, "Redis" or "Valkey", and its version. Raises StoreUnavailable."""
-        try:
+        with redis_errors("version"):
             server = await self.redis.info("server")
-            if "valkey_version" in server:
-                return "Valkey", str(server["valkey_version"])
-            return "Redis", str(server["redis_version"])
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"{type(exc).__name__}: {exc}") from exc
+        if "valkey_version" in server:
+            return "Valkey", str(server["valkey_version"])
+        return "Redis", str(server["redis_version"])
 
     async def check_writable(self) -> None:
         """Writes, durably, as an event would be. Raises StoreUnavailable with the reason."""
         if self.memory_used > FULL:
             raise StoreUnavailable(f"probe: Redis is full ({self.memory_used:.0%} of maxmemory)")
-        try:
+        with redis_errors("probe"):
             await self.redis.set(f"{PREFIX}probe", b"1", px=60_000)
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"{type(exc).__name__}: {exc}") from exc
 
 
 def _fate(shop: str, platform: str, identity: Identity) -> tuple[str, str, str, tuple[str, ...]]:
