@@ -4,7 +4,7 @@ BIN := .venv/bin
 N ?= 2000
 SEED ?= 1
 
-.PHONY: help demo quick test check audit bench cases chaos lock clean
+.PHONY: help demo quick test check mutants audit bench cases chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -39,6 +39,10 @@ check: .venv/dev ## ruff, mypy strict, import-linter, bandit, audit
 	$(BIN)/coverage run -m pytest -m pure -p no:cacheprovider
 	$(BIN)/coverage report
 	@$(MAKE) --no-print-directory audit
+
+mutants: N = 40
+mutants: .venv/dev ## N small mistakes in the pure core: how many do the pure tests notice?
+	$(BIN)/python -m tests.mutants $(N) $(SEED)
 
 audit: .venv/dev ## known vulnerabilities of the locked dependencies
 	$(BIN)/python -m tests.audit
