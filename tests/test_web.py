@@ -1,4 +1,4 @@
-"""Every row of the interface's HTTP table, against the real application and a real Valkey."""
+"""What a shop is answered in every case, by the real application with a real Valkey."""
 
 from __future__ import annotations
 

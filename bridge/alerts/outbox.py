@@ -55,7 +55,7 @@ class Delivery:
 
 
 class AlertOutbox:
-    """See the module. Everything raises StoreUnavailable."""
+    """Alerts that stand and their deliveries, shared by all processes. Everything raises StoreUnavailable."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -58,7 +58,7 @@ def _ms(span: timedelta) -> int:
 
 
 class Store:
-    """See the module."""
+    """All that the bridge knows: each operation is one script, and durable once it returns."""
 
     def __init__(self, redis: Redis, *, retention: timedelta) -> None:
         self.redis = redis

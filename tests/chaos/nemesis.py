@@ -53,7 +53,7 @@ class Disturbance:
     end: float
 
 
-class Havoc:
+class Nemesis:
     """Disturbs a site until it is told to stop; then everything runs again."""
 
     def __init__(self, site: Site, crew: Crew, random: Random) -> None:

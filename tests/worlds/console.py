@@ -24,7 +24,7 @@ TOKEN = "ops-token-0123456789abcdef"
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class ConsoleServer:
     """`here`: sends orders; `url`: where the console is; `browser`: an HTTP client that follows nothing."""
 
     here: Here
@@ -84,9 +84,9 @@ def csrf_in(page: str) -> str:
 
 
 @asynccontextmanager
-async def house(
+async def console_server(
     redis_url: str, *, token: str = TOKEN, work: bool = True, language: str = "en"
-) -> AsyncIterator[House]:
+) -> AsyncIterator[ConsoleServer]:
     """Serves until the block ends. `work`: with a worker."""
     async with served() as (api_url, sandbox):
         top = {"language": language} | ({"ops_token": SecretStr(token)} if token else {})
@@ -101,7 +101,7 @@ async def house(
             try:
                 async with httpx.AsyncClient(base_url=url) as http:
                     desk = Desk(services.store, settings, services.quota)
-                    yield House(Here(services, sandbox, http), url, desk, http)
+                    yield ConsoleServer(Here(services, sandbox, http), url, desk, http)
             finally:
                 stop.set()
                 await asyncio.gather(*running)

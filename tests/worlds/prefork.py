@@ -3,7 +3,7 @@
 A start costs 0.1 s of CPU instead of 1 s, which is what makes a hundred kills a minute affordable. One JSON
 object a line: `{"argv": […], "env": {…}, "cwd": "…", "log": "…"}` in, `{"pid": n}` out; later
 `{"pid": n, "exit": code}`, negative for a signal. `argv` is of the `bridge` command; `sandbox <port>` and
-`exec <file> …` are the nursery's own. When standard input ends, its whole process group is killed: start it
+`exec <file> …` are the prefork's own. When standard input ends, its whole process group is killed: start it
 in a session of its own.
 """
 
