@@ -17,9 +17,10 @@ PURE: Final = ("billing", "sources", "test_any_order.py", "test_imports.py", "te
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the pure tests by where they lie."""
+    """Marks the pure tests by where they lie; what asks for a Valkey is none."""
     for item in items:
-        if item.path.relative_to(TESTS).parts[0] in PURE:
+        served = "redis_url" in getattr(item, "fixturenames", ())
+        if item.path.relative_to(TESTS).parts[0] in PURE and not served:
             item.add_marker(pytest.mark.pure)
 
 

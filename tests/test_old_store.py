@@ -38,7 +38,7 @@ SHOWN = {
         f"order #6: its lines come to 64.70 EUR and its total is 12.00; {COMPARE}",
     ),
     key_of(7): (State.WAITING, ""),
-    key_of(8): (State.WAITING, ""),
+    key_of(8): (State.IN_HAND, ""),
     DISPUTE: (State.ATTENTION, f"disputes/create: {ASKED}"),
 }
 
