@@ -198,7 +198,11 @@ _PLACES: Mapping[type[Table], str] = {
 
 def _where_it_belongs(where: tuple[str, ...]) -> str:
     level, name = where[:-1], where[-1]
-    tables = {"facturation": FacturationSettings, "alerts": AlertSettings, "shops": ShopSettings}
+    tables: dict[str, type[Table]] = {
+        "facturation": FacturationSettings,
+        "alerts": AlertSettings,
+        "shops": ShopSettings,
+    }
     here = RegimeSince if "vat_regime" in level else tables[level[0]] if level else Settings
     for table, place in _PLACES.items():
         if table is not here and name in table.model_fields:

@@ -75,7 +75,7 @@ async def open_world(
 ) -> AsyncIterator[World]:
     """A world whose Redis is empty at the start."""
     async with served() as (url, sandbox):
-        settings = settings_for(tmp_path, url, **(shops or {}))
+        settings = settings_for(tmp_path, url, **dict[str, Any](shops or {}))
         async with open_services(settings, redis_url) as services:
             await services.store.open()
             await calibrate(services, sandbox)
