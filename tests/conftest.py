@@ -12,7 +12,10 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from bridge.valkey.embedded import EmbeddedValkey
 
 TESTS: Final = Path(__file__).parent
-PURE: Final = ("billing", "sources", "test_any_order.py", "test_imports.py", "test_texts.py")
+PURE: Final = (
+    *("billing", "sources", "test_any_order.py", "test_imports.py", "test_preview.py", "test_reasons.py"),
+    *("test_settings.py", "test_texts.py"),
+)
 """What needs no server, no process and no clock: `make quick`."""
 
 
