@@ -73,7 +73,7 @@ def shopify_order(
     items: Sequence[Payload] = (),
     *,
     placed: datetime | None = None,
-    buyer: int = 0,
+    buyer: int | None = None,
     last_name: str = "Martin",
     **changed: Any,
 ) -> Payload:
@@ -85,7 +85,8 @@ def shopify_order(
     sold = sum((Decimal(each["price"]) * each["quantity"] for each in items), Decimal(0))
     carried = sum((Decimal(each["price"]) for each in changed.get("shipping_lines", ())), Decimal(0))
     total = changed.pop("total_price", str(sold + carried))
-    email = changed.pop("email", f"acheteur{buyer or id_}@example.com")
+    buyer = id_ if buyer is None else buyer
+    email = changed.pop("email", f"acheteur{buyer}@example.com")
     return {
         "id": id_,
         "name": f"#{id_}",
@@ -104,7 +105,7 @@ def shopify_order(
         "customer_locale": "fr-FR",
         "payment_gateway_names": ["shopify_payments"],
         **dict.fromkeys(("billing_address", "shipping_address"), address(last_name)),
-        "customer": {"id": 7000 + (buyer or id_), "email": email, "first_name": "Camille"},
+        "customer": {"id": 7000 + buyer, "email": email, "first_name": "Camille"},
         "line_items": list(items),
         "shipping_lines": [],
         "refunds": [],

@@ -126,7 +126,7 @@ def _sale(n: int, *, shop: str, buyer: int, placed: float, refunds: str, awkward
     order = shopify_order(
         *(6_100_000_000_000 + n, lines),
         placed=_at(placed),
-        buyer=buyer + 1,
+        buyer=buyer,
         last_name=name,
         email=f"{name}@example.fr",
         updated_at=_at(placed + 1).isoformat(),
