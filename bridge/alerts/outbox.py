@@ -72,7 +72,7 @@ class AlertOutbox:
 
     async def look(self, quota: Quota, shops: Sequence[str], *, silence: bool) -> Situation:
         """Everything that is judged."""
-        stuck, *pulses = await self._scripts.run("pulse", int(RESTS.total_seconds() * 1000), *shops)
+        stuck, *pulses = await self._scripts.run("pulse", RESTS, *shops)
         standing = await current(self._store)
         return Situation(
             vitals=await self._store.vitals(),
@@ -108,8 +108,7 @@ class AlertOutbox:
         said: list[str | int] = []
         for alert in alerts:
             said += [alert.key, uuid.uuid4().hex, int(alert.since.timestamp() * 1000), _kept(alert)]
-        missing = int(MISSING.total_seconds() * 1000)
-        answer = await self._scripts.run("publish", token, missing, ",".join(channels), *said)
+        answer = await self._scripts.run("publish", token, MISSING, ",".join(channels), *said)
         if answer is None:
             return None
         raised, resolved = answer
@@ -117,7 +116,7 @@ class AlertOutbox:
 
     async def deliveries(self) -> tuple[Delivery, ...]:
         """What is to be said now; each goes to one process only."""
-        answer = await self._scripts.run("deliveries", int(IN_HAND.total_seconds() * 1000))
+        answer = await self._scripts.run("deliveries", IN_HAND)
         return tuple(delivery for delivery in map(_errand, answer) if delivery)
 
     async def finish(self, delivery: Delivery) -> None:
@@ -126,7 +125,7 @@ class AlertOutbox:
 
     async def postpone(self, delivery: Delivery, after: timedelta) -> None:
         """It could not be said; it is tried again."""
-        await self._scripts.run("postpone", delivery.id, int(after.total_seconds() * 1000))
+        await self._scripts.run("postpone", delivery.id, after)
 
 
 async def current(store: Store) -> tuple[Alert, ...]:

@@ -33,9 +33,7 @@ class Calibrations:
     async def begin(self, token: str, *, asked: bool) -> CalibrationPermit | None:
         """None while the rule is known, or another is at it, or somebody tried lately. `asked`: by a person,
         who only waits for others."""
-        answer = await self._scripts.run(
-            "begin_calibration", token, int(TERM.total_seconds() * 1000), int(asked)
-        )
+        answer = await self._scripts.run("begin_calibration", token, TERM, int(asked))
         if answer is None:
             return None
         left, only_tidy, contradiction = answer
@@ -46,4 +44,4 @@ class Calibrations:
         None when nothing was found out; then it is tried again after `again`. `tidy`: nothing was left in
         Facturation.pro."""
         found = "?" if rule == "" else rule or ""
-        await self._scripts.run("end_calibration", token, found, int(again.total_seconds() * 1000), int(tidy))
+        await self._scripts.run("end_calibration", token, found, again, int(tidy))

@@ -53,10 +53,6 @@ SCRIPTS: Final = (
 )
 
 
-def _ms(span: timedelta) -> int:
-    return int(span.total_seconds() * 1000)
-
-
 class Store:
     """All that the bridge knows: each operation is one script, and durable once it returns."""
 
@@ -64,7 +60,7 @@ class Store:
         self.redis = redis
         self._durable: bool | None = None
         self.memory_used = 0.0
-        self._retention_ms = _ms(retention)
+        self._retention = retention
         self._compressor = zstandard.ZstdCompressor(level=1)
         self._scripts = Scripts(redis, "store", SCRIPTS, COMMON)
 
@@ -115,8 +111,8 @@ class Store:
             order,
             ignored,
             alarm,
-            self._retention_ms,
-            _ms(REHINT),
+            self._retention,
+            REHINT,
             *links,
             keys=[f"{PREFIX}event:{event_id}"],
         )
@@ -124,12 +120,12 @@ class Store:
 
     async def take(self, lease: Lease) -> HeldOrder | None:
         """The order and its lease; None when another worker has it or nothing is due."""
-        taken = await self._run("take", lease.order_key, lease.token, _ms(LEASE))
+        taken = await self._run("take", lease.order_key, lease.token, LEASE)
         return None if taken is None else view_of(taken[1], takes=taken[0])
 
     async def extend(self, lease: Lease) -> bool:
         """Renews the lease; False when it is lost."""
-        return bool(await self._run("extend", lease.order_key, lease.token, _ms(LEASE)))
+        return bool(await self._run("extend", lease.order_key, lease.token, LEASE))
 
     async def release(
         self,
@@ -158,7 +154,7 @@ class Store:
             reason.as_json(),
             int(after * 1000),
             int(counted),
-            self._retention_ms,
+            self._retention,
             calls,
             *pairs,
         )
@@ -257,11 +253,11 @@ class Store:
     async def keep_archived_customers(self, index: Mapping[str, int]) -> None:
         """Keeps the list of archived customers, by buyer_lock, for some hours."""
         pairs = [str(part) for item in index.items() for part in item]
-        await self._run("keep_archived", _ms(ARCHIVE_AGE), *pairs)
+        await self._run("keep_archived", ARCHIVE_AGE, *pairs)
 
     async def sweep(self, worker: str) -> int:
         """Rings for what is due; returns for how many orders. Says that `worker` lives."""
-        return int(await self._run("sweep", WAKE_UPS, _ms(REHINT), worker))
+        return int(await self._run("sweep", WAKE_UPS, REHINT, worker))
 
     async def claim_next(self) -> str:
         """Takes the next wake-up, past arq: the order that it rings for, or ""."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from importlib.resources import files
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from redis.exceptions import RedisError
 from bridge.errors import StoreUnavailable
 from bridge.valkey.connection import Argument, SharedConnection
 
+MILLISECOND: Final = timedelta(milliseconds=1)
 COMMON: Final = "store/common"
 """Stands before every script that touches orders: keys, the clock, and what else they share."""
 
@@ -38,10 +40,12 @@ class Scripts:
         head = "".join(map(script_text, before))
         self.by_name = {name: redis.register_script(head + script_text(f"{room}/{name}")) for name in names}
 
-    async def run(self, name: str, *args: Argument, keys: Sequence[str] = ()) -> Any:
-        """What the script answers, undecoded. Raises StoreUnavailable: it may have run all the same."""
+    async def run(self, name: str, *args: Argument | timedelta, keys: Sequence[str] = ()) -> Any:
+        """What the script answers, undecoded; it takes spans in milliseconds. Raises StoreUnavailable: it may
+        have run all the same."""
+        said = [each // MILLISECOND if isinstance(each, timedelta) else each for each in args]
         with redis_errors(f"{self._room} {name}"):
-            return await self._connection.evaluate(self.by_name[name], keys, args)
+            return await self._connection.evaluate(self.by_name[name], keys, said)
 
 
 def script_text(name: str) -> str:
