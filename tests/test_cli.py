@@ -169,7 +169,7 @@ async def test_preview_of_another_platforms_file_says_whose_it_is(tmp_path: Path
 
 async def test_the_sandbox_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     async with running("sandbox", "--port", "0", cwd=tmp_path) as command:
-        await until(lambda: "http://" in command.said, "the sandbox says where it is", seconds=30)
+        await until(lambda: "http://" in command.said, "the sandbox says where it is", within=30)
         assert await command.stop() == 0
     assert (await bridge("sandbox", "--rounding", "odd", cwd=tmp_path)).status == 2
 

@@ -22,7 +22,8 @@ import httpx
 from tests.builders.sales import PLATFORMS, Delivery, Sale, sale
 from tests.chaos.audit import violations
 from tests.chaos.nemesis import LONGEST_LATE, RETRY_AFTER, Crew, Disturbance, Nemesis
-from tests.worlds.site import Site, site, until
+from tests.worlds.site import Site, site
+from tests.worlds.waiting import until
 
 SEND_DEADLINE = 5.0
 SETTLE = SEND_DEADLINE + 2 * LONGEST_LATE + 4

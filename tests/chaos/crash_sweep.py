@@ -21,7 +21,9 @@ import httpx
 
 from tests.builders.sales import Delivery, Sale, sale
 from tests.chaos.audit import violations
-from tests.worlds.site import Child, Site, free_port, site, until
+from tests.worlds.ports import free_port
+from tests.worlds.site import Child, Site, site
+from tests.worlds.waiting import until
 
 SETTLE = 1.0
 AT_ONCE = 32

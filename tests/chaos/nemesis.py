@@ -11,7 +11,8 @@ from random import Random
 from signal import SIGCONT, SIGSTOP, SIGTERM
 from typing import Any
 
-from tests.worlds.site import Child, Site, free_port
+from tests.worlds.ports import free_port
+from tests.worlds.site import Child, Site
 
 RETRY_AFTER = 3
 """Seconds that the sandbox asks for with each 429."""

@@ -12,7 +12,8 @@ import pytest
 from tests.chaos.audit import violations
 from tests.chaos.crash_sweep import Role, Track
 from tests.chaos.test_recovery import PLAIN, acknowledged, done
-from tests.worlds.site import Site, site, until
+from tests.worlds.site import Site, site
+from tests.worlds.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 

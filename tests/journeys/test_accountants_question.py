@@ -22,10 +22,10 @@ from bridge.orders import PARIS
 from bridge.sandbox import Fault, FaultKind, Moment, Sandbox
 from bridge.sandbox.records import Invoice
 from tests.builders.shopify import item, shopify_order
-from tests.journeys.test_up import free_port, send
-from tests.worlds.commands import answering, bridge, running, write_config
+from tests.worlds.commands import answering, bridge, running, send, write_config
 from tests.worlds.console import TOKEN, csrf_in
 from tests.worlds.in_process import served
+from tests.worlds.ports import free_port
 from tests.worlds.waiting import until
 
 PAGE = Path(__file__).parents[2] / "docs" / "accountants-question.md"
@@ -192,7 +192,7 @@ async def test_it_is_answered_and_repaired(tmp_path: Path) -> None:
                 answer = await browser.get("/api/orders?state=attention", headers=AS_OPERATOR)
                 return len(answer.json()["rows"]) == 2
 
-            await until(both_ask, "both orders ask for a person", seconds=30)
+            await until(both_ask, "both orders ask for a person", within=30)
             terminal = Terminal(desk)
             await by_terminal(sandbox, terminal, night)
             await by_console(sandbox, browser)

@@ -11,8 +11,10 @@ from functools import partial
 
 from tests.builders.sales import Sale, sale
 from tests.chaos.audit import violations
+from tests.worlds.ports import free_port
 from tests.worlds.shop import InsistentShop, ready
-from tests.worlds.site import Child, Site, free_port, site, until
+from tests.worlds.site import Child, Site, site
+from tests.worlds.waiting import until
 
 STOP_SECONDS = 10
 

