@@ -221,7 +221,7 @@ class Refund:
 class Order:
     """One sale, folded from all its events. The same events in any order make the same value.
 
-    `key` is the readable key of the interface (`shopify:boutique:order:1`) and the invoice's key.
+    `key`, such as `shopify:boutique:order:1`, is the invoice's `api_custom` too.
     `total`: what the buyer is charged, VAT included, before any refund. `paid_at`: None while the money is
     not there. `problems`: what the source could not read without guessing; any entry asks for attention.
     `payment_ids`: the names that the payment's provider gave to it, under which another shop's order may know

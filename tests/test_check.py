@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from bridge.runtime.check import Finding, findings
 from bridge.runtime.wiring import open_services
 from bridge.sandbox import Fault, FaultKind
-from tests.journeys.in_process import bridge_here, served, settings_for
-from tests.journeys.orders import shopify_order
+from tests.builders.shopify import shopify_order
+from tests.worlds.in_process import bridge_here, served, settings_for
 
 
 async def found(redis_url: str, fault: Fault | None = None, **changed: Any) -> Mapping[str, tuple[str, str]]:

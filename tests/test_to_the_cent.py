@@ -16,8 +16,8 @@ import pytest
 from bridge.billing.rounding import CANDIDATES
 from bridge.sandbox import ROUNDINGS, SandboxConfig
 from bridge.sandbox.records import Invoice
-from tests.journeys.in_process import Here, bridge_here
-from tests.platform_carts import CARTS, Charged
+from tests.builders.carts import CARTS, Charged
+from tests.worlds.in_process import Here, bridge_here
 
 D = Decimal
 EACH = 8

@@ -24,7 +24,7 @@ from bridge.reasons import Reason, because
 
 
 def refund_key(order: Order, refund_id: str) -> str:
-    """The readable key of the interface."""
+    """The key of the credit note, which is its `api_custom` in Facturation.pro."""
     return str(Key(order.platform, order.shop, REFUND, refund_id))
 
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from bridge.errors import ApiRefused, BridgeError, NotSent, RetryLater, StoreUnavailable
 from bridge.facturation.client import open_client
 from bridge.facturation.quota import Failure, Lane, Permit, Quota
-from bridge.facturation.wire import Wire
 from bridge.reasons import Reason
-from bridge.runtime.wiring import Services
+from bridge.runtime.wiring import Services, wire_to
 from bridge.settings.loading import Settings
 from bridge.sources.base import Source
 from bridge.sources.registry import REGISTRY
@@ -82,19 +81,10 @@ def _version(server: str, version: str) -> tuple[str, str]:
 
 
 async def _account(settings: Settings, services: Services) -> Finding:
-    firm = settings.facturation
-    firm_id = firm.firm_id
+    firm_id = settings.facturation.firm_id
+    quota = _OneQuestion(services.store.redis, firm_id=firm_id)
     try:
-        async with open_client(
-            Wire(
-                base_url=firm.base_url,
-                firm_id=firm_id,
-                api_id=firm.api_id,
-                api_key=firm.api_key,
-                contact=firm.contact,
-                quota=_OneQuestion(services.store.redis, firm_id=firm_id),
-            )
-        ) as client:
+        async with open_client(wire_to(settings.facturation, quota)) as client:
             account = await client.account()
     except NotSent as exc:
         address = settings.facturation.base_url

@@ -21,12 +21,12 @@ import pytest
 from bridge.orders import PARIS
 from bridge.sandbox import Fault, FaultKind, Moment, Sandbox
 from bridge.sandbox.records import Invoice
-from tests.console.console_server import TOKEN, csrf_in
-from tests.journeys.in_process import served
-from tests.journeys.orders import item, shopify_order
-from tests.journeys.processes import answering, bridge, running, write_config
-from tests.journeys.test_up import free_port, send
-from tests.journeys.waiting import until
+from tests.builders.shopify import item, shopify_order
+from tests.worlds.commands import answering, bridge, running, send, write_config
+from tests.worlds.console import TOKEN, csrf_in
+from tests.worlds.in_process import served
+from tests.worlds.ports import free_port
+from tests.worlds.waiting import until
 
 PAGE = Path(__file__).parents[2] / "docs" / "accountants-question.md"
 AWKWARD = [item("25.41", "0.055", 28, id_=1), item("25.99", "0.1", 60, id_=2)]
@@ -192,7 +192,7 @@ async def test_it_is_answered_and_repaired(tmp_path: Path) -> None:
                 answer = await browser.get("/api/orders?state=attention", headers=AS_OPERATOR)
                 return len(answer.json()["rows"]) == 2
 
-            await until(both_ask, "both orders ask for a person", seconds=30)
+            await until(both_ask, "both orders ask for a person", within=30)
             terminal = Terminal(desk)
             await by_terminal(sandbox, terminal, night)
             await by_console(sandbox, browser)
