@@ -73,18 +73,15 @@ async def test_a_held_order_says_why_and_what_to_do(open_house: House) -> None:
     await open_house.log_in()
     for path in ("/console", "/console/orders", f"/console/orders/{key}"):
         assert (
-            f"order #1042: invoice F{invoice.invoice_ref} comes to 12.34 EUR but the order to 15.84 "
-            "(difference +3.50): correct it in Facturation.pro, or accept it"
+            f"order #1042: invoice F{invoice.invoice_ref} is final and comes to 12.34 EUR but the order to "
+            "15.84 (difference +3.50): accept it, or reverse it in Facturation.pro"
         ) in await in_french(open_house, path, "en")
         french = await in_french(open_house, path)
         assert (
-            f"commande #1042 : la facture F{invoice.invoice_ref} fait 12,34 EUR, "
+            f"commande #1042 : la facture F{invoice.invoice_ref} est définitive et fait 12,34 EUR, "
             "mais la commande 15,84 (écart +3,50)"
         ) in french
-        cured = (
-            "À faire</strong>\xa0: Acceptez le total du document, ou corrigez-le dans Facturation.pro "
-            "et relancez."
-        )
+        cured = "À faire</strong>\xa0: Acceptez le total de la facture ; ou annulez-la par un avoir"
         assert (cured in french) is (path != "/console/orders")
 
 
