@@ -111,6 +111,7 @@ async def demonstrate(
         settings = _settings(folder, await started, sock.getsockname()[1], keys, token)
         services = await stack.enter_async_context(open_services(settings, valkey.url))
         await services.store.open()
+        await services.calibrator.tend()
         web = asyncio.create_task(serve_web(services, sock, stop))
         worker = asyncio.create_task(serve_worker(services, stop))
         progress("a signed order of each platform, each twice")
@@ -124,7 +125,7 @@ async def demonstrate(
 async def _send_all(
     services: Services, sandbox: Sandbox, url: str, keys: Mapping[str, str], token: str
 ) -> Demonstration:
-    began = time.perf_counter()
+    began, known = time.perf_counter(), sandbox.requests_received
     now = datetime.now(UTC)
     async with httpx.AsyncClient(base_url=url, timeout=10) as shop:
         rows = [await _send(shop, sandbox, REGISTRY[name], secret, now) for name, secret in keys.items()]
@@ -134,7 +135,7 @@ async def _send_all(
             await asyncio.sleep(0.02)
     shown = tuple(_seen(row, sandbox) for row in rows)
     seconds = time.perf_counter() - began
-    return Demonstration(shown, sandbox.requests_received, seconds, url, token)
+    return Demonstration(shown, sandbox.requests_received - known, seconds, url, token)
 
 
 async def _send(
