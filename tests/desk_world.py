@@ -21,6 +21,7 @@ from bridge.sandbox import Sandbox, SandboxConfig, create_sandbox, serve_sandbox
 from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
 from bridge.sources import shopify
 from bridge.sources.registry import REGISTRY
+from tests.journeys.in_process import calibrate
 
 CUSTOMER = {"id": 7001, "email": "camille.martin@example.com", "first_name": "Camille"}
 
@@ -117,4 +118,5 @@ async def open_world(
         settings = settings_for(url, tmp_path, shops)
         async with open_services(settings, redis_url) as services:
             await services.store.open()
+            await calibrate(services, sandbox)
             yield World(redis, sandbox, services, Desk(services.store, settings, services.quota))

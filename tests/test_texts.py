@@ -35,24 +35,6 @@ def test_an_entry_can_be_said_in_both_languages(code: str) -> None:
     assert "'" not in entry.text["fr"] + entry.cure["fr"], "an apostrophe is ’ in French"
 
 
-def test_every_reason_that_the_bridge_gives_has_a_text() -> None:
-    """And every text is of a reason that it gives."""
-    trees = [
-        ast.parse(path.read_text(encoding="utf-8"))
-        for path in (Path(__file__).parent.parent / "bridge").rglob("*.py")
-    ]
-    nodes = [node for tree in trees for node in ast.walk(tree)]
-    given = {
-        node.args[0].value
-        for node in nodes
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "because"
-        if isinstance(node.args[0], ast.Constant)
-    }
-    assert given <= catalogue().keys()
-    words = {node.value for node in nodes if isinstance(node, ast.Constant)}
-    assert {code for code in catalogue() if code.removesuffix("_one") not in words} == set()
-
-
 def test_a_reason_is_said_in_the_readers_way() -> None:
     at = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
     silence = because("alert_silence", shop="boutique", since=at)

@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from bridge.cli.terminal import FAILED, command, err, out
-from bridge.demo.demo import Demonstration, demonstrate
+from bridge.cli.tables import print_whole, table_of
+from bridge.cli.terminal import FAILED, command, err, out, tell
+from bridge.cli.words import say, why
+from bridge.demo.cases import Outcome
+from bridge.demo.demo import Demonstration, Shown, demonstrate
 from bridge.runtime.server import stop_on_signals
 from bridge.telemetry.logs import configure_logging
 
@@ -23,7 +25,7 @@ app = typer.Typer()
 async def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave it running, and say where.")] = False,
 ) -> int:
-    """The whole system here, on a private Valkey and a sandbox, with an order of each platform."""
+    """The whole system here, on a private Valkey and a sandbox, with orders of each platform."""
     configure_logging("error", sys.stderr)
     seen: list[Demonstration] = []
 
@@ -44,40 +46,50 @@ async def demo(
 
 def show_demo(result: Demonstration, *, keep: bool) -> None:
     """Its table, what is to be said of it, and where to go from here."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("platform", "order", "customer", "invoice"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("paid", "invoiced", "ms"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
+    amounts = [say(f"demo.{name}") for name in ("paid", "invoiced")]
+    headings = [say(f"demo.{name}") for name in ("platform", "order", "customer", "invoice")]
+    table = table_of(*headings, *amounts, "ms", "", right=(*amounts, "ms"))
     for row in result.rows:
+        first = row.invoices[0] if row.invoices else None
         table.add_row(
-            row.source.PLATFORM,
-            row.sale.number,
-            escape(row.customer[:14]),
-            row.invoice,
-            f"{row.sale.paid:.2f}",
+            row.case.source.PLATFORM,
+            row.case.number,
+            escape(first.customer_identity[:14] if first else "-"),
+            (first.full_invoice_ref or say("draft", id=first.id)) if first else "-",
+            f"{row.case.paid:.2f}",
             f"{row.total:.2f}" if row.total is not None else "-",
             f"{row.milliseconds:.0f}",
-            "[green]ok[/green]" if row.right else "[red]wrong[/red]",
+            _verdict(row),
         )
-    good = sum(row.right for row in result.rows)
-    paid = sum(row.sale.paid for row in result.rows)
     out.print()
-    out.print(table)
+    print_whole(table)
     out.print()
-    repeated = sum(row.answers.count("duplicate") for row in result.rows)
-    of = f"{good} of {len(result.rows)} orders"
-    cost = f"{result.calls} API calls, {result.seconds:.1f} s"
-    out.print(f"{of} have exactly one invoice of exactly what was paid ({paid:.2f} EUR).")
-    out.print(f"Each was sent twice: {repeated} duplicates recognised. {cost}.")
+    samples = [row for row in result.rows if row.case.outcome is Outcome.INVOICED]
+    good, paid = sum(row.right for row in samples), sum(row.case.paid for row in samples)
+    repeated = sum(row.answers.count("duplicate") for row in samples)
+    tell(say("demo.good", good=good, orders=len(samples), paid=f"{paid:.2f}"))
+    tell(say("demo.repeated", count=repeated, calls=result.calls, seconds=f"{result.seconds:.1f}"))
+    out.print()
     if keep:
-        where = f"{result.url}/console (token {result.console_token})"
-        out.print(f"\nIt goes on until Ctrl-C: {where}", soft_wrap=True)
+        tell(say("demo.goes_on", url=f"{result.url}/console", token=result.console_token))
     else:
-        me = called(sys.argv[0], shutil.which("bridge"), Path.cwd())
-        steps = f"{me} demo --keep to look around; or your own bridge.toml, {me} check, {me} up"
-        out.print(f"\nNext: {steps}.", soft_wrap=True)
+        tell(say("demo.next", bridge=called(sys.argv[0], shutil.which("bridge"), Path.cwd())))
+
+
+def _verdict(row: Shown) -> str:
+    """Whether the row is right, and what became of an order that has more to it than its invoice."""
+    if not row.right:
+        return f"[red]{say('demo.wrong', wanted=say(f'demo.{row.case.outcome}'))}[/red]"
+    match row.case.outcome:
+        case Outcome.INVOICED:
+            return "[green]ok[/green]"
+        case Outcome.REFUNDED:
+            notes = ", ".join(note.full_invoice_ref or "" for note in row.credit_notes)
+            return f"[green]{say('kind.credit_note')} {notes}[/green]"
+        case Outcome.DRAFT:
+            return f"[green]{say('demo.draft')}[/green]"
+        case Outcome.HELD:
+            return f"[yellow]{say('state.attention')}[/yellow]: {escape(why(row.reason))}"
 
 
 def called(program: str, found: str | None, here: Path) -> str:

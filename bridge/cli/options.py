@@ -23,8 +23,7 @@ def _states() -> list[str]:
     return list(State)
 
 
-def known_shop(given: str) -> str:
-    """Checks a shop's name. Raises typer.BadParameter with those there are."""
+def _known_shop(given: str) -> str:
     shops = _shops()
     if given and shops and given not in shops:
         raise typer.BadParameter(f"{given} is none of {', '.join(shops)}")
@@ -32,7 +31,7 @@ def known_shop(given: str) -> str:
 
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
-Shop = Annotated[str, typer.Option(help="Of this shop only.", autocompletion=_shops, callback=known_shop)]
+Shop = Annotated[str, typer.Option(help="Of this shop only.", autocompletion=_shops, callback=_known_shop)]
 Since = Annotated[str, typer.Option(help="Not older than this: 90m, 2h, 3d, 03:00 or 2026-11-22T03:00.")]
 Until = Annotated[str, typer.Option(help="Not newer than this, written likewise.")]
 Who = Annotated[str, typer.Option(help="Who decides; written down with the order.")]

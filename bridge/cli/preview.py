@@ -11,11 +11,12 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from bridge.cli.options import Json, known_shop
+from bridge.cli.options import Json
 from bridge.cli.terminal import FAILED, command, err, out, print_json, settings_here, tell
 from bridge.cli.words import LANG
 from bridge.desk.preview import as_json as rendered
 from bridge.desk.preview import preview as look
+from bridge.errors import ConfigurationError
 from bridge.sources.registry import REGISTRY
 
 app = typer.Typer()
@@ -29,9 +30,7 @@ async def preview(
             metavar="FILE", help="A payload as the platform sends it.", exists=True, dir_okay=False
         ),
     ],
-    shop: Annotated[
-        str, typer.Option(help="Whose rules apply: its name in the configuration.", callback=known_shop)
-    ],
+    shop: Annotated[str, typer.Option(help="Whose rules apply: its name in the configuration.")],
     topic: Annotated[
         str,
         typer.Option(
@@ -41,7 +40,10 @@ async def preview(
     as_json: Json = False,
 ) -> int:
     """Dry run: the customer and the documents that this payload would become, and why. Writes nothing."""
-    chosen = settings_here().shops[shop]
+    shops = settings_here().shops
+    if shop not in shops:
+        raise ConfigurationError(f"--shop: {shop} is none of {', '.join(sorted(shops))}")
+    chosen = shops[shop]
     result = look(
         REGISTRY[chosen.platform], shop, chosen.rules(), file.read_bytes(), datetime.now(UTC), topic
     )

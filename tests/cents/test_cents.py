@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from bridge.billing.rounding import SUSPECTS
 from tests.cents.living import ORDINARY, OUTLANDISH, live
 
 CARTS = 4
@@ -32,5 +31,3 @@ async def test_an_outlandish_rule_makes_no_final_document_wrong(
     tally = await live(redis_url, rule, calibrated=calibrated, carts=CARTS)
     assert tally.wrong == 0
     assert tally.known.endswith(" left")
-    if rule in SUSPECTS:  # found out by drafts, that are read and mended
-        assert tally.held == 0

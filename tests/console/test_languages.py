@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
+from bridge.texts import cure_of, text_of
 from tests.console.console_server import House, csrf_in, house
 from tests.console.test_console import PAGES
 from tests.journeys.orders import item, shopify_order, shopify_refund
@@ -57,7 +59,7 @@ def sentences(page: str) -> set[str]:
     return {part for part in parts if len(re.findall(r"[^\W\d_]{2,}", part)) >= 3}
 
 
-async def in_french(house: House, path: str, lang: str = "fr") -> str:
+async def page_in(house: House, path: str, lang: str = "fr") -> str:
     return (await house.http.get(path, headers={"Accept-Language": lang})).text
 
 
@@ -69,26 +71,21 @@ async def open_house(redis: Redis, redis_url: str) -> AsyncIterator[House]:
 
 async def test_a_held_order_says_why_and_what_to_do(open_house: House) -> None:
     key = await open_house.order_with_a_difference(1042)
-    (invoice,) = open_house.here.invoices(key)
+    (row,) = (await open_house.desk.orders(state="attention")).rows
     await open_house.log_in()
-    for path in ("/console", "/console/orders", f"/console/orders/{key}"):
-        assert (
-            f"order #1042: invoice F{invoice.invoice_ref} is final and comes to 12.34 EUR but the order to "
-            "15.84 (difference +3.50): accept it, or reverse it in Facturation.pro"
-        ) in await in_french(open_house, path, "en")
-        french = await in_french(open_house, path)
-        assert (
-            f"commande #1042 : la facture F{invoice.invoice_ref} est définitive et fait 12,34 EUR, "
-            "mais la commande 15,84 (écart +3,50)"
-        ) in french
-        cured = "À faire</strong>\xa0: Acceptez le total de la facture ; ou annulez-la par un avoir"
-        assert (cured in french) is (path != "/console/orders")
+    for lang, amounts in (("en", ("12.34 EUR", "15.84", "+3.50")), ("fr", ("12,34 EUR", "15,84", "+3,50"))):
+        said, cure = text_of(row.reason, lang), cure_of(row.reason, lang)
+        assert all(amount in said for amount in amounts)
+        for path in ("/console", "/console/orders", f"/console/orders/{key}"):
+            shown = html.unescape(await page_in(open_house, path, lang))
+            assert said in shown
+            assert (cure in shown) is (path != "/console/orders")
 
 
 async def test_what_was_not_done_is_said_in_the_readers_language(open_house: House) -> None:
     key = await open_house.done_order(9)
     await open_house.log_in()
-    form = {"csrf": csrf_in(await in_french(open_house, f"/console/orders/{key}")), "action": "accept"}
+    form = {"csrf": csrf_in(await page_in(open_house, f"/console/orders/{key}")), "action": "accept"}
     answer = await open_house.http.post(
         f"/console/orders/{key}", data=form, headers={"Accept-Language": "fr"}
     )
@@ -121,7 +118,7 @@ async def test_no_sentence_is_the_same_in_both_languages(open_house: House) -> N
     paths = await furnish(open_house)
     await open_house.log_in()
     for path in paths:
-        french, english = [await in_french(open_house, path, lang) for lang in ("fr", "en")]
+        french, english = [await page_in(open_house, path, lang) for lang in ("fr", "en")]
         assert sentences(french) & sentences(english) == set(), path
         assert not any(KEY.fullmatch(said) for said in read(french)), path
         assert "Reason(" not in french, path
@@ -135,9 +132,9 @@ async def test_redis_away_is_said_in_the_readers_language(redis_url: str, redis:
         for connection in (*pool._available_connections, *pool._in_use_connections):
             connection.path = "/nowhere.sock"
         await pool.disconnect()
-        french = await in_french(opened, "/console")
+        french = await page_in(opened, "/console")
         assert "rien n’écoute à son adresse : démarrez-le, ou corrigez redis_url" in french
-        assert sentences(french) & sentences(await in_french(opened, "/console", "en")) == set()
+        assert sentences(french) & sentences(await page_in(opened, "/console", "en")) == set()
 
 
 @pytest.mark.parametrize(

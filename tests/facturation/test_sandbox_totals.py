@@ -69,9 +69,9 @@ def test_a_credit_note_mirrors_its_invoice(lines: list[PricedLine], rule: Sandbo
     reversed_ = document_totals([one._replace(quantity=-one.quantity) for one in lines], rule)
     assert reversed_.total == -invoiced.total
     assert reversed_.total_with_vat == -invoiced.total_with_vat
-    assert abs(invoiced.total_with_vat - sum(q * p * (1 + v) for q, p, v in lines)) <= Decimal("0.02") * (
-        len(lines) + 1
-    )
+    # A rule may round each unit, so that half a cent comes with each of them.
+    slack = Decimal("0.02") * (len(lines) + 1) + sum((abs(one.quantity) for one in lines), Decimal(0)) / 200
+    assert abs(invoiced.total_with_vat - sum(q * p * (1 + v) for q, p, v in lines)) <= slack
 
 
 @pytest.mark.parametrize(
