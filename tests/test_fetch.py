@@ -85,7 +85,7 @@ async def test_a_platform_that_is_busy_is_asked_again_later(redis_url: str, stat
 async def test_a_key_that_is_refused_is_a_persons_to_mend(redis_url: str, status: int) -> None:
     state, documents = await outcome_with(Shop(Response(status_code=status)), redis_url)
     assert (state["state"], documents) == ("attention", 0)
-    assert "shops.atelier.platform_api_key" in state["reason"]
+    assert "platform_api_key and platform_api_url of shop atelier" in state["reason"]
     assert KEY not in state["reason"]
 
 

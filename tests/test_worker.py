@@ -204,7 +204,7 @@ async def test_it_outlives_a_redis_that_is_away_for_a_while(tmp_path: Path) -> N
 
 async def test_it_starts_while_redis_is_still_away(tmp_path: Path) -> None:
     valkey = EmbeddedValkey(tmp_path)
-    async with bridge_here(valkey.url, acquainted=False) as here, working(here) as worker:
+    async with bridge_here(valkey.url, acquainted=False, calibrated=False) as here, working(here) as worker:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(worker.stopped(), 0.3)
         assert worker.serves

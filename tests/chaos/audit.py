@@ -28,7 +28,13 @@ def violations(state: Mapping[str, Any], sales: Iterable[Sale]) -> list[str]:
             found.append(f"{key}: is still a draft")
         elif Decimal(str(mine[0]["total_with_vat"])) != total:
             found.append(f"{key}: comes to {mine[0]['total_with_vat']}, not to {total}")
-    found += [f"{key}: {len(mine)} documents nobody asked for" for key, mine in documents.items()]
+    # A killed calibration leaves a draft, which the next one deletes: no order's, and never final.
+    orphans = {key: mine for key, mine in documents.items() if not _of_calibration(key, mine)}
+    found += [f"{key}: {len(mine)} documents nobody asked for" for key, mine in orphans.items()]
     buyers = Counter(customer["email"] for customer in state["customers"])
     found += [f"{email}: {n} customers" for email, n in buyers.items() if n > 1]
     return found
+
+
+def _of_calibration(key: str, documents: list[dict[str, Any]]) -> bool:
+    return key.startswith("bridge:calibration:") and all(each["invoice_ref"] is None for each in documents)

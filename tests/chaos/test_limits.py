@@ -144,5 +144,5 @@ async def test_an_order_that_kills_its_workers_ends_with_a_person_and_blocks_nob
     print(f"poison: a person is asked after {deaths} deaths; {neighbours} neighbours were done meanwhile")
     assert deaths == 5
     assert neighbours >= 1
-    assert b"its worker died 5 times" in await redis.hget(order, "reason")
+    assert b'"code":"worker_died","facts":{"times":"5"}' in await redis.hget(order, "reason")
     await redis.aclose()
