@@ -186,8 +186,11 @@ class _Encoding:
 def _unlike(rules: frozenset[Rounding], lines: Sequence[BilledLine]) -> Iterable[Rounding]:
     """Those that can differ, the likely ones first: of whole quantities a net has no more than 3 decimals."""
     finest = 3 if all(line.quantity == line.quantity.to_integral_value() for line in lines) else None
-    known = [rule for rule in SUSPECTS.values() if rule in rules]
-    return {(rule.decimals or finest, rule.vat, rule.mode): rule for rule in reversed(known)}.values()
+    found: dict[tuple[int | None, str, str], Rounding] = {}
+    for rule in SUSPECTS.values():
+        if rule in rules:
+            found.setdefault((rule.decimals or finest, rule.vat, rule.mode), rule)
+    return found.values()
 
 
 def _moved(lines: Sequence[BilledLine], states: Sequence[LineState], target: Target) -> Reached | None:
