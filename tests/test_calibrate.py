@@ -15,6 +15,7 @@ from bridge.alerts.outbox import AlertOutbox
 from bridge.alerts.rules import evaluate
 from bridge.billing.rounding import CANDIDATES, FirmRounding
 from bridge.errors import BridgeError
+from bridge.facturation.client import FacturationClient
 from bridge.runtime.wiring import SystemClock
 from bridge.sandbox import ROUNDINGS, FaultKind, Moment, SandboxConfig
 from bridge.sync.calibration import Calibrator
@@ -145,16 +146,14 @@ async def test_what_a_dead_process_left_behind_is_deleted_even_when_the_rule_is_
     redis: Any, redis_url: str
 ) -> None:
     async with bridge_here(redis_url, calibrated=False) as here:
-        killed = asyncio.create_task(seeded(here).tend())
-
-        async def has_begun() -> bool:
-            return bool(here.sandbox.invoices)
-
-        await until(has_begun, "a draft is made")
-        killed.cancel()
-        await asyncio.gather(killed, return_exceptions=True)
-        assert leftovers(here) > 0
-        await here.redis.delete("bridge:calibration")  # its lease of two minutes is over
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(FacturationClient, "delete_draft", lambda *_: asyncio.Event().wait())
+            killed = asyncio.create_task(seeded(here).tend())
+            await until(lambda: len(here.sandbox.invoices) == 1, "a draft is made")
+            killed.cancel()
+            await asyncio.gather(killed, return_exceptions=True)
+        assert leftovers(here) == 2
+        await here.redis.delete("bridge:calibration")  # its term of two minutes is over
         await here.services.store.learn_rounding("", "line2_vat_rate", "")
         assert await seeded(here).tend() is None
         assert leftovers(here) == 0

@@ -246,7 +246,7 @@ def _ledger(seen: Situation) -> Iterator[Alert]:
 def _rounding(seen: Situation) -> Iterator[Alert]:
     since, problem = seen.vitals.contradicted or seen.vitals.unexplained, rounding_problem(seen.vitals)
     if since and problem:
-        yield Alert(name="rounding", key="rounding", since=since, reason=problem)
+        yield Alert(key="rounding", since=since, reason=problem)
 
 
 def rounding_problem(vitals: Vitals) -> Reason | None:
