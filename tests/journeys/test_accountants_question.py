@@ -154,7 +154,7 @@ async def by_console(sandbox: Sandbox, browser: httpx.AsyncClient) -> None:
     )
     says(page.text, f"/firms/1/invoices/{draft.id}")
     says(shown, "Event received orders/paid", "POST /invoices.json 503", "had to wait", "is in trouble (503")
-    says(shown, "à vérifier sur un brouillon", "2,258.88 EUR , in place of 2,270.88 EUR")
+    says(shown, "vérifié sur un brouillon", "2,258.88 EUR , in place of 2,270.88 EUR")
     night = await browser.get("/console/activity", params={"since": "2026-01-01T03:00"})
     says(text_of(night.text), "asked for a person shopify:boutique:order:1043", "had to wait")
 
