@@ -173,9 +173,10 @@ class _Encoding:
 
     def otherwise(self, found: Encoded) -> tuple[str, ...]:
         """What the natural unit prices would have come to, where that is not the total."""
-        written = self._lines_of(next(self.starts()).states)
-        if found.agreed and found.lines == written:
+        natural = next(self.starts())
+        if found.agreed and found.why == (natural.why,):
             return ()
+        written = self._lines_of(natural.states)
         others = sorted({total_under(rule, written) for rule in self._rules} - {self._total})
         if not others:
             return ()
@@ -185,6 +186,8 @@ class _Encoding:
 
 def _unlike(rules: frozenset[Rounding], lines: Sequence[BilledLine]) -> Iterable[Rounding]:
     """Those that can differ, the likely ones first: of whole quantities a net has no more than 3 decimals."""
+    if len(rules) == 1:
+        return rules
     finest = 3 if all(line.quantity == line.quantity.to_integral_value() for line in lines) else None
     found: dict[tuple[int | None, str, str], Rounding] = {}
     for rule in SUSPECTS.values():
