@@ -31,7 +31,7 @@ def violations(state: Mapping[str, Any], sales: Iterable[Sale]) -> list[str]:
     # A killed calibration leaves a draft, which the next one deletes: no order's, and never final.
     orphans = {key: mine for key, mine in documents.items() if not _of_calibration(key, mine)}
     found += [f"{key}: {len(mine)} documents nobody asked for" for key, mine in orphans.items()]
-    customers = (each for each in state["customers"] if not _is_calibrations(each["api_custom"]))
+    customers = (each for each in state["customers"] if not _is_calibrations(each.get("api_custom")))
     buyers = Counter(customer["email"] for customer in customers)
     found += [f"{email}: {n} customers" for email, n in buyers.items() if n > 1]
     return found
