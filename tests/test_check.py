@@ -34,6 +34,18 @@ async def test_all_is_well(redis: Any, redis_url: str) -> None:
     assert "Bac à sable" in said["facturation"][1]
 
 
+async def test_what_is_known_of_the_rounding(redis: Any, redis_url: str) -> None:
+    assert (await found(redis_url))["rounding"] == (
+        "ok",
+        "not known yet: workers find it out, and every document is a draft first",
+    )
+    await redis.hset("bridge:meta", "rounding", "line2_vat_rate")
+    assert (await found(redis_url))["rounding"] == ("ok", "by line2_vat_rate, seen to hold")
+    await redis.hset("bridge:meta", mapping={"rounding": "?", "unexplained": "1795000000000"})
+    state, text = (await found(redis_url))["rounding"]
+    assert (state, "none of the rounding rules" in text) == ("warn", True)
+
+
 async def test_a_redis_that_is_away(redis: Any) -> None:
     said = await found("unix:///nowhere/valkey.sock")
     assert said["redis"] == ("fail", "nothing listens at its address: start it, or correct redis_url")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from bridge.alerts.rules import rounding_problem
+from bridge.billing.rounding import FirmRounding
 from bridge.errors import ApiRefused, BridgeError, NotSent, RetryLater, StoreUnavailable
 from bridge.facturation.client import open_client
 from bridge.facturation.quota import Failure, Lane, Permit, Quota
@@ -13,6 +15,7 @@ from bridge.runtime.wiring import Services, wire_to
 from bridge.settings.loading import Settings
 from bridge.sources.base import Source
 from bridge.sources.registry import REGISTRY
+from bridge.store.values import Vitals
 from bridge.telemetry.health import ledger_problem
 from bridge.texts import cure_of, text_of
 from bridge.valkey.diagnosis import trouble
@@ -60,8 +63,10 @@ async def findings(settings: Settings, services: Services) -> AsyncIterator[Find
         problem = durability.problem()
         state = "ok" if not problem else "warn" if durability.fsync in (None, "always") else "fail"
         yield Finding("durability", state, text_of(problem) or "every acknowledged write is on disk")
-        problem = ledger_problem(await services.store.vitals())
+        vitals = await services.store.vitals()
+        problem = ledger_problem(vitals)
         yield Finding("ledger", "warn" if problem else "ok", text_of(problem) or "no sign of lost data")
+        yield _rounding(vitals)
     yield await _account(settings, services)
     yield _console(settings)
     for name, shop in settings.shops.items():
@@ -78,6 +83,14 @@ def _version(server: str, version: str) -> tuple[str, str]:
     if server == "Redis" and numbers < OLDEST_REDIS:
         return "fail", f"is {version}: use Redis 6.2 or newer, or Valkey"
     return "ok", f"{server} {version} answers, and can be written to"
+
+
+def _rounding(vitals: Vitals) -> Finding:
+    known, problem = FirmRounding.read(vitals.rounding), rounding_problem(vitals)
+    if problem:
+        return Finding("rounding", "warn", text_of(problem))
+    said = "not known yet: workers find it out, and every document is a draft first"
+    return Finding("rounding", "ok", f"by {known.text}, seen to hold" if known.held else said)
 
 
 async def _account(settings: Settings, services: Services) -> Finding:
