@@ -4,7 +4,7 @@ BIN := .venv/bin
 N ?= 2000
 SEED ?= 1
 
-.PHONY: help coverage demo quick test check audit bench cases chaos lock clean
+.PHONY: help demo quick test check coverage mutants audit bench cases chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -41,6 +41,10 @@ check: .venv/dev ## ruff, mypy strict, import-linter, bandit, audit
 coverage: .venv/dev ## what the pure tests reach of the core; fails below its gate
 	$(BIN)/coverage run -m pytest -m pure
 	$(BIN)/coverage report
+
+mutants: N = 40
+mutants: .venv/dev ## N small mistakes in the pure core: how many do the pure tests notice?
+	$(BIN)/python -m tests.mutants $(N) $(SEED)
 
 audit: .venv/dev ## known vulnerabilities of the locked dependencies
 	$(BIN)/python -m tests.audit

@@ -7,7 +7,10 @@ import hashlib
 import hmac
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
+
+from tests.builders.shopify import address, carriage, item, shopify_order, tax
 
 SHOP = "bench"
 SECRET = "a-secret-of-the-bench"
@@ -20,87 +23,77 @@ def _money(amount: str) -> dict[str, Any]:
     return {"shop_money": held, "presentment_money": held}
 
 
-def _tax(rate: float, price: str) -> dict[str, Any]:
-    return {
-        "title": "FR TVA",
-        "rate": rate,
-        "price": price,
-        "price_set": _money(price),
-        "channel_liable": False,
+def _in_full(part: dict[str, Any]) -> dict[str, Any]:
+    """Every amount once more in both currencies, in what is in it too."""
+    amounts = {
+        f"{name}_set": _money(value)
+        for name, value in part.items()
+        if isinstance(value, str)
+        and name.endswith(("price", "discount", "discounts", "total_tax", "adjustment", "outstanding"))
     }
+    lists = {
+        name: [_in_full(each) if isinstance(each, dict) else each for each in value]
+        for name, value in part.items()
+        if isinstance(value, list)
+    }
+    return part | lists | amounts
 
 
-def _line(number: int, title: str, quantity: int, price: str, tax: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "id": 11700000000000 + number,
-        "admin_graphql_api_id": f"gid://shopify/LineItem/{11700000000000 + number}",
+def _item(number: int, title: str, price: str, rate: str, quantity: int) -> dict[str, Any]:
+    id_ = 11700000000000 + number
+    return item(price, rate, quantity, id_=id_, title=title) | {
+        "admin_graphql_api_id": f"gid://shopify/LineItem/{id_}",
         "attributed_staffs": [],
         "current_quantity": quantity,
+        "duties": [],
         "fulfillable_quantity": quantity,
         "fulfillment_service": "manual",
+        "total_discount": "0.00",
         "fulfillment_status": None,
         "gift_card": False,
         "grams": 350 * number,
         "name": f"{title} - Bleu",
-        "price": price,
-        "price_set": _money(price),
         "product_exists": True,
         "product_id": 7500000000000 + number * 977,
         "properties": [],
-        "quantity": quantity,
-        "requires_shipping": True,
         "sku": f"REF-{number:05d}",
         "taxable": True,
-        "title": title,
-        "total_discount": "0.00",
-        "total_discount_set": _money("0.00"),
         "variant_id": 42000000000000 + number * 1013,
         "variant_inventory_management": "shopify",
         "variant_title": "Bleu",
         "vendor": "Maison du thé",
-        "tax_lines": [tax],
-        "duties": [],
-        "discount_allocations": [],
     }
 
 
 def _order(now: datetime) -> dict[str, Any]:
-    address = {
-        "first_name": "Camille",
-        "address1": "12 rue des Lilas",
+    where = address() | {
         "phone": "+33 6 12 34 56 78",
-        "city": "Lyon",
-        "zip": "69003",
         "province": None,
         "country": "France",
-        "last_name": "Martin",
         "address2": "bâtiment C, 3e étage",
-        "company": None,
         "latitude": 45.7578137,
         "longitude": 4.8320114,
         "name": "Camille Martin",
-        "country_code": "FR",
         "province_code": None,
     }
+    email = f"acheteur.{_BUYER}@example.com"
+    items = [_item(1, "Tasse en grès", "19.90", "0.2", 2), _item(2, "Le livre du thé", "18.00", "0.055", 1)]
+    order = shopify_order(_ID, items, placed=now, email=email, shipping_lines=[carriage("6.90")])
     totals = {
         "current_subtotal_price": "57.80",
         "current_total_discounts": "0.00",
-        "current_total_price": "64.70",
         "current_total_tax": "8.72",
         "subtotal_price": "57.80",
         "total_cash_rounding_payment_adjustment": "0.00",
         "total_discounts": "0.00",
         "total_line_items_price": "57.80",
-        "total_outstanding": "0.00",
-        "total_price": "64.70",
         "total_shipping_price": "6.90",
         "total_tax": "8.72",
     }
-    email = f"acheteur.{_BUYER}@example.com"
-    return {
-        "id": _ID,
+    return _in_full(order | totals) | {
         "admin_graphql_api_id": f"gid://shopify/Order/{_ID}",
         "app_id": 580111,
+        "billing_address": where,
         "browser_ip": "203.0.113.17",
         "buyer_accepts_marketing": False,
         "cancel_reason": None,
@@ -115,38 +108,7 @@ def _order(now: datetime) -> dict[str, Any]:
         },
         "closed_at": None,
         "confirmation_number": "9X2KQTRW7",
-        "confirmed": True,
         "contact_email": email,
-        "created_at": now.isoformat(),
-        "currency": "EUR",
-        "customer_locale": "fr-FR",
-        "discount_codes": [],
-        "email": email,
-        "financial_status": "paid",
-        "fulfillment_status": None,
-        "landing_site": "/collections/thes?utm_source=lettre&utm_medium=email&utm_campaign=automne",
-        "merchant_of_record_app_id": None,
-        "name": f"#{_ID}",
-        "note": "Laisser chez la gardienne, merci !",
-        "note_attributes": [],
-        "number": 41,
-        "order_number": 1041,
-        "order_status_url": f"https://bench.example/548380009/orders/{hashlib.md5(b'o').hexdigest()}/authenticate",
-        "payment_gateway_names": ["shopify_payments"],
-        "presentment_currency": "EUR",
-        "processed_at": now.isoformat(),
-        "referring_site": "https://www.example.com/",
-        "source_name": "web",
-        "tags": "",
-        "tax_lines": [_tax(0.2, "7.78"), _tax(0.055, "0.94")],
-        "taxes_included": True,
-        "test": False,
-        **totals,
-        **{f"{name}_set": _money(amount) for name, amount in totals.items()},
-        "updated_at": now.isoformat(),
-        "user_id": None,
-        "billing_address": address,
-        "shipping_address": address,
         "customer": {
             "id": _BUYER,
             "email": email,
@@ -158,29 +120,25 @@ def _order(now: datetime) -> dict[str, Any]:
             "tax_exempt": False,
             "currency": "EUR",
             "admin_graphql_api_id": f"gid://shopify/Customer/{_BUYER}",
-            "default_address": {**address, "id": 9300000000077, "customer_id": _BUYER, "default": True},
+            "default_address": {**where, "id": 9300000000077, "customer_id": _BUYER, "default": True},
         },
         "discount_applications": [],
+        "discount_codes": [],
+        "fulfillment_status": None,
         "fulfillments": [],
-        "line_items": [
-            _line(1, "Tasse en grès", 2, "19.90", _tax(0.2, "6.63")),
-            _line(2, "Le livre du thé", 1, "18.00", _tax(0.055, "0.94")),
-        ],
-        "refunds": [],
-        "shipping_lines": [
-            {
-                "id": 5100000000003,
-                "code": "Colissimo",
-                "price": "6.90",
-                "price_set": _money("6.90"),
-                "discounted_price": "6.90",
-                "discounted_price_set": _money("6.90"),
-                "source": "shopify",
-                "title": "Colissimo",
-                "tax_lines": [_tax(0.2, "1.15")],
-                "discount_allocations": [],
-            }
-        ],
+        "landing_site": "/collections/thes?utm_source=lettre&utm_medium=email&utm_campaign=automne",
+        "merchant_of_record_app_id": None,
+        "note": "Laisser chez la gardienne, merci !",
+        "note_attributes": [],
+        "number": 41,
+        "order_number": 1041,
+        "order_status_url": f"https://bench.example/548380009/orders/{hashlib.md5(b'o').hexdigest()}/authenticate",
+        "referring_site": "https://www.example.com/",
+        "shipping_address": where,
+        "source_name": "web",
+        "tags": "",
+        "tax_lines": [_in_full(tax("0.2", Decimal("7.78"))), _in_full(tax("0.055", Decimal("0.94")))],
+        "user_id": None,
     }
 
 

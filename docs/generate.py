@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.alerts.runbook import runbook
-from bridge.settings.keys import PREFIX
-from bridge.settings.loading import AlertSettings, FacturationSettings, Settings, ShopSettings
+from bridge.settings.loading import PREFIX, AlertSettings, FacturationSettings, Settings, ShopSettings
 
 PAGE = Path(__file__).parent / "configuration.md"
 RUNBOOK = Path(__file__).parent / "runbook.md"
@@ -20,7 +19,7 @@ RUNBOOK = Path(__file__).parent / "runbook.md"
 _HEAD = """\
 # Configuration
 
-<!-- Written by `python -m docs.generate` from bridge/settings/keys.py. Change the descriptions there. -->
+<!-- Written by `python -m docs.generate` from bridge/settings: change the words below the keys there. -->
 
 The bridge reads `bridge.toml` in the working directory, or the file named by `BRIDGE_CONFIG`.
 Every key can also be an environment variable, and the variable wins. Its name: `BRIDGE_` before the key,
@@ -80,7 +79,7 @@ def _rows(schema: Mapping[str, Any]) -> Iterator[str]:
             continue
         kind = _kind(field, schema.get("$defs", {}))
         default = _default(name, field, required=name in schema.get("required", ()))
-        meaning = field["description"].replace("|", "\\|")
+        meaning = " ".join(field["description"].split()).replace("|", "\\|")
         yield f"| `{name}` | {kind} | {default} | {meaning} |"
 
 

@@ -12,14 +12,18 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from bridge.valkey.embedded import EmbeddedValkey
 
 TESTS: Final = Path(__file__).parent
-PURE: Final = ("billing", "sources", "test_any_order.py", "test_imports.py", "test_texts.py")
+PURE: Final = (
+    *("billing", "sources", "test_any_order.py", "test_imports.py", "test_preview.py", "test_reasons.py"),
+    *("test_settings.py", "test_texts.py"),
+)
 """What needs no server, no process and no clock: `make quick`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the pure tests by where they lie."""
+    """Marks the pure tests by where they lie; what asks for a Valkey is none."""
     for item in items:
-        if item.path.relative_to(TESTS).parts[0] in PURE:
+        served = "redis_url" in getattr(item, "fixturenames", ())
+        if item.path.relative_to(TESTS).parts[0] in PURE and not served:
             item.add_marker(pytest.mark.pure)
 
 

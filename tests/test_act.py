@@ -15,9 +15,9 @@ from bridge.facturation.fields import api_id_of
 from bridge.runtime.wiring import SystemClock
 from bridge.sandbox import ROUNDINGS, FaultKind, Moment, SandboxConfig
 from bridge.sandbox.config import PaymentAtCreation
-from tests.journeys.in_process import Here, bridge_here
-from tests.journeys.orders import item, shopify_order, shopify_refund
-from tests.journeys.waiting import until
+from tests.builders.shopify import item, shopify_order, shopify_refund
+from tests.worlds.in_process import Here, bridge_here
+from tests.worlds.waiting import until
 
 KEY = "shopify:boutique:order:1"
 SETTLE = 0.3

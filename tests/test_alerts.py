@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 import pytest
@@ -23,6 +24,7 @@ from bridge.alerts.rules import (
 from bridge.alerts.runbook import letter_forms, runbook
 from bridge.alerts.silence import SHORTEST, hour_of, silence_of
 from bridge.alerts.situation import Asking, Pulse, Situation, Stuck
+from bridge.billing.lessons import Contradiction
 from bridge.errors import AccessRefused
 from bridge.facturation.answers import decipher
 from bridge.facturation.quota import Failure, QuotaState
@@ -418,3 +420,29 @@ def test_a_redis_that_forgets_and_one_that_only_does_not_say(durability: Durabil
 def test_a_ledger_younger_than_its_documents(known: tuple[str, ...], age: timedelta, told: bool) -> None:
     vitals = replace(VITALS, known=known, born=NOW - age)
     assert names(replace(CALM, vitals=vitals)) == (["ledger"] if told else [])
+
+
+WRONG = Contradiction("F7", "line2_vat_rate", Decimal("10.00"), Decimal("9.99"), ()).as_json()
+
+
+@pytest.mark.parametrize(
+    ("rounding", "ago", "told"),
+    [("?line3_vat_once", 5 * DAY, True), ("line3_vat_once", HOUR, True), ("line3_vat_once", 2 * DAY, False)],
+)
+def test_a_rule_that_failed_is_told_until_it_is_known_again_and_for_a_day(
+    rounding: str, ago: timedelta, told: bool
+) -> None:
+    vitals = replace(VITALS, rounding=rounding, contradicted=NOW - ago, contradiction=WRONG)
+    assert names(replace(CALM, vitals=vitals)) == (["rounding"] if told else [])
+    if told:
+        alert = the_alert(replace(CALM, vitals=vitals))
+        assert (alert.since, alert.reason.fact("document"), alert.reason.fact("total")) == (
+            NOW - ago,
+            "F7",
+            "9.99",
+        )
+
+
+def test_totals_that_follow_no_rule_are_told() -> None:
+    alert = the_alert(replace(CALM, vitals=replace(VITALS, unexplained=NOW - DAY)))
+    assert (alert.name, alert.since, alert.reason.code) == ("rounding", NOW - DAY, "rounding_unexplained")

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from bridge.receive import create_app
-from tests.journeys.in_process import bridge_here
+from tests.worlds.in_process import bridge_here
 
 yaml = pytest.importorskip("yaml")
 

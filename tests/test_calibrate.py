@@ -20,9 +20,9 @@ from bridge.runtime.wiring import SystemClock
 from bridge.sandbox import ROUNDINGS, FaultKind, Moment, SandboxConfig
 from bridge.sync.calibration import Calibrator
 from bridge.texts import text_of
-from tests.journeys.in_process import Here, bridge_here
-from tests.journeys.orders import item, shopify_order
-from tests.journeys.waiting import until
+from tests.builders.shopify import item, shopify_order
+from tests.worlds.in_process import Here, bridge_here
+from tests.worlds.waiting import until
 
 META = "bridge:meta"
 KEY = "shopify:boutique:order:1"

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from bridge.runtime.check import Finding, findings
 from bridge.runtime.wiring import open_services
 from bridge.sandbox import Fault, FaultKind
-from tests.journeys.in_process import bridge_here, served, settings_for
-from tests.journeys.orders import shopify_order
+from tests.builders.shopify import shopify_order
+from tests.worlds.in_process import bridge_here, served, settings_for
 
 
 async def found(redis_url: str, fault: Fault | None = None, **changed: Any) -> Mapping[str, tuple[str, str]]:
@@ -32,6 +32,18 @@ async def test_all_is_well(redis: Any, redis_url: str) -> None:
     assert {"shop boutique", "shop atelier", "shop abonnements"} <= said.keys()
     assert {state for state, _ in said.values()} == {"ok"}
     assert "Bac à sable" in said["facturation"][1]
+
+
+async def test_what_is_known_of_the_rounding(redis: Any, redis_url: str) -> None:
+    assert (await found(redis_url))["rounding"] == (
+        "ok",
+        "not known yet: workers find it out, and every document is a draft first",
+    )
+    await redis.hset("bridge:meta", "rounding", "line2_vat_rate")
+    assert (await found(redis_url))["rounding"] == ("ok", "by line2_vat_rate, seen to hold")
+    await redis.hset("bridge:meta", mapping={"rounding": "?", "unexplained": "1795000000000"})
+    state, text = (await found(redis_url))["rounding"]
+    assert (state, "none of the rounding rules" in text) == ("warn", True)
 
 
 async def test_a_redis_that_is_away(redis: Any) -> None:

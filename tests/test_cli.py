@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.in_process import SECRETS, served
-from tests.journeys.orders import as_body, item, shopify_order
-from tests.journeys.processes import bridge, running, write_config
-from tests.journeys.waiting import until
+from tests.builders.shopify import as_body, item, shopify_order
 from tests.sources.test_fixtures import FIXTURES
+from tests.worlds.commands import bridge, running, write_config
+from tests.worlds.in_process import SECRETS, served
+from tests.worlds.waiting import until
 
 NOWHERE = "http://127.0.0.1:9"
 HIDDEN = ("sandbox-key", *(secret for secrets in SECRETS.values() for secret in secrets))
@@ -169,7 +169,7 @@ async def test_preview_of_another_platforms_file_says_whose_it_is(tmp_path: Path
 
 async def test_the_sandbox_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     async with running("sandbox", "--port", "0", cwd=tmp_path) as command:
-        await until(lambda: "http://" in command.said, "the sandbox says where it is", seconds=30)
+        await until(lambda: "http://" in command.said, "the sandbox says where it is", within=30)
         assert await command.stop() == 0
     assert (await bridge("sandbox", "--rounding", "odd", cwd=tmp_path)).status == 2
 

@@ -20,7 +20,8 @@ from redis.asyncio import Redis
 
 from bridge.reasons import reason_of
 from bridge.texts import text_of
-from tests.desk_world import World, key_of, open_world, running_sandbox, shopify_order
+from tests.worlds.desk import World, key_of, open_world, paid_order
+from tests.worlds.in_process import served
 
 BRIDGE = (str(Path(sys.executable).with_name("bridge")),)
 EMAIL = "camille.martin@example.com"
@@ -104,7 +105,7 @@ async def test_a_list_fits_80_columns_and_cuts_no_key(desk: Desk) -> None:
 
 
 async def test_lists_for_scripts_go_on_where_they_ended(desk: Desk) -> None:
-    keys = [await desk.world.receive(shopify_order(n)) for n in range(5)]
+    keys = [await desk.world.receive(paid_order(n)) for n in range(5)]
     first = await desk.json("orders", "list", "--limit", "3")
     second = await desk.json("orders", "list", "--limit", "3", "--cursor", first["cursor"])
     assert [row["key"] for row in (*first["orders"], *second["orders"])] == keys[::-1]
@@ -388,7 +389,7 @@ def running_bridge(folder: Path) -> Iterator[str]:
 
 
 async def test_commands_look_at_the_valkey_of_a_running_bridge(tmp_path: Path) -> None:
-    async with running_sandbox() as (api_url, _):
+    async with served() as (api_url, _):
         configure(tmp_path, api_url)
         with running_bridge(tmp_path):
             for _ in range(2):

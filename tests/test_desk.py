@@ -21,7 +21,8 @@ from bridge.reasons import NO_REASON, because, reason_from
 from bridge.sandbox import Fault, FaultKind
 from bridge.store.values import Lease, Outcome
 from bridge.texts import text_of
-from tests.desk_world import World, key_of, open_world, shopify_order
+from tests.builders.shopify import as_body, shopify_refund
+from tests.worlds.desk import World, key_of, open_world, paid_order
 
 EMAIL = "camille.martin@example.com"
 WRONG: dict[str, Any] = {"total_price": "99.99"}
@@ -54,28 +55,14 @@ async def all_keys(desk: Desk, **which: Any) -> list[list[str]]:
 
 def refund(number: int = 1042) -> bytes:
     """One mug of the order goes back: 19.90 EUR."""
-    body = {
-        "id": 8001,
-        "order_id": 5_000_000 + number,
-        "created_at": datetime.now(UTC).isoformat(),
-        "processed_at": datetime.now(UTC).isoformat(),
-        "note": None,
-        "refund_line_items": [
-            {"id": 1, "line_item_id": 1, "quantity": 1, "subtotal": "19.90", "total_tax": "3.32"}
-        ],
-        "order_adjustments": [],
-        "transactions": [
-            {"id": 9, "kind": "refund", "status": "success", "amount": "19.90", "currency": "EUR"}
-        ],
-    }
-    return json.dumps(body).encode()
+    return as_body(shopify_refund(json.loads(paid_order(number)), 8001, "19.90", {1: 1}))
 
 
 # ------------------------------------------------------------------------------------------------ reading
 
 
 async def test_pages_show_each_order_once_newest_first(world: World) -> None:
-    keys = [await world.receive(shopify_order(n)) for n in range(23)]
+    keys = [await world.receive(paid_order(n)) for n in range(23)]
     # The hard case: several of the same millisecond, across the edge of a page.
     same = dict.fromkeys(keys[3:14], 1_795_000_000_000)
     await world.redis.zadd("bridge:orders", same)
@@ -89,9 +76,9 @@ async def test_pages_show_each_order_once_newest_first(world: World) -> None:
 async def test_lists_by_state_and_shop(world: World) -> None:
     done = await world.order(1)
     attention = await world.order(2, **WRONG)
-    await world.settle(open_ := await world.receive(shopify_order(3, financial_status="pending")))
+    await world.settle(open_ := await world.receive(paid_order(3, financial_status="pending")))
     ignored = await world.order(4, test=True)
-    in_hand = await world.receive(shopify_order(5))
+    in_hand = await world.receive(paid_order(5))
     expected = {
         State.DONE: [done],
         State.ATTENTION: [attention],
@@ -109,7 +96,7 @@ async def test_lists_by_state_and_shop(world: World) -> None:
 
 
 async def test_an_order_leaves_its_list_when_it_lives_again(world: World) -> None:
-    key = await world.receive(shopify_order(financial_status="pending"))
+    key = await world.receive(paid_order(financial_status="pending"))
     await world.settle(key)
     assert await all_keys(world.desk, state="open") == [[key]]
     await world.order()
@@ -156,12 +143,12 @@ async def _content(redis: Any, name: bytes) -> Any:
 
 async def test_a_story_tells_everything(world: World) -> None:
     key = await world.order()
-    await world.receive(shopify_order(), "orders/updated")
+    await world.receive(paid_order(), "orders/updated")
     await world.settle(key)
     story = await world.desk.story(key)
     assert story is not None
     assert [event.topic for event in story.events] == ["orders/paid", "orders/updated"]
-    assert all(event.kept is Kept.KEPT and event.size == len(shopify_order()) for event in story.events)
+    assert all(event.kept is Kept.KEPT and event.size == len(paid_order()) for event in story.events)
     customer, invoice = story.documents
     assert (customer.kind, invoice.kind, invoice.number) == ("customer", "invoice", story.order.invoice)
     assert str(invoice.total) == "64.70"
@@ -179,7 +166,7 @@ async def test_a_story_tells_everything(world: World) -> None:
 
 
 async def test_a_waiting_order_says_until_when(world: World) -> None:
-    key = await world.receive(shopify_order())
+    key = await world.receive(paid_order())
     lease = Lease(order_key=key, token="t")
     view = await world.services.store.take(lease)
     assert view is not None
@@ -196,7 +183,7 @@ async def test_a_waiting_order_says_until_when(world: World) -> None:
 
 
 async def test_events_newest_first_with_the_ignored_ones(world: World) -> None:
-    key = await world.receive(shopify_order())
+    key = await world.receive(paid_order())
     await asyncio.sleep(0.002)  # Redis' clock counts milliseconds: two in one are equally new
     await world.receive(b'{"shop_id": 1, "customer": {"email": "a@example.com"}}', "customers/update")
     page = await world.desk.events()
@@ -214,7 +201,7 @@ async def test_events_newest_first_with_the_ignored_ones(world: World) -> None:
 
 async def test_event_pages_show_each_event_once(world: World) -> None:
     for n in range(11):
-        await world.receive(shopify_order(n))
+        await world.receive(paid_order(n))
     seen, cursor = [], ""
     while True:
         page = await world.desk.events(cursor=cursor, limit=4)
@@ -301,7 +288,7 @@ async def test_statistics_count_by_the_hour(world: World) -> None:
     await world.order(1)
     await world.order(2)
     await world.order(3, **WRONG)
-    await world.receive(shopify_order(4))
+    await world.receive(paid_order(4))
     stats = await world.desk.stats()
     assert len(stats.hours) == 192
     day = stats.hours[-2:]  # the hour may have turned
@@ -351,7 +338,7 @@ async def test_retrying_what_is_done_makes_nothing_twice(world: World) -> None:
 
 
 async def test_a_retry_under_the_workers_hands_is_not_lost(world: World) -> None:
-    key = await world.receive(shopify_order())
+    key = await world.receive(paid_order())
     store, lease = world.services.store, Lease(order_key=key, token="t")
     view = await store.take(lease)
     assert view is not None
@@ -392,7 +379,7 @@ async def test_what_a_person_ignores_stays_ignored(world: World) -> None:
 
 
 async def test_what_is_sent_to_a_person_waits_for_one(world: World) -> None:
-    key = await world.receive(shopify_order())
+    key = await world.receive(paid_order())
     assert await world.desk.send_to_person(key, "call the buyer first", "marie")
     await world.settle(key)
     await world.order()
@@ -409,7 +396,7 @@ async def test_nobody_pulls_an_order_from_under_a_worker(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bridge.desk.actions.LET_GO_SECONDS", 0.05)
-    key = await world.receive(shopify_order())
+    key = await world.receive(paid_order())
     await world.services.store.take(Lease(order_key=key, token="t"))
     with pytest.raises(NotDone, match="a worker is at it now"):
         await world.desk.ignore(key, "by hand", "marie")
@@ -521,7 +508,7 @@ async def test_a_big_replay_gives_way_to_new_orders(world: World) -> None:
     assert view is not None
     assert view.lane == "backfill"
     # An order of which the shop says more is no history.
-    await world.receive(shopify_order(1), "orders/updated")
+    await world.receive(paid_order(1), "orders/updated")
     assert not (await row_of(world.desk, keys[1])).backfill
 
 
@@ -564,7 +551,7 @@ async def test_a_forgotten_delivery_that_comes_again_is_still_a_duplicate(world:
     await world.order()
     await erase(world.desk, "shopify:boutique:customer:7001", "marie")
     world.sent -= 1
-    await world.receive(shopify_order())
+    await world.receive(paid_order())
     assert len((await world.desk.events()).rows) == 1
     assert len(world.sandbox.invoices) == 1
 

@@ -16,7 +16,10 @@ from bridge.cli.main import app
 from docs.generate import PAGE, RUNBOOK, page, with_alerts
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
 every_page = pytest.mark.parametrize("file", PAGES, ids=lambda file: str(file.relative_to(ROOT)))
 
@@ -84,6 +87,17 @@ def test_every_internal_link_leads_somewhere(file: Path) -> None:
         assert target.exists(), link
         if anchor:
             assert anchor in headings_in(target.read_text()), link
+
+
+@every_page
+def test_every_file_of_code_named_exists(file: Path) -> None:
+    """By as much of its path as is said."""
+    known = [
+        str(path) for room in ("bridge", "tests", "bench", "docs") for path in (ROOT / room).rglob("*.*")
+    ]
+    for code in code_in(file.read_text()):
+        for name in re.findall(r"(?<![\w./<>-])[\w./]+\.(?:py|lua)\b", code):
+            assert any(path.endswith(f"/{name}") for path in known), name
 
 
 @every_page

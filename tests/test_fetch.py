@@ -17,8 +17,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bridge.runtime.server import listen, serve
-from tests.journeys.in_process import bridge_here
 from tests.sources.test_fixtures import FIXTURES
+from tests.worlds.in_process import bridge_here
 
 FOLDER = FIXTURES / "woocommerce"
 ORDER = (FOLDER / "order.updated__partial_refund.json").read_bytes()

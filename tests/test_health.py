@@ -17,8 +17,8 @@ from bridge.reasons import NO_REASON, because
 from bridge.store.values import Vitals
 from bridge.telemetry.health import Check, Status, assess, overall
 from bridge.valkey.durability import Durability, look_at_durability
-from tests.journeys.in_process import Here, bridge_here
-from tests.journeys.orders import shopify_order
+from tests.builders.shopify import shopify_order
+from tests.worlds.in_process import Here, bridge_here
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)

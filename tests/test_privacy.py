@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,11 @@ from bridge.desk.erasure import Erased, erase
 from bridge.desk.requests import answered, carry_out, find_request, open_requests, what_is_kept
 from bridge.desk.values import Kept, NotDone, State
 from bridge.reasons import because
-from bridge.sources import woocommerce
 from bridge.sources.privacy import Wanted
 from bridge.texts import text_of
-from tests.desk_world import CUSTOMER, World, key_of, open_world
+from tests.builders.shopify import as_body
+from tests.builders.woocommerce import woocommerce_order
+from tests.worlds.desk import CUSTOMER, World, key_of, open_world
 
 EMAIL = str(CUSTOMER["email"])
 BUYER: dict[str, Any] = {"id": CUSTOMER["id"], "email": EMAIL, "phone": "555-625-1199"}
@@ -46,9 +47,7 @@ async def asks(world: World, topic: str, buyer: dict[str, Any] | None = None, *n
 
 async def order_elsewhere(world: World) -> str:
     """The same buyer buys in another shop."""
-    order = json.loads(woocommerce.sample(datetime.now(UTC)).body)
-    order["billing"] |= {"email": EMAIL}
-    key = await world.receive(json.dumps(order).encode(), "order.updated", shop="atelier")
+    key = await world.receive(as_body(woocommerce_order(email=EMAIL)), "order.updated", shop="atelier")
     await world.settle(key)
     return key
 

@@ -11,7 +11,7 @@ import pytest
 from bridge.sources.base import ForOrder
 from bridge.store.store import Store
 from bridge.store.values import Lease
-from tests.journeys.processes import bridge, write_config
+from tests.worlds.commands import bridge, write_config
 
 SCOPE = "shopify:boutique:"
 

@@ -19,7 +19,7 @@ from bridge.sources.base import Alarm, ForOrder, Identity, Ignored
 from bridge.store import store as store_module
 from bridge.store.store import PREFIX, Store
 from bridge.store.values import HeldOrder, Lease, Outcome
-from tests.journeys.waiting import until
+from tests.worlds.waiting import until
 
 KEY = "shopify:boutique:order:1"
 SCOPE = "shopify:boutique:"

@@ -52,9 +52,9 @@ def with_a_clock_of_ours(redis: Redis, store: Store) -> None:
     clock = "local t = redis.call('TIME')\n  return t[1] * 1000 + math.floor(t[2] / 1000)"
     assert clock in common
     ours = common.replace(clock, f"return tonumber(redis.call('GET', '{NOW_KEY}'))")
-    for name in store._scripts:
+    for name in store._scripts.by_name:
         text = (files("bridge") / "store" / "lua" / f"{name}.lua").read_text()
-        store._scripts[name] = redis.register_script(ours + text)
+        store._scripts.by_name[name] = redis.register_script(ours + text)
 
 
 class Both(RuleBasedStateMachine):

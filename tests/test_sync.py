@@ -18,9 +18,9 @@ from bridge.store.values import Lease
 from bridge.sync import lease as lease_module
 from bridge.sync import loop as sync
 from bridge.sync.ending import POISON
-from tests.journeys.in_process import Here, bridge_here
-from tests.journeys.orders import item, shopify_order, shopify_refund
-from tests.journeys.waiting import until
+from tests.builders.shopify import item, shopify_order, shopify_refund
+from tests.worlds.in_process import Here, bridge_here
+from tests.worlds.waiting import until
 
 KEY = "shopify:boutique:order:1"
 

@@ -1,4 +1,4 @@
-"""Every row of the interface's HTTP table, against the real application and a real Valkey."""
+"""What a shop is answered in every case, by the real application with a real Valkey."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from bridge.runtime.server import listen
 from bridge.sources.registry import REGISTRY
 from bridge.store.values import Lease
 from bridge.valkey.embedded import EmbeddedValkey
-from tests.journeys.in_process import SECRETS, SHOPS, Here, bridge_here
-from tests.journeys.orders import as_body, item, shopify_order
-from tests.journeys.waiting import until
+from tests.builders.shopify import as_body, item, shopify_order
 from tests.sources.test_fixtures import FIXTURES
+from tests.worlds.in_process import SECRETS, SHOPS, Here, bridge_here
+from tests.worlds.waiting import until
 
 A_SALE = {
     "boutique": ("shopify", "orders-paid__simple", "orders/paid"),

@@ -24,9 +24,9 @@ from bridge.runtime.roles import serve_worker
 from bridge.sandbox import FaultKind
 from bridge.tasks import end
 from bridge.valkey.embedded import EmbeddedValkey
-from tests.journeys.in_process import Here, bridge_here
-from tests.journeys.orders import shopify_order
-from tests.journeys.waiting import until
+from tests.builders.shopify import shopify_order
+from tests.worlds.in_process import Here, bridge_here
+from tests.worlds.waiting import until
 
 # arq offers no way to end its loop but cancellation; where that meets a pipeline that is being reset,
 # redis-py complains about a connection whose pool we close a moment later.
@@ -123,11 +123,11 @@ async def test_ten_thousand_waiting_orders_do_not_slow_a_new_one(
             return sum(sample.value for sample in samples if sample.name == "bridge_sync_total")
 
         async with working(here):
-            await until(lambda: looked_at() > 20, "the worker goes through them", seconds=30)
+            await until(lambda: looked_at() > 20, "the worker goes through them", within=30)
             for n in (2, 3):
                 before = looked_at()
                 key = await here.accept(shopify_order(n))
-                await until(partial(is_done, here, key), "the new order is invoiced", seconds=30)
+                await until(partial(is_done, here, key), "the new order is invoiced", within=30)
                 assert looked_at() - before < 150, "it waited for its turn"
         assert await redis.zcard("bridge:waiting") == 10_001
 
@@ -195,7 +195,7 @@ async def test_it_outlives_a_redis_that_is_away_for_a_while(tmp_path: Path) -> N
             await asyncio.to_thread(second.start)
             assert (await here.send(shopify_order(2), delivery="d2")).status_code == 200
             for n in (1, 2):
-                await until(partial(is_done, here, f"shopify:boutique:order:{n}"), f"order {n}", seconds=30)
+                await until(partial(is_done, here, f"shopify:boutique:order:{n}"), f"order {n}", within=30)
             assert len(here.invoices()) == 2
     finally:
         await asyncio.to_thread(first.stop)

@@ -40,8 +40,11 @@ log = structlog.get_logger("bridge.alerts.notifier")
 
 @dataclass(slots=True)
 class Notifier:
-    """See the module. `rejected`: deliveries without a valid signature, by shop, as this process counts them.
-    `shops`: the configured ones. `silence`: whether silent shops are told."""
+    """Judges and tells, in turn with those of the other processes.
+
+    `rejected`: deliveries without a valid signature, by shop, as this process counts them. `shops`: the
+    configured ones. `silence`: whether silent shops are told.
+    """
 
     book: AlertOutbox
     quota: Quota

@@ -14,18 +14,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, cast
 
-from redis.exceptions import RedisError
-
 from bridge.alerts.rules import Alert
 from bridge.alerts.runbook import runbook
 from bridge.alerts.situation import Asking, Pulse, Situation, Stuck
-from bridge.errors import StoreUnavailable
 from bridge.facturation.quota import Quota
 from bridge.reasons import reason_from
 from bridge.store.store import PREFIX, RESTS, Store
 from bridge.store.values import moment
 from bridge.valkey.durability import look_at_durability
-from bridge.valkey.scripts import Scripts
+from bridge.valkey.scripts import COMMON, Scripts, redis_errors
 
 PAGE: Final = 500
 MISSING: Final = timedelta(seconds=20)
@@ -58,22 +55,16 @@ class Delivery:
 
 
 class AlertOutbox:
-    """See the module. Everything raises StoreUnavailable."""
+    """Alerts that stand and their deliveries, shared by all processes. Everything raises StoreUnavailable."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._scripts = Scripts(store.redis, "alerts", SCRIPTS)
+        self._scripts = Scripts(store.redis, "alerts", SCRIPTS, COMMON)
 
     async def acquire_leadership(self, token: str, term: timedelta) -> bool:
         """True for one process in each `term`: it judges, the others need not."""
-        try:
-            return bool(
-                await self._store.redis.set(
-                    f"{PREFIX}alerts:judge", token, nx=True, px=int(term.total_seconds() * 1000)
-                )
-            )
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"notifier judge: {type(exc).__name__}: {exc}") from exc
+        with redis_errors("alerts judge"):
+            return bool(await self._store.redis.set(f"{PREFIX}alerts:judge", token, nx=True, px=term))
 
     async def note_refused(self, shop: str, count: int) -> None:
         """So many deliveries more without a valid signature."""
@@ -81,7 +72,7 @@ class AlertOutbox:
 
     async def look(self, quota: Quota, shops: Sequence[str], *, silence: bool) -> Situation:
         """Everything that is judged."""
-        stuck, *pulses = await self._scripts.run("pulse", int(RESTS.total_seconds() * 1000), *shops)
+        stuck, *pulses = await self._scripts.run("pulse", RESTS, *shops)
         standing = await current(self._store)
         return Situation(
             vitals=await self._store.vitals(),
@@ -117,8 +108,7 @@ class AlertOutbox:
         said: list[str | int] = []
         for alert in alerts:
             said += [alert.key, uuid.uuid4().hex, int(alert.since.timestamp() * 1000), _kept(alert)]
-        missing = int(MISSING.total_seconds() * 1000)
-        answer = await self._scripts.run("publish", token, missing, ",".join(channels), *said)
+        answer = await self._scripts.run("publish", token, MISSING, ",".join(channels), *said)
         if answer is None:
             return None
         raised, resolved = answer
@@ -126,7 +116,7 @@ class AlertOutbox:
 
     async def deliveries(self) -> tuple[Delivery, ...]:
         """What is to be said now; each goes to one process only."""
-        answer = await self._scripts.run("deliveries", int(IN_HAND.total_seconds() * 1000))
+        answer = await self._scripts.run("deliveries", IN_HAND)
         return tuple(delivery for delivery in map(_errand, answer) if delivery)
 
     async def finish(self, delivery: Delivery) -> None:
@@ -135,15 +125,13 @@ class AlertOutbox:
 
     async def postpone(self, delivery: Delivery, after: timedelta) -> None:
         """It could not be said; it is tried again."""
-        await self._scripts.run("postpone", delivery.id, int(after.total_seconds() * 1000))
+        await self._scripts.run("postpone", delivery.id, after)
 
 
 async def current(store: Store) -> tuple[Alert, ...]:
     """The alerts that stand, worst and oldest first. Raises StoreUnavailable."""
-    try:
+    with redis_errors("alerts"):
         held = await cast("Awaitable[dict[bytes, bytes]]", store.redis.hgetall(f"{PREFIX}alerts"))
-    except (RedisError, OSError) as exc:
-        raise StoreUnavailable(f"alerts: {type(exc).__name__}: {exc}") from exc
     found = []
     for value in held.values():
         _, since, _, said = value.decode().split(" ", 3)

@@ -22,6 +22,7 @@ from bridge.facturation.quota import SHARES, Failure, Lane, standing_failure
 from bridge.keys import Key
 from bridge.reasons import LEGACY, NO_REASON, Reason, because
 from bridge.sources.registry import privacy_of
+from bridge.store.values import Vitals
 from bridge.telemetry.health import ledger_problem
 from bridge.texts import common, text_of
 
@@ -243,22 +244,25 @@ def _ledger(seen: Situation) -> Iterator[Alert]:
 
 
 def _rounding(seen: Situation) -> Iterator[Alert]:
-    vitals = seen.vitals
+    since, problem = seen.vitals.contradicted or seen.vitals.unexplained, rounding_problem(seen.vitals)
+    if since and problem:
+        yield Alert(key="rounding", since=since, reason=problem)
+
+
+def rounding_problem(vitals: Vitals) -> Reason | None:
+    """What keeps documents from being final at once, or did so lately: that a rule is found anew in seconds
+    shall not hide that a document is wrong."""
     held = FirmRounding.read(vitals.rounding).held
-    # A rule that is found anew at once shall not hide that a document is wrong.
-    if vitals.contradicted and not (held and seen.now - vitals.contradicted > TOLD_FOR):
+    if vitals.contradicted and not (held and vitals.now - vitals.contradicted > TOLD_FOR):
         wrong = Contradiction.read(vitals.contradiction)
-        reason = because(
+        return because(
             "rounding_failed",
             document=wrong.document,
             total=wrong.total,
             expected=wrong.expected,
             rule=wrong.rule,
         )
-        yield Alert(key="rounding", since=vitals.contradicted, reason=reason)
-    elif vitals.unexplained:
-        since = vitals.unexplained
-        yield Alert(key="rounding", since=since, reason=because("rounding_unexplained"))
+    return because("rounding_unexplained") if vitals.unexplained else None
 
 
 RULES: Final[tuple[Callable[[Situation], Iterator[Alert]], ...]] = (

@@ -18,7 +18,7 @@ FRENCH_SPEAKING = frozenset({"FR", "MC", "GP", "MQ", "GF", "RE", "YT", "PM", "BL
 
 
 def customer_key(order: Order) -> str:
-    """The readable key of the interface: by customer id, else e-mail, else one customer for this order."""
+    """The buyer's key in the ledger: by customer id, else e-mail, else one customer for this order."""
     customer = order.customer
     identity = customer.id.strip() or customer.email.strip().lower() or f"order:{order.id}"
     return str(Key(order.platform, order.shop, CUSTOMER, identity))

@@ -173,9 +173,10 @@ class _Encoding:
 
     def otherwise(self, found: Encoded) -> tuple[str, ...]:
         """What the natural unit prices would have come to, where that is not the total."""
-        written = self._lines_of(next(self.starts()).states)
-        if found.agreed and found.lines == written:
+        natural = next(self.starts())
+        if found.agreed and found.why == (natural.why,):
             return ()
+        written = self._lines_of(natural.states)
         others = sorted({total_under(rule, written) for rule in self._rules} - {self._total})
         if not others:
             return ()
@@ -185,9 +186,14 @@ class _Encoding:
 
 def _unlike(rules: frozenset[Rounding], lines: Sequence[BilledLine]) -> Iterable[Rounding]:
     """Those that can differ, the likely ones first: of whole quantities a net has no more than 3 decimals."""
+    if len(rules) == 1:
+        return rules
     finest = 3 if all(line.quantity == line.quantity.to_integral_value() for line in lines) else None
-    known = [rule for rule in SUSPECTS.values() if rule in rules]
-    return {(rule.decimals or finest, rule.vat, rule.mode): rule for rule in reversed(known)}.values()
+    found: dict[tuple[int | None, str, str], Rounding] = {}
+    for rule in SUSPECTS.values():
+        if rule in rules:
+            found.setdefault((rule.decimals or finest, rule.vat, rule.mode), rule)
+    return found.values()
 
 
 def _moved(lines: Sequence[BilledLine], states: Sequence[LineState], target: Target) -> Reached | None:
@@ -245,21 +251,18 @@ def _states(lines: Sequence[BilledLine], nets: Sequence[int], *, slack: int) -> 
 
 
 def _state(line: BilledLine, net: int, *, slack: int) -> LineState:
-    """Quantity x unit price where that gives `net` (mills) to `slack` mills, else one unit at `net`.
-
-    A negative net becomes a negative quantity: prices stay positive.
-    """
-    rate = int(line.vat.scaleb(RATE))
-    sign = -1 if net < 0 else 1
-    quantity = line.quantity * ONE
+    """Quantity x unit price where that gives `net` (mills) to `slack` mills, else one unit at `net`."""
+    one, quantity = _one_unit(line, net), line.quantity * ONE
     if quantity > 0 and quantity == quantity.to_integral_value():
-        price = half_up(abs(net) * ONE, int(quantity))
-        if abs(half_up(int(quantity) * price, ONE) - abs(net)) <= slack and (price or not net):
-            return LineState(quantity=sign * int(quantity), price=price, rate=rate)
-    return _one_unit(line, net)
+        units = int(quantity)
+        price = half_up(one.price * ONE, units)
+        if abs(half_up(units * price, ONE) - one.price) <= slack and (price or not net):
+            return LineState(quantity=units if net >= 0 else -units, price=price, rate=one.rate)
+    return one
 
 
 def _one_unit(line: BilledLine, net: int) -> LineState:
+    """A negative net becomes a negative quantity: prices stay positive."""
     quantity = -ONE if net < 0 else ONE
     rate = int(line.vat.scaleb(RATE))
     return LineState(quantity=quantity, price=abs(net), rate=rate, folded=line.quantity != 1)
@@ -282,10 +285,8 @@ def rounding_line(cents: int) -> DraftLine:
 
 
 def _own(lines: Sequence[BilledLine], total: Decimal) -> dict[int, int]:
-    """What the order says for each rate, VAT included, in atoms.
-
-    What the lines miss of the total (the shop rounded once, at the end) goes to the rate that weighs most.
-    """
+    """What the order says for each rate, VAT included, in atoms. What the lines miss of the total (the shop
+    rounded once, at the end) goes to the rate that weighs most."""
     own: dict[Decimal, Decimal] = {}
     for line in lines:
         own[line.vat] = own.get(line.vat, ZERO) + line.gross

@@ -16,8 +16,6 @@ from typing import Any
 
 import typer
 import uvloop
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from rich.console import Console
 from rich.markup import escape
 
@@ -34,7 +32,7 @@ from bridge.telemetry.logs import configure_logging
 from bridge.telemetry.sentry import configure_sentry
 from bridge.texts import cure_of
 from bridge.valkey.diagnosis import trouble
-from bridge.valkey.embedded import EmbeddedValkey, embedded_valkey
+from bridge.valkey.embedded import embedded_valkey
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -115,20 +113,8 @@ async def redis_url_of(settings: Settings, *, own: bool = False) -> AsyncIterato
     if settings.redis_url:
         yield settings.redis_url.get_secret_value()
         return
-    running = EmbeddedValkey(settings.data_dir).url
-    if not own and await _responds(running):
-        yield running
-        return
-    async with embedded_valkey(settings.data_dir) as url:
+    async with embedded_valkey(settings.data_dir, own=own) as url:
         yield url
-
-
-async def _responds(url: str) -> bool:
-    async with Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1) as client:
-        try:
-            return bool(await client.ping())
-        except (RedisError, OSError):
-            return False
 
 
 @asynccontextmanager

@@ -7,11 +7,10 @@ from datetime import timedelta
 from typing import Final
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bridge.errors import StoreUnavailable
+from bridge.valkey.scripts import redis_errors
 
 ATTEMPTS: Final = 10
 WINDOW: Final = timedelta(minutes=5)
@@ -62,21 +61,17 @@ class LoginLimit:
 
     async def admit(self, client: str) -> bool:
         """Counts one attempt; False when this client must wait. The window begins with its first."""
-        try:
+        with redis_errors("login"):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.incr(_key(client))
                 pipe.expire(_key(client), WINDOW, nx=True)
                 count, _ = await pipe.execute()
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"login: {type(exc).__name__}: {exc}") from exc
         return int(count) <= ATTEMPTS
 
     async def succeeded(self, client: str) -> None:
         """Forgets the attempts of a client that gave the right token."""
-        try:
+        with redis_errors("login"):
             await self._redis.delete(_key(client))
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"login: {type(exc).__name__}: {exc}") from exc
 
 
 def _key(client: str) -> str:

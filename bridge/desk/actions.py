@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -174,10 +174,9 @@ class Desk(ReadingDesk):
         changes: Sequence[str] = (),
     ) -> bool:
         backfill = delay is not None
-        rehint = int(REHINT.total_seconds() * 1000)
         named = (key, short(who), what, reason.as_json() if reason.code else "")
         answer = text(
-            await self.scripts.run("resume", *named, int(backfill), delay or 0, rehint, *field, *changes)
+            await self.scripts.run("resume", *named, int(backfill), delay or 0, REHINT, *field, *changes)
         )
         match answer:
             case "unknown":
@@ -192,7 +191,7 @@ class Desk(ReadingDesk):
         """The order is left in this state until somebody retries it."""
         if not reason:
             raise NotDone(because("say_why", order=key))
-        said = (state, reason.as_json(), self._retention_days * 86_400_000)
+        said = (state, reason.as_json(), timedelta(days=self._retention_days))
         give_up = asyncio.get_running_loop().time() + LET_GO_SECONDS
         while True:
             answer = text(await self.scripts.run("set_aside", key, short(who), *said))

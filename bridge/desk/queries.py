@@ -54,7 +54,7 @@ from bridge.settings.loading import Settings
 from bridge.store.store import Store
 from bridge.store.values import moment
 from bridge.sync.index import terms_in
-from bridge.valkey.scripts import Scripts
+from bridge.valkey.scripts import COMMON, Scripts
 
 LOOK: Final = 5000
 """So many entries are looked at for one page; a page may then be short, and its cursor goes on."""
@@ -82,7 +82,7 @@ class ReadingDesk:
         self._platforms = {name: shop.platform for name, shop in sorted(settings.shops.items())}
         self._quota = quota
         self._links = Links(settings.facturation.base_url, settings.facturation.firm_id)
-        self.scripts = Scripts(store.redis, "desk", SCRIPTS, "desk/common")
+        self.scripts = Scripts(store.redis, "desk", SCRIPTS, COMMON, "desk/common")
 
     @operation("list_orders", "orders")
     async def orders(

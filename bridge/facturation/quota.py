@@ -2,7 +2,7 @@
 
 600 requests per 5 minutes and 10,000 a day (https://facturation.github.io/, "Limitations"). An exact sliding
 log for the five minutes and one counter per minute for the day: fixed windows let twice the limit through at
-their edges. One atomic script (`quota.lua`), one round trip per permit, Redis' own clock.
+their edges. One atomic script (`lua/quota.lua`), one round trip per permit, Redis' own clock.
 """
 
 from __future__ import annotations
@@ -14,17 +14,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from importlib.resources import files
 from typing import Any, Final, cast
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from typing_extensions import TypedDict  # pydantic takes typing's own only from Python 3.12 on
 
 from bridge.errors import QuotaReached, StoreUnavailable
 from bridge.reasons import Reason, because, reason_from
-from bridge.valkey.connection import SharedConnection
+from bridge.valkey.scripts import Scripts
 
 log = structlog.get_logger(__name__)
 
@@ -114,8 +112,7 @@ class Quota:
         prefix = f"bridge:quota:{firm_id}"
         self._keys = [f"{prefix}:{name}" for name in ("log", "day", "learnt", "pause", "health")]
         self._limits = (per_5_minutes, per_day)
-        self._script = redis.register_script((files("bridge.facturation") / "quota.lua").read_text())
-        self._connection = SharedConnection(redis.connection_pool)
+        self._scripts = Scripts(redis, "facturation", ("quota",))
         self._sleep = sleep
         self._success_noted = float("-inf")
 
@@ -170,10 +167,7 @@ class Quota:
         return cast("QuotaState", known)
 
     async def _run(self, command: str, *args: str | float) -> Any:
-        try:
-            return await self._connection.evaluate(self._script, self._keys, [command, *self._limits, *args])
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"quota {command}: {type(exc).__name__}: {exc}") from exc
+        return await self._scripts.run("quota", command, *self._limits, *args, keys=self._keys)
 
     async def _report(self, command: str, *args: str | float) -> None:
         try:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from bridge.alerts.rules import rounding_problem
+from bridge.billing.rounding import FirmRounding
 from bridge.errors import ApiRefused, BridgeError, NotSent, RetryLater, StoreUnavailable
 from bridge.facturation.client import open_client
 from bridge.facturation.quota import Failure, Lane, Permit, Quota
-from bridge.facturation.wire import Wire
 from bridge.reasons import Reason
-from bridge.runtime.wiring import Services
+from bridge.runtime.wiring import Services, wire_to
 from bridge.settings.loading import Settings
 from bridge.sources.base import Source
 from bridge.sources.registry import REGISTRY
+from bridge.store.values import Vitals
 from bridge.telemetry.health import ledger_problem
 from bridge.texts import cure_of, text_of
 from bridge.valkey.diagnosis import trouble
@@ -61,8 +63,10 @@ async def findings(settings: Settings, services: Services) -> AsyncIterator[Find
         problem = durability.problem()
         state = "ok" if not problem else "warn" if durability.fsync in (None, "always") else "fail"
         yield Finding("durability", state, text_of(problem) or "every acknowledged write is on disk")
-        problem = ledger_problem(await services.store.vitals())
+        vitals = await services.store.vitals()
+        problem = ledger_problem(vitals)
         yield Finding("ledger", "warn" if problem else "ok", text_of(problem) or "no sign of lost data")
+        yield _rounding(vitals)
     yield await _account(settings, services)
     yield _console(settings)
     for name, shop in settings.shops.items():
@@ -81,20 +85,19 @@ def _version(server: str, version: str) -> tuple[str, str]:
     return "ok", f"{server} {version} answers, and can be written to"
 
 
+def _rounding(vitals: Vitals) -> Finding:
+    known, problem = FirmRounding.read(vitals.rounding), rounding_problem(vitals)
+    if problem:
+        return Finding("rounding", "warn", text_of(problem))
+    said = "not known yet: workers find it out, and every document is a draft first"
+    return Finding("rounding", "ok", f"by {known.text}, seen to hold" if known.held else said)
+
+
 async def _account(settings: Settings, services: Services) -> Finding:
-    firm = settings.facturation
-    firm_id = firm.firm_id
+    firm_id = settings.facturation.firm_id
+    quota = _OneQuestion(services.store.redis, firm_id=firm_id)
     try:
-        async with open_client(
-            Wire(
-                base_url=firm.base_url,
-                firm_id=firm_id,
-                api_id=firm.api_id,
-                api_key=firm.api_key,
-                contact=firm.contact,
-                quota=_OneQuestion(services.store.redis, firm_id=firm_id),
-            )
-        ) as client:
+        async with open_client(wire_to(settings.facturation, quota)) as client:
             account = await client.account()
     except NotSent as exc:
         address = settings.facturation.base_url

@@ -27,10 +27,10 @@ from bridge.alerts.outbox import AlertOutbox
 from bridge.errors import ConfigurationError, StoreUnavailable
 from bridge.facturation.client import ApiCall, FacturationClient, open_client
 from bridge.facturation.quota import Quota
-from bridge.facturation.wire import Wire
+from bridge.facturation.wire import OnCall, Wire
 from bridge.receive import ShopEndpoint, Webhooks
 from bridge.runtime.jobs import deserialize, serialize
-from bridge.settings.loading import Settings
+from bridge.settings.loading import FacturationSettings, Settings
 from bridge.sources.registry import REGISTRY
 from bridge.store.store import Store
 from bridge.sync.calibration import Calibrator
@@ -131,6 +131,19 @@ def shops_of(settings: Settings, http: httpx.AsyncClient) -> dict[str, Shop]:
     return shops
 
 
+def wire_to(firm: FacturationSettings, quota: Quota, on_call: OnCall | None = None) -> Wire:
+    """The way to the configured account."""
+    return Wire(
+        base_url=firm.base_url,
+        firm_id=firm.firm_id,
+        api_id=firm.api_id,
+        api_key=firm.api_key,
+        contact=firm.contact,
+        quota=quota,
+        on_call=on_call,
+    )
+
+
 @asynccontextmanager
 async def open_store(settings: Settings, redis_url: str) -> AsyncIterator[tuple[Store, Quota]]:
     """What is in Redis, which may be away; its connections are closed at the end."""
@@ -167,19 +180,7 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
             metrics.api_call(call.method, call.path, call.outcome, call.seconds)
             note_call(clock.now(), f"{call.method} {call.path}", call.outcome, call.seconds)
 
-        client = await stack.enter_async_context(
-            open_client(
-                Wire(
-                    base_url=firm.base_url,
-                    firm_id=firm.firm_id,
-                    api_id=firm.api_id,
-                    api_key=firm.api_key,
-                    contact=firm.contact,
-                    quota=quota,
-                    on_call=on_call,
-                )
-            )
-        )
+        client = await stack.enter_async_context(open_client(wire_to(firm, quota, on_call)))
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=20))
 
         def report(run: Report) -> None:
@@ -215,17 +216,7 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
         )
         health = Health(store, quota, metrics, clock.now)
         yield Services(
-            settings,
-            redis_url,
-            store,
-            quota,
-            client,
-            metrics,
-            health,
-            webhooks,
-            syncer,
-            calibrator,
-            notifier,
+            settings, redis_url, store, quota, client, metrics, health, webhooks, syncer, calibrator, notifier
         )
 
 

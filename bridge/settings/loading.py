@@ -3,7 +3,7 @@
 The file is the one named by `BRIDGE_CONFIG`, else `bridge.toml` in the working directory, else none. Each key
 is also a variable: prefix `BRIDGE_`, `__` between levels, upper case (`BRIDGE_FACTURATION__API_KEY`); lists
 and tables are written as JSON. Nothing is read at import: `load_settings` is given the environment. The keys
-themselves are in `settings_keys.py`, what they may look like in `settings_values.py`.
+themselves are in `keys.py` and `shops.py`, what they may look like in `values.py`.
 """
 
 from __future__ import annotations
@@ -15,22 +15,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from bridge.errors import ConfigurationError
-from bridge.settings.keys import (
-    PREFIX,
-    AlertSettings,
-    FacturationSettings,
-    RegimeSince,
-    Settings,
-    ShopSettings,
-)
-from bridge.settings.values import shown
+from bridge.settings.keys import AlertSettings, FacturationSettings, Settings
+from bridge.settings.shops import RegimeSince, ShopSettings
+from bridge.settings.values import Table, shown
 
 __all__ = ["AlertSettings", "FacturationSettings", "Settings", "ShopSettings", "load_settings"]
+
+PREFIX = "BRIDGE_"
 
 
 class _Environment(EnvSettingsSource):
@@ -38,7 +34,7 @@ class _Environment(EnvSettingsSource):
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._given = {name.lower(): value for name, value in environ.items() if value}
-        super().__init__(Settings)
+        super().__init__(Settings, env_prefix=PREFIX, env_nested_delimiter="__")  # type: ignore[arg-type]
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
         return self._given
@@ -192,27 +188,24 @@ _KINDS = {
 """pydantic's words are for programmers."""
 
 
+_PLACES: Mapping[type[Table], str] = {
+    Settings: "at the top of the file, before the first [table]",
+    FacturationSettings: "in [facturation]",
+    AlertSettings: "in [alerts]",
+    ShopSettings: "in a [shops.<name>] table",
+}
+
+
 def _where_it_belongs(where: tuple[str, ...]) -> str:
     level, name = where[:-1], where[-1]
-    tables: dict[str, type[BaseModel]] = {
+    tables: dict[str, type[Table]] = {
         "facturation": FacturationSettings,
         "alerts": AlertSettings,
         "shops": ShopSettings,
     }
-    here: type[BaseModel] = tables[level[0]] if level else Settings
-    if "vat_regime" in level:
-        here = RegimeSince
-    if name in Settings.model_fields:
-        return "; it belongs at the top of the file, before the first [table]"
-    if here is not FacturationSettings and name in FacturationSettings.model_fields:
-        return "; it belongs in [facturation]"
-    if here is not AlertSettings and name in AlertSettings.model_fields:
-        return "; it belongs in [alerts]"
-    if here is not ShopSettings and name in ShopSettings.model_fields:
-        return "; it belongs in a [shops.<name>] table"
-    return _did_you_mean(name, here.model_fields)
-
-
-def _did_you_mean(name: str, known: Mapping[str, object]) -> str:
-    close = difflib.get_close_matches(name, sorted(known), n=1)
+    here = RegimeSince if "vat_regime" in level else tables[level[0]] if level else Settings
+    for table, place in _PLACES.items():
+        if table is not here and name in table.model_fields:
+            return f"; it belongs {place}"
+    close = difflib.get_close_matches(name, sorted(here.model_fields), n=1)
     return f"; did you mean {close[0]}?" if close else "; remove it"

@@ -1,4 +1,4 @@
-"""What single settings may look like. Each check says in its message how to mend the value."""
+"""What tables and single settings may look like. Each check says in its message how to mend the value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, SecretStr, StringConstraints
 from pydantic_settings import NoDecode
 
 from bridge.sources.registry import REGISTRY
@@ -16,6 +16,15 @@ from bridge.valkey.pools import open_pool
 
 PLACEHOLDERS = frozenset({"…", "..."})
 """What the example file has where a secret belongs; running with one would let anybody sign."""
+
+
+class Table(BaseModel):
+    """A table of the file: unknown keys are errors, nothing changes, no value shows in an error. What is
+    written below a key describes it."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
 
 def _secret(value: SecretStr) -> SecretStr:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from bridge.store.store import Store
-from bridge.valkey.scripts import Scripts
+from bridge.valkey.scripts import COMMON, Scripts
 
 TERM: Final = timedelta(minutes=2)
 """Longer than any calibration takes; then its process is dead."""
@@ -28,14 +28,12 @@ class Calibrations:
     """Everything raises StoreUnavailable."""
 
     def __init__(self, store: Store) -> None:
-        self._scripts = Scripts(store.redis, "store", ("begin_calibration", "end_calibration"))
+        self._scripts = Scripts(store.redis, "store", ("begin_calibration", "end_calibration"), COMMON)
 
     async def begin(self, token: str, *, asked: bool) -> CalibrationPermit | None:
         """None while the rule is known, or another is at it, or somebody tried lately. `asked`: by a person,
         who only waits for others."""
-        answer = await self._scripts.run(
-            "begin_calibration", token, int(TERM.total_seconds() * 1000), int(asked)
-        )
+        answer = await self._scripts.run("begin_calibration", token, TERM, int(asked))
         if answer is None:
             return None
         left, only_tidy, contradiction = answer
@@ -46,4 +44,4 @@ class Calibrations:
         None when nothing was found out; then it is tried again after `again`. `tidy`: nothing was left in
         Facturation.pro."""
         found = "?" if rule == "" else rule or ""
-        await self._scripts.run("end_calibration", token, found, int(again.total_seconds() * 1000), int(tidy))
+        await self._scripts.run("end_calibration", token, found, again, int(tidy))

@@ -1,7 +1,7 @@
 """The truth, in Redis: events, orders, what is due, leases, and the ledger of what exists in Facturation.pro.
 
-Every operation is one Lua script, one round trip (`lua/`). Times are Redis' own. Everything redis-py raises
-becomes StoreUnavailable here.
+Every operation is one Lua script, one round trip (`lua/`). Times are Redis' own. All raise
+StoreUnavailable.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any, Final, Literal
 import zstandard
 from pydantic_core import to_json
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.failpoints import failpoint
@@ -30,9 +29,8 @@ from bridge.store.values import (
     view_of,
     vitals_of,
 )
-from bridge.valkey.connection import SharedConnection
 from bridge.valkey.durability import Durability, look_at_durability, memory_used
-from bridge.valkey.scripts import load_script
+from bridge.valkey.scripts import COMMON, Scripts, redis_errors
 
 PREFIX: Final = "bridge:"
 LEASE: Final = timedelta(seconds=5)
@@ -47,38 +45,28 @@ FULL: Final = 0.9
 """Past this share of maxmemory no event is taken: the rest belongs to those who finish what is stored."""
 WAKE_UPS: Final = 500
 """So many jobs wait in arq at the most; the rest wait in `due`, first come first served."""
-
-
-def _ms(span: timedelta) -> int:
-    return int(span.total_seconds() * 1000)
+SCRIPTS: Final = (
+    *("open", "mark_restored", "record", "take", "extend", "release", "fetched"),
+    *("sweep", "claim_next", "vitals"),
+    *("ledger", "begin", "replace_attempt", "clear", "done", "forget", "set_shop_verdict"),
+    *("archived", "keep_archived", "rounding", "learn_rounding"),
+)
 
 
 class Store:
-    """See the module."""
+    """All that the bridge knows: each operation is one script, and durable once it returns."""
 
     def __init__(self, redis: Redis, *, retention: timedelta) -> None:
         self.redis = redis
-        self._connection = SharedConnection(redis.connection_pool)
         self._durable: bool | None = None
         self.memory_used = 0.0
-        self._retention_ms = _ms(retention)
+        self._retention = retention
         self._compressor = zstandard.ZstdCompressor(level=1)
-        self._scripts = {
-            name: load_script(redis, f"store/{name}")
-            for name in (
-                *("open", "mark_restored", "record", "take", "extend", "release", "fetched"),
-                *("sweep", "claim_next", "vitals"),
-                *("ledger", "begin", "replace_attempt", "clear", "done", "forget", "set_shop_verdict"),
-                *("archived", "keep_archived", "rounding", "learn_rounding"),
-            )
-        }
+        self._scripts = Scripts(redis, "store", SCRIPTS, COMMON)
 
     async def _run(self, name: str, *args: Any, keys: Sequence[str] = ()) -> Any:
         failpoint("store", name, "before")
-        try:
-            answer = await self._connection.evaluate(self._scripts[name], keys, args)
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"{name}: {type(exc).__name__}: {exc}") from exc
+        answer = await self._scripts.run(name, *args, keys=keys)
         failpoint("store", name, "after")
         return answer
 
@@ -123,8 +111,8 @@ class Store:
             order,
             ignored,
             alarm,
-            self._retention_ms,
-            _ms(REHINT),
+            self._retention,
+            REHINT,
             *links,
             keys=[f"{PREFIX}event:{event_id}"],
         )
@@ -132,12 +120,12 @@ class Store:
 
     async def take(self, lease: Lease) -> HeldOrder | None:
         """The order and its lease; None when another worker has it or nothing is due."""
-        taken = await self._run("take", lease.order_key, lease.token, _ms(LEASE))
+        taken = await self._run("take", lease.order_key, lease.token, LEASE)
         return None if taken is None else view_of(taken[1], takes=taken[0])
 
     async def extend(self, lease: Lease) -> bool:
         """Renews the lease; False when it is lost."""
-        return bool(await self._run("extend", lease.order_key, lease.token, _ms(LEASE)))
+        return bool(await self._run("extend", lease.order_key, lease.token, LEASE))
 
     async def release(
         self,
@@ -166,7 +154,7 @@ class Store:
             reason.as_json(),
             int(after * 1000),
             int(counted),
-            self._retention_ms,
+            self._retention,
             calls,
             *pairs,
         )
@@ -268,11 +256,11 @@ class Store:
     async def keep_archived_customers(self, index: Mapping[str, int]) -> None:
         """Keeps the list of archived customers, by buyer_lock, for some hours."""
         pairs = [str(part) for item in index.items() for part in item]
-        await self._run("keep_archived", _ms(ARCHIVE_AGE), *pairs)
+        await self._run("keep_archived", ARCHIVE_AGE, *pairs)
 
     async def sweep(self, worker: str) -> int:
         """Rings for what is due; returns for how many orders. Says that `worker` lives."""
-        return int(await self._run("sweep", WAKE_UPS, _ms(REHINT), worker))
+        return int(await self._run("sweep", WAKE_UPS, REHINT, worker))
 
     async def claim_next(self) -> str:
         """Takes the next wake-up, past arq: the order that it rings for, or ""."""
@@ -284,22 +272,18 @@ class Store:
 
     async def version(self) -> tuple[str, str]:
         """What the server is, "Redis" or "Valkey", and its version. Raises StoreUnavailable."""
-        try:
+        with redis_errors("version"):
             server = await self.redis.info("server")
-            if "valkey_version" in server:
-                return "Valkey", str(server["valkey_version"])
-            return "Redis", str(server["redis_version"])
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"{type(exc).__name__}: {exc}") from exc
+        if "valkey_version" in server:
+            return "Valkey", str(server["valkey_version"])
+        return "Redis", str(server["redis_version"])
 
     async def check_writable(self) -> None:
         """Writes, durably, as an event would be. Raises StoreUnavailable with the reason."""
         if self.memory_used > FULL:
             raise StoreUnavailable(f"probe: Redis is full ({self.memory_used:.0%} of maxmemory)")
-        try:
+        with redis_errors("probe"):
             await self.redis.set(f"{PREFIX}probe", b"1", px=60_000)
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"{type(exc).__name__}: {exc}") from exc
 
 
 def _fate(shop: str, platform: str, identity: Identity) -> tuple[str, str, str, tuple[str, ...]]:

@@ -28,8 +28,8 @@ from redis.exceptions import (
     TimeoutError,
 )
 
-PATIENCE: Final = 2.0
-"""Seconds for an answer, connecting included. When they are over, the connection is given up."""
+ANSWER_SECONDS: Final = 2.0
+"""For an answer, connecting included. When they are over, the connection is given up."""
 
 Argument = str | int | float | bytes | memoryview
 _pack = cast("Callable[[tuple[Argument, ...]], bytes]", hiredis.pack_command)  # its stub: tuples of one
@@ -54,8 +54,8 @@ class SharedConnection:
         self._connecting: asyncio.Task[_Line] | None = None
 
     async def run(self, *command: Argument) -> Any:
-        """The answer, undecoded. Raises RedisError or OSError within PATIENCE when there is none: the command
-        may have been carried out all the same."""
+        """The answer, undecoded. Raises RedisError or OSError when there is none in ANSWER_SECONDS: it may
+        have been carried out all the same."""
         line = self._line
         if line is None or line.lost:
             line = await self._connected()
@@ -82,7 +82,7 @@ class SharedConnection:
             self._line = task.result()
 
     async def _connect(self) -> _Line:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(ANSWER_SECONDS):
             if self._line:
                 await self._line.connection.disconnect(nowait=True)
                 await self._pool.release(self._line.connection)
@@ -112,10 +112,10 @@ class _Line(asyncio.Protocol):
             answer.set_exception(ConnectionError("the connection was lost"))
             return answer
         self._transport.write(packed)
-        self._waiting.append((answer, self._loop.time() + PATIENCE))
+        self._waiting.append((answer, self._loop.time() + ANSWER_SECONDS))
         if not self._watched:
             self._watched = True
-            self._loop.call_later(PATIENCE, self._watch)
+            self._loop.call_later(ANSWER_SECONDS, self._watch)
         return answer
 
     def _watch(self) -> None:
@@ -128,7 +128,7 @@ class _Line(asyncio.Protocol):
         if left > 0:
             self._loop.call_later(left, self._watch)
         else:
-            self._end(TimeoutError(f"no answer in {PATIENCE:.0f} s"))
+            self._end(TimeoutError(f"no answer in {ANSWER_SECONDS:.0f} s"))
 
     def data_received(self, data: bytes) -> None:
         """Answers, in whole or in part."""

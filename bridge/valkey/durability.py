@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
-from bridge.errors import StoreUnavailable
 from bridge.reasons import NO_REASON, Reason, because
+from bridge.valkey.scripts import redis_errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +52,13 @@ async def look_at_durability(redis: Any) -> Durability:
 
     Raises StoreUnavailable.
     """
-    try:
+    with redis_errors("durability"):
         persistence = await redis.info("persistence")
         replication = await redis.info("replication")
         try:
             config = await redis.config_get("appendfsync", "maxmemory-policy")
         except ResponseError:
             config = {}
-    except (RedisError, OSError) as exc:
-        raise StoreUnavailable(f"{type(exc).__name__}: {exc}") from exc
     return Durability(
         appendonly=bool(persistence["aof_enabled"]) if "aof_enabled" in persistence else None,
         fsync=config.get("appendfsync"),
@@ -71,9 +69,7 @@ async def look_at_durability(redis: Any) -> Durability:
 
 async def memory_used(redis: Any) -> float:
     """The used share of `maxmemory`; 0.0 where there is no limit. Raises StoreUnavailable."""
-    try:
+    with redis_errors("memory"):
         memory = await redis.info("memory")
-    except (RedisError, OSError) as exc:
-        raise StoreUnavailable(f"{type(exc).__name__}: {exc}") from exc
     limit = int(memory.get("maxmemory", 0))
     return int(memory["used_memory"]) / limit if limit else 0.0

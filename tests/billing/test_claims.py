@@ -8,7 +8,7 @@ import pytest
 
 from bridge.billing.claims import claims_of
 from bridge.movements import Movement, PaymentMethod
-from tests.billing.carts import order_of
+from tests.builders.orders import order_of
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from bridge.billing.rules import DocumentPolicy, Rules
 from bridge.orders import ZERO, Line, Order, Reduction, RefundState, Tax
 from bridge.reasons import together
 from bridge.texts import text_of
-from tests.billing.carts import NOON, cart, order_of
+from tests.builders.orders import NOON, cart, order_of
 
 D = Decimal
 KNOWN = FirmRounding.of(CANDIDATES["line2_vat_rate"])

@@ -10,7 +10,7 @@ from bridge.billing.customers import customer_for, customer_key, language_of
 from bridge.billing.identifiers import siret, vat_number
 from bridge.billing.rules import Rules
 from bridge.orders import Address, Customer
-from tests.billing.carts import PARIS_ADDRESS, order_of
+from tests.builders.orders import PARIS_ADDRESS, order_of
 
 BERLIN = Address(street="Allee 1", city="Berlin", postcode="10115", country="DE")
 

@@ -17,7 +17,7 @@ from bridge.movements import Movement, PaymentMethod
 from bridge.orders import Address, Line, LineKind, Order, Reduction, Tax
 from bridge.reasons import reason_from
 from bridge.texts import text_of
-from tests.billing.carts import NOON, PARIS_ADDRESS, order_of
+from tests.builders.orders import NOON, PARIS_ADDRESS, order_of
 
 D = Decimal
 KNOWN = FirmRounding.of(CANDIDATES["line2_vat_rate"])

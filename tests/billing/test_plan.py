@@ -33,7 +33,7 @@ from bridge.billing.steps import (
 from bridge.orders import Address, Line, Order, Reduction, RefundState, Tax
 from bridge.reasons import reason_from
 from bridge.texts import text_of
-from tests.billing.carts import NOON, order_of
+from tests.builders.orders import NOON, order_of
 
 D = Decimal
 RULES = Rules()

@@ -18,7 +18,7 @@ from bridge.billing.rounding import ALL, CANDIDATES, UNKNOWN, FirmRounding, Roun
 from bridge.billing.rules import Rules
 from bridge.billing.totals import ROUNDING_TITLE, BilledLine, Encoded, encode
 from bridge.orders import CENT, ZERO, Order
-from tests.billing.carts import Pick, cart
+from tests.builders.orders import Pick, cart
 
 D = Decimal
 RULES = [rule for rule in CANDIDATES.values() if rule.decimals]

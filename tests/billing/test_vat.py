@@ -18,7 +18,7 @@ from bridge.billing.vat import assess
 from bridge.errors import NeedsPerson
 from bridge.orders import Address, Customer, Line, LineKind, Order, Supply, Tax, ZeroTaxReason
 from bridge.texts import text_of
-from tests.billing.carts import order_of
+from tests.builders.orders import order_of
 
 D = Decimal
 DE_NUMBER, FR_NUMBER, BE_NUMBER, XI_NUMBER = "DE136695976", "FR40303265045", "BE0428759497", "XI980780684"

@@ -15,8 +15,8 @@ from typing import Any
 from bridge.billing.rounding import FirmRounding
 from bridge.sandbox import ROUNDINGS, SandboxConfig
 from bridge.sandbox.records import Invoice
-from tests.journeys.in_process import Here, bridge_here
-from tests.platform_carts import CARTS, Charged
+from tests.builders.carts import CARTS, Charged
+from tests.worlds.in_process import Here, bridge_here
 
 ORDINARY: Mapping[str, str] = {
     "per line": "exact_vat_line",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from tests.chaos.orders import Sale
+from tests.builders.sales import Sale
 
 
 def violations(state: Mapping[str, Any], sales: Iterable[Sale]) -> list[str]:

@@ -19,10 +19,11 @@ from typing import Any
 
 import httpx
 
+from tests.builders.sales import PLATFORMS, Delivery, Sale, sale
 from tests.chaos.audit import violations
-from tests.chaos.nemesis import LONGEST_LATE, RETRY_AFTER, Crew, Disturbance, Havoc
-from tests.chaos.orders import PLATFORMS, Delivery, Sale, sale
-from tests.chaos.processes import Site, site, until
+from tests.chaos.nemesis import LONGEST_LATE, RETRY_AFTER, Crew, Disturbance, Nemesis
+from tests.worlds.site import Site, site
+from tests.worlds.waiting import until
 
 SEND_DEADLINE = 5.0
 SETTLE = SEND_DEADLINE + 2 * LONGEST_LATE + 4
@@ -144,16 +145,16 @@ async def chaos(
     async with site(settle=SETTLE) as built, httpx.AsyncClient(timeout=5) as http:
         crew = Crew(built)
         await crew.start_all()
-        havoc, shops = Havoc(built, crew, Random(seed + 1)), Shops(crew.urls(), Random(seed + 2), http)
+        nemesis, shops = Nemesis(built, crew, Random(seed + 1)), Shops(crew.urls(), Random(seed + 2), http)
         stop = asyncio.Event()
-        raging = asyncio.create_task(havoc.rage(stop))
+        raging = asyncio.create_task(nemesis.rage(stop))
         delivering = asyncio.create_task(shops.deliver_all(sales))
         while not delivering.done():
             await asyncio.wait({delivering, raging}, timeout=5, return_when=asyncio.FIRST_COMPLETED)
             if raging.done():
                 delivering.cancel()
                 raging.result()
-            at, mishaps = time.monotonic() - began, sum(havoc.done.values())
+            at, mishaps = time.monotonic() - began, sum(nemesis.done.values())
             tell(f"{at:4.0f} s  {shops.delivered} deliveries acknowledged, {mishaps} mishaps")
         delivering.result()
         stop.set()
@@ -161,11 +162,11 @@ async def chaos(
         healing = time.monotonic()
         retried, stuck = await _come_to_rest(built, patience, tell)
         state = await built.state()
-        silences, spoken = listened(state["requests"], havoc.disturbances)
+        silences, spoken = listened(state["requests"], nemesis.disturbances)
         counts = {name: n for name, n in state["counts"].items() if n and name != "faults"}
         return Verdict(
             orders=n,
-            mishaps=dict(havoc.done),
+            mishaps=dict(nemesis.done),
             answers=dict(shops.answers),
             counts=counts,
             retried=retried,
@@ -189,7 +190,7 @@ async def _come_to_rest(site: Site, patience: float, tell: Callable[[str], None]
             if b"worker_died" in (reason or b""):
                 retried += 1
                 command = ["orders", "retry", key.decode()]
-                person = await site.nursery.start(f"retry-{retried}", command, site.environment())
+                person = await site.prefork.start(f"retry-{retried}", command, site.environment())
                 assert await person.died(20) == 0, person.words()
         waiting = await redis.zcard("bridge:waiting")
         tell(f"healing: {waiting} orders wait")

@@ -1,7 +1,7 @@
-"""Every place where a process can die, found by journeys that write down what they pass, then walked: real
+"""Every place where a process can die, found by journeys that write down what they pass, then killed: real
 processes, one kill -9 at exactly that place, a restart, and exactly one of everything.
 
-`python -m tests.chaos.crash_sweep` walks all of them, at every passage; the tests walk each place once.
+`python -m tests.chaos.crash_sweep` kills at all of them, at every passage; the tests at each place once.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from typing import Any
 
 import httpx
 
+from tests.builders.sales import Delivery, Sale, sale
 from tests.chaos.audit import violations
-from tests.chaos.orders import Delivery, Sale, sale
-from tests.chaos.processes import Child, Site, free_port, site, until
+from tests.worlds.ports import free_port
+from tests.worlds.site import Child, Site, site
+from tests.worlds.waiting import until
 
 SETTLE = 1.0
 AT_ONCE = 32
-"""So many walks at the same time: each of them mostly waits for a lease to run out."""
+"""So many deaths at the same time: each of them mostly waits for a lease to run out."""
 BACKGROUND = ("store.open.", "store.sweep.", "store.extend.", "store.vitals.")
 """Places that are passed again and again: the first passage stands for all."""
 
@@ -77,7 +79,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Walked:
+class Killed:
     """What came of one place. `seconds`: from death to done; None: it was never reached."""
 
     place: Place
@@ -170,7 +172,7 @@ class Track:
 async def places_of(track: Track) -> list[Place]:
     """Makes a journey unharmed and lists the places that it passes, each with every passage."""
     await track.arm()
-    logs = {role: track.site.nursery.directory / f"places-{role}-{track.db}" for role in Role}
+    logs = {role: track.site.prefork.directory / f"places-{role}-{track.db}" for role in Role}
     web = await track.start(Role.WEB, BRIDGE_CRASH_LOG=str(logs[Role.WEB]))
     await _deliver_all(track)
     worker = await track.start(Role.WORKER, BRIDGE_CRASH_LOG=str(logs[Role.WORKER]))
@@ -215,7 +217,7 @@ async def _deliver_all(track: Track) -> None:
         await until(acknowledged, f"{delivery.topic} is acknowledged")
 
 
-async def walk(site: Site, number: int, place: Place) -> Walked:
+async def kill_at(site: Site, number: int, place: Place) -> Killed:
     """Dies at the place, starts again, and waits until the order is done."""
     track = Track(site, number, place.journey)
     await track.arm()
@@ -239,7 +241,7 @@ async def walk(site: Site, number: int, place: Place) -> Walked:
     if problem:
         problem = f"{problem}\n{worker.words()}"
     await asyncio.gather(web.kill(), worker.kill())
-    return Walked(place=place, sale=track.sale, seconds=seconds, problem=problem)
+    return Killed(place=place, sale=track.sale, seconds=seconds, problem=problem)
 
 
 async def _dies(child: Child, other: asyncio.Task[Any]) -> float:
@@ -261,17 +263,17 @@ def each_once(places: Sequence[Place]) -> list[Place]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
-    """All that was walked, and what Facturation.pro holds wrongly in the end."""
+class Sweep:
+    """All deaths, and what Facturation.pro holds wrongly in the end."""
 
     known: int
-    walked: Sequence[Walked]
+    killed: Sequence[Killed]
     violations: Sequence[str]
     seconds: float
 
     @property
     def problems(self) -> list[str]:
-        return [f"{each.place}: {each.problem}" for each in self.walked if each.problem] + list(
+        return [f"{each.place}: {each.problem}" for each in self.killed if each.problem] + list(
             self.violations
         )
 
@@ -279,15 +281,15 @@ class Walk:
         """One line a place."""
         lines = []
         for each in sorted(
-            self.walked, key=lambda each: (each.place.role, each.place.name, each.place.passage)
+            self.killed, key=lambda each: (each.place.role, each.place.name, each.place.passage)
         ):
             took = "never reached" if each.seconds is None else f"{each.seconds:5.1f} s"
             lines.append(f"{each.place!s:75} {took}{'  ' + each.problem if each.problem else ''}")
         return "\n".join(lines)
 
 
-async def walk_all(*, every_passage: bool) -> Walk:
-    """Finds the places and walks them, several at the same time."""
+async def sweep(*, every_passage: bool) -> Sweep:
+    """Finds the places and kills there, several at the same time."""
     began = time.monotonic()
     numbers = itertools.count(1)
     async with site(settle=SETTLE) as built:
@@ -296,26 +298,26 @@ async def walk_all(*, every_passage: bool) -> Walk:
         known = different(place for places in found for place in places)
         gate = asyncio.Semaphore(AT_ONCE)
 
-        async def one(place: Place) -> Walked:
+        async def one(place: Place) -> Killed:
             async with gate:
-                return await walk(built, next(numbers), place)
+                return await kill_at(built, next(numbers), place)
 
         chosen = known if every_passage else each_once(known)
-        walked = await asyncio.gather(*(one(place) for place in chosen))
-        sales = [track.sale for track in unharmed] + [each.sale for each in walked]
+        killed = await asyncio.gather(*(one(place) for place in chosen))
+        sales = [track.sale for track in unharmed] + [each.sale for each in killed]
         wrong = violations(await built.state(), sales)
-    return Walk(known=len(known), walked=walked, violations=wrong, seconds=time.monotonic() - began)
+    return Sweep(known=len(known), killed=killed, violations=wrong, seconds=time.monotonic() - began)
 
 
 def main() -> int:
-    """Walks every passage of every place."""
-    result = asyncio.run(walk_all(every_passage="--each-once" not in sys.argv))
+    """Kills at every passage of every place."""
+    result = asyncio.run(sweep(every_passage="--each-once" not in sys.argv))
     print(result.table())
     for problem in result.problems:
         print("BROKEN", problem)
-    died = sum(each.seconds is not None for each in result.walked)
+    died = sum(each.seconds is not None for each in result.killed)
     print(
-        f"{len(result.walked)} of {result.known} places walked, {died} deaths, "
+        f"{len(result.killed)} of {result.known} places, {died} deaths, "
         f"{len(result.problems)} broken, {result.seconds:.0f} s"
     )
     return 1 if result.problems else 0

@@ -11,7 +11,8 @@ from random import Random
 from signal import SIGCONT, SIGSTOP, SIGTERM
 from typing import Any
 
-from tests.chaos.processes import Child, Site, free_port
+from tests.worlds.ports import free_port
+from tests.worlds.site import Child, Site
 
 RETRY_AFTER = 3
 """Seconds that the sandbox asks for with each 429."""
@@ -53,7 +54,7 @@ class Disturbance:
     end: float
 
 
-class Havoc:
+class Nemesis:
     """Disturbs a site until it is told to stop; then everything runs again."""
 
     def __init__(self, site: Site, crew: Crew, random: Random) -> None:

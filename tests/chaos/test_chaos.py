@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.builders.sales import sale
 from tests.chaos.audit import violations
 from tests.chaos.chaos import GRACE, chaos, listened
 from tests.chaos.nemesis import RETRY_AFTER, Disturbance
-from tests.chaos.orders import sale
 
 T = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
@@ -24,13 +24,17 @@ async def test_what_was_acknowledged_in_chaos_is_invoiced_exactly_once() -> None
     assert verdict.answers["accepted"] >= 240
 
 
+def _customer(email: str) -> dict[str, object]:
+    return {"email": email, "api_custom": None}
+
+
 def _state(**more: object) -> dict[str, object]:
     invoice = {
         "api_custom": "shopify:boutique:order:6100000000001",
         "invoice_ref": 1,
         "total_with_vat": "48.0",
     }
-    return {"invoices": [invoice | more], "customers": [{"email": "buyer-1@example.fr"}]}
+    return {"invoices": [invoice | more], "customers": [_customer("buyer-1@example.fr")]}
 
 
 def test_the_audit_sees_what_is_wrong() -> None:
@@ -39,7 +43,7 @@ def test_the_audit_sees_what_is_wrong() -> None:
     assert "is still a draft" in violations(_state(invoice_ref=None), [one])[0]
     assert "not to 48.00" in violations(_state(total_with_vat="47.99"), [one])[0]
     assert "nobody asked for" in violations(_state(), [])[0]
-    missing = {"invoices": [], "customers": [{"email": "a@b.fr"}, {"email": "a@b.fr"}]}
+    missing = {"invoices": [], "customers": [_customer("a@b.fr"), _customer("a@b.fr")]}
     assert violations(missing, [one]) == [f"{one.key}: 0 documents in place of 1", "a@b.fr: 2 customers"]
 
 

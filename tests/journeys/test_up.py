@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 import signal
-import socket
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from bridge.sandbox import Fault, FaultKind, Sandbox
 from bridge.sandbox.records import Invoice
-from bridge.sources import shopify
-from tests.journeys.in_process import SECRETS, served
-from tests.journeys.orders import as_body, shopify_order
-from tests.journeys.processes import Running, answering, running, write_config
-from tests.journeys.waiting import until
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-async def send(url: str, order: dict[str, Any]) -> dict[str, str]:
-    """One signed order, always the same delivery; the answer."""
-    body = as_body(order)
-    headers = shopify.sign(body, SECRETS["boutique"][0], "orders/paid", f"d{order['id']}", datetime.now(UTC))
-    async with httpx.AsyncClient() as shop:
-        answer = await shop.post(f"{url}/webhooks/boutique", content=body, headers=headers)
-    assert answer.status_code == 200, answer.text
-    said: dict[str, str] = answer.json()
-    return said
+from tests.builders.shopify import shopify_order
+from tests.worlds.commands import Running, answering, running, send, write_config
+from tests.worlds.in_process import SECRETS, served
+from tests.worlds.ports import free_port
+from tests.worlds.waiting import until
 
 
 def sold(sandbox: Sandbox) -> list[Invoice]:
@@ -46,7 +25,7 @@ def sold(sandbox: Sandbox) -> list[Invoice]:
 
 
 async def invoiced(sandbox: Sandbox, count: int, command: Running) -> None:
-    await until(lambda: len(sold(sandbox)) == count, f"{count} invoices: {command.said}", seconds=30)
+    await until(lambda: len(sold(sandbox)) == count, f"{count} invoices: {command.said}", within=30)
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])

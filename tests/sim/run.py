@@ -35,7 +35,7 @@ from tests.sim.store_model import Server, StoreModel
 from tests.sim.world import Process, World
 
 FAULTS_UNTIL = 240.0
-PATIENCE = 4 * 3600.0
+AT_REST_WITHIN = 4 * 3600.0
 """Virtual seconds after the healing, within which everything must have come to rest."""
 TRIPLES = 3
 """So many times three orders of one buyer, or nearly so."""
@@ -151,7 +151,7 @@ class History:
             world.run(world.now + 10)
             self._check_the_unfinished()
         self._heal()
-        while world.now < FAULTS_UNTIL + PATIENCE and (self._ask_a_person() or not self._at_rest()):
+        while world.now < FAULTS_UNTIL + AT_REST_WITHIN and (self._ask_a_person() or not self._at_rest()):
             world.run(world.now + 10)
             self._check_the_unfinished()
         self._check()

@@ -6,7 +6,6 @@ A fixed pool of orders, so that what is pure (fold, drafts) is computed once and
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ from bridge.orders import Event, Folded
 from bridge.sources import shopify
 from bridge.sources.base import ForOrder, Source
 from bridge.sync.shop import Shop
+from tests.builders.shopify import as_body, item, shopify_order, shopify_refund
 
 EPOCH = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 """Virtual second 0."""
@@ -110,94 +110,55 @@ def pool() -> tuple[Sale, ...]:
 # ---------------------------------------------------------------------------------------------- payloads
 
 
-def _at(second: float) -> str:
-    return (EPOCH + timedelta(seconds=second)).isoformat()
-
-
-def _lines(n: int, awkward: bool) -> list[dict[str, Any]]:
-    """An awkward line comes to different totals under different roundings: its documents start as drafts."""
-    prices = [("7.77", 1)] if awkward else [("24.00", 2), ("5.90", 1)]
-    return [
-        {
-            "id": 1000 * n + at,
-            "name": f"Bougie {at}",
-            "price": price,
-            "quantity": quantity,
-            "requires_shipping": True,
-            "tax_lines": [
-                {"title": "FR TVA", "rate": 0.2, "price": str(_vat(Decimal(price) * quantity))},
-            ],
-        }
-        for at, (price, quantity) in enumerate(prices)
-    ]
-
-
-def _vat(gross: Decimal) -> Decimal:
-    return (gross / 6).quantize(Decimal("0.01"))
+def _at(second: float) -> datetime:
+    return EPOCH + timedelta(seconds=second)
 
 
 def _sale(n: int, *, shop: str, buyer: int, placed: float, refunds: str, awkward: bool) -> Sale:
-    order_id = 6_100_000_000_000 + n
-    lines = _lines(n, awkward)
-    total = sum((Decimal(line["price"]) * line["quantity"] for line in lines), Decimal(0))
-    first = Decimal("3.33" if awkward else "24.00")
-    given_back = {"none": [], "full": [total], "part": [first], "parts": [first, total - first]}[refunds]
+    """Awkward prices come to different totals under different roundings: their documents start as drafts."""
+    prices = [("7.77", 1)] if awkward else [("24.00", 2), ("5.90", 1)]
+    lines = [
+        item(price, quantity=quantity, id_=1000 * n + at, title=f"Bougie {at}")
+        for at, (price, quantity) in enumerate(prices)
+    ]
     by_email = shop != ATELIER
     name = f"berthier-{buyer}" if by_email else f"atelier-{buyer}"
-    order = {
-        "id": order_id,
-        "name": f"#{n}",
-        "currency": "EUR",
-        "taxes_included": True,
-        "total_price": str(total),
-        "financial_status": "paid",
-        "created_at": _at(placed),
-        "processed_at": _at(placed),
-        "updated_at": _at(placed + 1),
-        "payment_gateway_names": ["shopify_payments"],
-        "customer_locale": "fr-FR",
-        "email": f"{name}@example.fr",
-        "billing_address": {
-            "first_name": "Camille",
-            "last_name": name,
-            "address1": "12 rue des Lilas",
-            "city": "Nantes",
-            "zip": "44000",
-            "country_code": "FR",
-        },
-        "customer": {"id": 7_400_000_000_000 + buyer, "email": f"{name}@example.fr"},
-        "line_items": lines,
-        "refunds": [],
-    }
-    whole = [(line, line["quantity"]) for line in lines]
-    returned = {"full": [whole], "part": [whole[:1]], "parts": [whole[:1], []]}.get(refunds, [])
-    if awkward and refunds != "full":
-        returned = [[] for _ in given_back]
-    if not awkward and returned and refunds != "full":
-        returned[0] = [(lines[0], 1)]
+    order = shopify_order(
+        *(6_100_000_000_000 + n, lines),
+        placed=_at(placed),
+        buyer=buyer,
+        last_name=name,
+        email=f"{name}@example.fr",
+        updated_at=_at(placed + 1).isoformat(),
+    )
+    total = Decimal(order["total_price"])
+    first = Decimal("3.33" if awkward else "24.00")
+    given_back = {"none": [], "full": [total], "part": [first], "parts": [first, total - first]}[refunds]
+    returned: list[dict[int, int]] = [{} for _ in given_back]
+    if refunds == "full":
+        returned = [{line["id"]: line["quantity"] for line in lines}]
+    elif returned and not awkward:
+        returned[0] = {lines[0]["id"]: 1}
     payloads = [
-        _refund(n, at, order_id, placed + 10 + at, amount, parts)
+        shopify_refund(order, 900_000 + 10 * n + at, amount, parts, placed=_at(placed + 10 + at))
         for at, (amount, parts) in enumerate(zip(given_back, returned, strict=True))
     ]
-    unpaid = {**order, "financial_status": "pending", "updated_at": _at(placed)}
-    paid = json.dumps(order).encode()
+    unpaid = order | {"financial_status": "pending", "updated_at": _at(placed).isoformat()}
     status = "refunded" if sum(given_back) == total else "partially_refunded" if given_back else "paid"
-    last = json.dumps(
-        {**order, "refunds": payloads, "financial_status": status, "updated_at": _at(placed + 12)}
-    ).encode()
+    after = {"refunds": payloads, "financial_status": status, "updated_at": _at(placed + 12).isoformat()}
     links = (f"payment-{n}",) if n % 2 else ()
     messages = [
-        _message(shop, "orders/create", json.dumps(unpaid).encode(), f"w{n}-c", 0.0, links),
-        _message(shop, "orders/paid", paid, f"w{n}-p", 1.0, links),
+        _message(shop, "orders/create", as_body(unpaid), f"w{n}-c", 0.0, links),
+        _message(shop, "orders/paid", as_body(order), f"w{n}-p", 1.0, links),
         *(
-            _message(shop, "refunds/create", json.dumps(payload).encode(), f"w{n}-r{at}", 10.0 + at, links)
+            _message(shop, "refunds/create", as_body(payload), f"w{n}-r{at}", 10.0 + at, links)
             for at, payload in enumerate(payloads)
         ),
     ]
     return Sale(
-        key=f"shopify:{shop}:order:{order_id}",
+        key=f"shopify:{shop}:order:{order['id']}",
         placed=placed,
-        buyer=f"{name}@example.fr" if by_email else f"shopify:{shop}:customer:{7_400_000_000_000 + buyer}",
+        buyer=order["email"] if by_email else f"shopify:{shop}:customer:{order['customer']['id']}",
         by_email=by_email,
         total=total,
         credits={
@@ -206,30 +167,8 @@ def _sale(n: int, *, shop: str, buyer: int, placed: float, refunds: str, awkward
         },
         reversed=f"shopify:{shop}:refund:{payloads[0]['id']}" if refunds == "full" else "",
         messages=tuple(messages),
-        listed=_message(shop, "orders/updated", last, f"w{n}-u", 12.0, links),
+        listed=_message(shop, "orders/updated", as_body(order | after), f"w{n}-u", 12.0, links),
     )
-
-
-def _refund(
-    n: int, at: int, order_id: int, second: float, amount: Decimal, parts: list[tuple[dict[str, Any], int]]
-) -> dict[str, Any]:
-    return {
-        "id": 900_000 + 10 * n + at,
-        "order_id": order_id,
-        "created_at": _at(second),
-        "refund_line_items": [
-            {
-                "line_item_id": line["id"],
-                "quantity": quantity,
-                "subtotal": str(Decimal(line["price"]) * quantity),
-                "total_tax": str(_vat(Decimal(line["price"]) * quantity)),
-            }
-            for line, quantity in parts
-        ],
-        "transactions": [
-            {"id": 800_000 + 10 * n + at, "kind": "refund", "status": "success", "amount": str(amount)}
-        ],
-    }
 
 
 def _message(

@@ -24,9 +24,9 @@ from bridge.runtime.wiring import open_services
 from bridge.sources.base import Alarm, ForOrder, Ignored, Sample, Source
 from bridge.sources.registry import REGISTRY
 from bridge.texts import LANGUAGES, catalogue, text_of
-from tests.journeys import in_process
-from tests.journeys.in_process import bridge_here, served, settings_for
 from tests.sources import toy_platform
+from tests.worlds import in_process
+from tests.worlds.in_process import bridge_here, served, settings_for
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 CORPUS = Path(__file__).parents[3] / "shared" / "payloads"

@@ -29,7 +29,7 @@ DRAFTS: Mapping[str, str] = {
 
 
 def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
-    """The newest snapshot is the order; older ones only date what happened. See the module's docstring.
+    """The newest snapshot is the order; older ones only date what happened.
 
     Raises NeedsPerson when an event cannot be understood.
     """

@@ -17,7 +17,7 @@ from bridge.billing.books.parts import Part
 from bridge.billing.books.sale import Change, Sale, Shrunk, Sold
 from bridge.movements import Movement, PaymentMethod
 from bridge.orders import ZERO, Line, Order, Reduction, Tax, to_cents
-from tests.billing.carts import order_of
+from tests.builders.orders import order_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 RATES = (Decimal("0.2"), Decimal("0.055"), Decimal("0.1"))

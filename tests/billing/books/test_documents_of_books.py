@@ -15,7 +15,7 @@ from bridge.orders import CENT, ZERO, Order, Reduction
 from bridge.texts import text_of
 from tests.billing.books.firm import Firm
 from tests.billing.books.histories import NOON, RETURN, TOLD, Op, histories, order_after
-from tests.billing.carts import cart
+from tests.builders.orders import cart
 
 LOOKS = st.sets(st.integers(0, 8))
 RULES = st.sampled_from(sorted(CANDIDATES.values(), key=lambda rule: rule.name))

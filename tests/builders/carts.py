@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal
 from random import Random
 from typing import Any
 
+from tests.builders import stripe as stripe_payloads
+from tests.builders import woocommerce as woo_payloads
+from tests.builders.shopify import carriage, item, shopify_order, shopify_refund
+from tests.builders.shopify import tax as shopify_tax
+
 CENT, MICRO = Decimal("0.01"), Decimal("0.000001")
 RATES = tuple(map(Decimal, ("0.2", "0.2", "0.2", "0.1", "0.055", "0.021")))
 LIKED = (90, 99, 490, 990, 999, 1490, 1990, 2499, 3999, 9999)
-
-HOME = {"address1": "12 rue des Lilas", "zip": "69003", "city": "Lyon", "country_code": "FR"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,6 @@ def _quantity(chance: Random) -> int:
 def shopify(chance: Random, id_: int) -> Charged:
     """Prices with or without VAT, a discount across the cart, shipping under one or several rates, a tip, a
     gift card sold; for some, the money goes back in two refunds."""
-    now = datetime.now(UTC).isoformat()
     inside, vat = chance.random() < 0.7, VatByRate()
     rates = chance.sample(RATES, chance.randint(1, 3))
     goods = [(_price(chance), _quantity(chance), chance.choice(rates)) for _ in range(chance.randint(1, 6))]
@@ -81,17 +82,12 @@ def shopify(chance: Random, id_: int) -> Charged:
         tax = cents(vat_of(base, rate, inside=inside))
         vat.add(rate, tax)
         bases.append(base)
-        items.append(
-            {"id": n, "title": f"Article {n}", "quantity": quantity, "price": str(price)}
-            | {"tax_lines": [{"title": "TVA", "rate": float(rate), "price": str(tax)}]}
-            | {"discount_allocations": [{"amount": str(less)}] if less else [], "requires_shipping": True}
-        )
+        items.append(item(str(price), str(rate), quantity, id_=n, off=less, vat=tax))
     total = sum(bases, Decimal(0))
     for kind in ({"tip": None}, {"gift_card": True}):
         if chance.random() < 0.1:
-            items.append(
-                {"id": 90 + len(items), "title": "Merci", "quantity": 1, "price": "5.00"} | dict(kind)
-            )
+            untaxed = {"id": 90 + len(items), "title": "Merci", "quantity": 1, "price": "5.00"}
+            items.append(untaxed | dict(kind))
             total += 5
     shipping = []
     if chance.random() < 0.6:
@@ -102,39 +98,24 @@ def shopify(chance: Random, id_: int) -> Charged:
             for each in used
         ]
         if all(weights):
-            taxes = [{"title": "TVA", "rate": 0.0, "price": "0.00"}] if len(used) > 1 else []
+            taxes = [shopify_tax("0", Decimal("0.00"))] if len(used) > 1 else []
             for rate, part in zip(used, spread(price, weights), strict=True):
                 tax = cents(vat_of(part, rate, inside=inside))
                 vat.add(rate, tax)
-                taxes.append({"title": "TVA", "rate": float(rate), "price": str(tax)})
-            shipping = [{"id": 80, "title": "Colissimo", "price": str(price), "tax_lines": taxes}]
+                taxes.append(shopify_tax(rate, tax))
+            shipping = [carriage(str(price), *taxes)]
             total += price
     total += 0 if inside else sum(vat.values(), Decimal(0))
-    order = {
-        "id": id_,
-        "name": f"#{id_}",
-        "email": "acheteur@example.com",
-        **dict.fromkeys(("created_at", "processed_at", "updated_at"), now),
-        "currency": "EUR",
-        "financial_status": "paid",
-        "taxes_included": inside,
-        "total_price": str(total),
-        "payment_gateway_names": ["shopify_payments"],
-        "billing_address": HOME | {"first_name": "Camille", "last_name": "Martin"},
-        "customer": {"id": 7, "email": "acheteur@example.com"},
-        "line_items": items,
-        "shipping_lines": shipping,
-    }
-    part, returned = chance.randint(1, int(total * 100)) * CENT, []
+    order = shopify_order(
+        id_, items, buyer=7, taxes_included=inside, total_price=str(total), shipping_lines=shipping
+    )
+    part, returned = chance.randint(1, int(total * 100)) * CENT, {}
     if chance.random() < 0.6:  # the first article comes back, then all the rest is given back as an amount
-        tax = Decimal(items[0]["tax_lines"][0]["price"])
-        part = bases[0] + (0 if inside else tax)
-        returned = [
-            {"line_item_id": 1, "quantity": goods[0][1], "subtotal": str(bases[0]), "total_tax": str(tax)}
-        ]
+        part = bases[0] + (0 if inside else Decimal(items[0]["tax_lines"][0]["price"]))
+        returned = {1: goods[0][1]}
     refunds = [
-        _shopify_refund(id_, n, amount, lines)
-        for n, (amount, lines) in enumerate(((part, returned), (total - part, [])), start=1)
+        shopify_refund(order, id_ * 10 + n, amount, lines)
+        for n, (amount, lines) in enumerate(((part, returned), (total - part, {})), start=1)
         if amount
     ]
     return Charged(
@@ -149,16 +130,6 @@ def shopify(chance: Random, id_: int) -> Charged:
     )
 
 
-def _shopify_refund(
-    order: int, number: int, amount: Decimal, lines: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
-    id_, now = order * 10 + number, datetime.now(UTC).isoformat()
-    money = {"id": id_ * 100, "kind": "refund", "status": "success", "amount": str(amount), "currency": "EUR"}
-    return {"id": id_, "order_id": order, "created_at": now, "refund_line_items": lines} | {
-        "transactions": [money]
-    }
-
-
 def woocommerce(chance: Random, id_: int) -> Charged:
     """Prices typed with or without VAT, VAT rounded line by line or rate by rate, a coupon, shipping, a fee,
     a gift card that pays for a part."""
@@ -169,61 +140,45 @@ def woocommerce(chance: Random, id_: int) -> Charged:
     exact: dict[Decimal, Decimal] = {}
     nets = Decimal(0)
 
-    def item(n: int, typed: Decimal, quantity: int, rate: Decimal, kept: Decimal) -> dict[str, Any]:
+    def sell(n: int, typed: Decimal, quantity: int, rate: Decimal, kept: Decimal) -> dict[str, Any]:
         nonlocal nets
         before = typed * quantity - vat_of(typed * quantity, rate, inside=inside) * inside
         net, tax = before * kept, before * kept * rate
         exact[rate] = exact.get(rate, Decimal(0)) + tax
         nets += net if at_subtotal and inside else cents(net)
         vat.add(rate, cents(tax, how))
-        return {
-            "id": n,
-            "name": f"Article {n}",
-            "quantity": quantity,
-            "price": float(net / quantity),
-            "subtotal": str(cents(before)),
-            "subtotal_tax": str(cents(before * rate, how)),
-            "total": str(cents(net)),
-            "total_tax": str(cents(tax, how)),
-            "taxes": [{"id": ids[rate], "total": str(tax.quantize(MICRO))}],
-        }
+        line = woo_payloads.line(
+            *(cents(net), cents(tax, how)),
+            id_=n,
+            quantity=quantity,
+            rate=ids[rate],
+            exact=tax.quantize(MICRO),
+            before=(cents(before), cents(before * rate, how)),
+        )
+        return line | {"price": float(net / quantity)}
 
     kept = 1 - Decimal(chance.choice((0, 0, 10, 15))) / 100
     sold = [
-        item(n, _price(chance), _quantity(chance), chance.choice(rates), kept)
+        sell(n, _price(chance), _quantity(chance), chance.choice(rates), kept)
         for n in range(1, chance.randint(2, 7))
     ]
-    shipping = [item(80, Decimal("5.90"), 1, rates[0], Decimal(1))] if chance.random() < 0.5 else []
-    fees = [item(90, Decimal("2.50"), 1, rates[-1], Decimal(1))] if chance.random() < 0.2 else []
+    shipping = [sell(80, Decimal("5.90"), 1, rates[0], Decimal(1))] if chance.random() < 0.5 else []
+    fees = [sell(90, Decimal("2.50"), 1, rates[-1], Decimal(1))] if chance.random() < 0.2 else []
     if at_subtotal:
         vat = VatByRate({rate: cents(amount, how) for rate, amount in exact.items()})
     total = cents(nets + sum(vat.values(), Decimal(0)))
     card = min(Decimal("10.00"), total - CENT) if chance.random() < 0.15 else Decimal(0)
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    order = {
-        "id": id_,
-        "number": str(id_),
-        "status": "processing",
-        "currency": "EUR",
-        "prices_include_tax": inside,
-        "total": str(total - card),
-        "total_tax": str(sum(vat.values(), Decimal(0))),
-        **dict.fromkeys(("date_created_gmt", "date_modified_gmt", "date_paid_gmt"), now),
-        "customer_id": 7,
-        "payment_method": "stripe",
-        "billing": {
-            "first_name": "Camille",
-            "last_name": "Martin",
-            "email": "a@example.com",
-            "country": "FR",
-        },
-        "line_items": sold,
-        "shipping_lines": shipping,
-        "fee_lines": fees,
-        "tax_lines": [{"rate_id": n, "label": "TVA", "rate_percent": float(r * 100)} for r, n in ids.items()],
-        "gift_cards": [{"id": 1, "amount": str(card)}] if card else [],
-        "refunds": [],
-    }
+    order = woo_payloads.woocommerce_order(
+        *(id_, sold),
+        rates={n: rate for rate, n in ids.items()},
+        prices_include_tax=inside,
+        total=str(total - card),
+        total_tax=str(sum(vat.values(), Decimal(0))),
+        customer_id=7,
+        shipping_lines=shipping,
+        fee_lines=fees,
+        gift_cards=[{"id": 1, "amount": str(card)}] if card else [],
+    )
     return Charged(
         shop="atelier",
         topic="order.updated",
@@ -237,7 +192,7 @@ def woocommerce(chance: Random, id_: int) -> Charged:
 
 def stripe(chance: Random, id_: int) -> Charged:
     """Inclusive and exclusive taxes, with a percentage or only the id of their rate; discounts; shipping."""
-    named, vat, now = chance.random() < 0.5, VatByRate(), int(datetime.now(UTC).timestamp())
+    named, vat = chance.random() < 0.5, VatByRate()
     inside = chance.random() < 0.5
     rates = chance.sample(RATES, chance.randint(1, 2))
     lines, total = [], Decimal(0)
@@ -247,51 +202,35 @@ def stripe(chance: Random, id_: int) -> Charged:
         tax = cents(vat_of(base, rate, inside=inside))
         vat.add(rate, tax)
         total += base if inside else base + tax
-        known = {"id": f"txr_{rate}".replace(".", "_"), "percentage": float(rate * 100)}
-        return {
-            "amount": int(tax * 100),
-            "tax_behavior": "inclusive" if inside else "exclusive",
-            "tax_rate_details": {"tax_rate": known if named else known["id"]},
-        }
+        id_ = f"txr_{rate}".replace(".", "_")
+        known = {"id": id_, "percentage": float(rate * 100)}
+        return stripe_payloads.tax(int(tax * 100), known if named else id_, inside=inside)
 
     for n in range(1, chance.randint(2, 7)):
         price, quantity, rate = _price(chance), _quantity(chance), chance.choice(rates)
         amount = price * quantity
         less = cents(amount * chance.choice((0, 0, 0, 10, 33)) / 100)
         lines.append(
-            {"id": f"il_{id_}_{n}", "amount": int(amount * 100), "description": f"Prestation {n}"}
-            | {"quantity": quantity, "pricing": {"unit_amount_decimal": str(int(price * 100))}}
-            | {"discount_amounts": [{"amount": int(less * 100), "discount": "di_1"}] if less else []}
-            | {"taxes": [tax_of(amount - less, rate)]}
+            stripe_payloads.line(
+                *(int(amount * 100), tax_of(amount - less, rate)),
+                id_=f"il_{id_}_{n}",
+                quantity=quantity,
+                off=int(less * 100),
+            )
         )
     shipping = None
     if chance.random() < 0.3:
         before, rate, base = total, rates[0], Decimal("7.90")
         tax = tax_of(base, rate)
         shipping = {"amount_tax": tax["amount"], "amount_total": int((total - before) * 100), "taxes": [tax]}
-    invoice = {
-        "id": f"in_{id_}",
-        "number": f"X-{id_}",
-        "status": "paid",
-        "currency": "eur",
-        "total": int(total * 100),
-        "amount_paid": int(total * 100),
-        "created": now,
-        "status_transitions": {"finalized_at": now, "paid_at": now},
-        "customer": "cus_7",
-        "customer_name": "Camille Martin",
-        "customer_email": "abonnee@example.com",
-        "customer_address": {"country": "FR", "postal_code": "69003"},
-        "lines": {"data": lines, "has_more": False},
-        "shipping_cost": shipping,
-        "total_taxes": [{"amount": int(sum(vat.values(), Decimal(0)) * 100)}],
-    }
-    event = {"id": f"evt_{id_}", "object": "event", "type": "invoice.paid", "created": now, "livemode": True}
+    changed: dict[str, Any] = dict.fromkeys(("total", "amount_due", "amount_paid"), int(total * 100))
+    changed["total_taxes"] = [{"amount": int(sum(vat.values(), Decimal(0)) * 100)}]
+    invoice = stripe_payloads.invoice(id_, lines, shipping_cost=shipping, **changed)
     return Charged(
         shop="abonnements",
         topic="invoice.paid",
         key=f"stripe:abonnements:invoice:in_{id_}",
-        payload=event | {"data": {"object": invoice}},
+        payload=stripe_payloads.event("invoice.paid", invoice, id_),
         total=total,
         vat=vat,
         lines=len(lines) + 1,

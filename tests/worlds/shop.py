@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import httpx
 
-from tests.chaos.orders import Delivery, Sale
+from tests.builders.sales import Delivery, Sale
 
 
 class InsistentShop:

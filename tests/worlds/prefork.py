@@ -1,9 +1,9 @@
-"""`python -m tests.chaos.prefork`: starts `bridge` processes by fork, all imports done.
+"""`python -m tests.worlds.prefork`: starts `bridge` processes by fork, all imports done.
 
 A start costs 0.1 s of CPU instead of 1 s, which is what makes a hundred kills a minute affordable. One JSON
 object a line: `{"argv": […], "env": {…}, "cwd": "…", "log": "…"}` in, `{"pid": n}` out; later
 `{"pid": n, "exit": code}`, negative for a signal. `argv` is of the `bridge` command; `sandbox <port>` and
-`exec <file> …` are the nursery's own. When standard input ends, its whole process group is killed: start it
+`exec <file> …` are the prefork's own. When standard input ends, its whole process group is killed: start it
 in a session of its own.
 """
 
@@ -46,7 +46,7 @@ def _preload() -> None:
         "bridge.runtime.roles",
         "bridge.runtime.server",
         "bridge.runtime.wiring",
-        "tests.chaos.sandbox",
+        "tests.worlds.sandbox",
     ):
         importlib.import_module(module)
 
@@ -88,7 +88,7 @@ def _serve(argv: list[str]) -> int:
     if argv[0] == "exec":
         os.execv(argv[1], argv[1:])
     if argv[0] == "sandbox":
-        from tests.chaos.sandbox import main as sandbox
+        from tests.worlds.sandbox import main as sandbox
 
         sandbox(int(argv[1]))
         return 0

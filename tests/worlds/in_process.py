@@ -31,8 +31,9 @@ from bridge.sandbox import (
 from bridge.sandbox.records import Invoice
 from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
 from bridge.sources.registry import REGISTRY
+from bridge.store.store import Store
 from bridge.texts import text_of
-from tests.journeys.orders import as_body
+from tests.builders.shopify import as_body
 
 SHOPS = {"boutique": "shopify", "atelier": "woocommerce", "abonnements": "stripe"}
 SECRETS = {
@@ -156,6 +157,14 @@ async def calibrate(services: Services, sandbox: Sandbox) -> None:
     sandbox.requests.clear()
 
 
+async def acquaint(store: Store) -> None:
+    """As after a while with its shops: the ledger has forgotten nothing, the archive was asked for lately."""
+    await store.open()
+    for shop, platform in SHOPS.items():
+        await store.set_shop_verdict(f"{platform}:{shop}:", clean=True)
+    await store.keep_archived_customers({})
+
+
 @asynccontextmanager
 async def bridge_here(
     redis_url: str,
@@ -167,18 +176,14 @@ async def bridge_here(
 ) -> AsyncIterator[Here]:
     """A bridge on `redis_url` and a fresh sandbox. `changed`: see `settings_for`.
 
-    `calibrated`: it knows how the sandbox rounds. `acquainted`: it has served its shops for a while, so that
-    a sale of today is no reason to look anything up: the ledger has forgotten nothing, and the archive was
-    asked for lately.
+    `calibrated`: it knows how the sandbox rounds. `acquainted`: see `acquaint`, so that a sale of today is no
+    reason to look anything up.
     """
     async with served(config) as (url, sandbox):
         settings = settings_for(Path("unused"), url, **changed)
         async with open_services(settings, redis_url) as services:
             if acquainted:
-                await services.store.open()
-                for shop, platform in SHOPS.items():
-                    await services.store.set_shop_verdict(f"{platform}:{shop}:", clean=True)
-                await services.store.keep_archived_customers({})
+                await acquaint(services.store)
             if calibrated:
                 await calibrate(services, sandbox)
             app = create_app(services.webhooks, routes=services.health.routes())

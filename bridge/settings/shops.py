@@ -1,0 +1,125 @@
+"""Every key of a `[shops.<name>]` table, with its meaning: docs/configuration.md is generated from here."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
+from pydantic_settings import NoDecode
+
+from bridge.billing.buyers import Asked
+from bridge.billing.mentions import Mention
+from bridge.billing.rules import (
+    DocumentPolicy,
+    Gestures,
+    InvoiceWhen,
+    PartialRefunds,
+    Rules,
+    TestOrders,
+    VatRegime,
+)
+from bridge.movements import PaymentMethod
+from bridge.orders import Supply
+from bridge.settings.values import HttpUrl, Platform, Secret, Secrets, ShopName, Table, Template
+from bridge.sources.registry import REGISTRY
+
+
+class RegimeSince(Table):
+    """One period of the seller's VAT regime."""
+
+    regime: VatRegime
+    """normal, or franchise (franchise en base, no VAT charged)."""
+    since: date | None = None
+    """First day of the regime, in France. Left out in the first entry, and only there."""
+
+
+def _regime_list(value: object) -> object:
+    """A single word is the regime of all days; a variable holds the word or a JSON list."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return [{"regime": value}]
+
+
+def _in_order(regimes: tuple[RegimeSince, ...]) -> tuple[RegimeSince, ...]:
+    if not regimes or regimes[0].since is not None:
+        raise ValueError(
+            "the first entry must have no `since`: it is the regime of all days before the next one"
+        )
+    days = [entry.since for entry in regimes[1:]]
+    if None in days or days != sorted(set(days), key=str):
+        raise ValueError("each entry after the first needs a `since` later than the one before")
+    return regimes
+
+
+Regimes = Annotated[
+    tuple[RegimeSince, ...], NoDecode, BeforeValidator(_regime_list), AfterValidator(_in_order)
+]
+
+
+class ShopSettings(Table):
+    """`[shops.<name>]`: one shop, whose webhooks come to `/webhooks/<name>`."""
+
+    platform: Platform = Field(description=f"One of {', '.join(sorted(REGISTRY))}.")
+    secrets: Secrets
+    """Webhook secrets, all accepted, so that one can be rotated. In a variable: one secret, or a JSON list of
+    several."""
+    invoice_when: InvoiceWhen = InvoiceWhen.PAID
+    """paid, or created: when an order is invoiced."""
+    document: DocumentPolicy = DocumentPolicy.FINAL
+    """final, draft (a person finalises it) or external (the platform's own, imported)."""
+    match_customers_by_email: bool = True
+    """Take an existing customer of Facturation.pro with the same e-mail address."""
+    partial_refunds: PartialRefunds = PartialRefunds.DRAFT
+    """draft credit note for a person, final, or hold (a person is asked, nothing is created)."""
+    gestures: Gestures = Gestures.CREDIT
+    """Money that goes back while all stays sold: credit (a price reduction), or ask."""
+    refund_seconds: float = Field(default=120, ge=0)
+    """So long a refund waits for lines that may still be told."""
+    platform_api_key: Secret | None = None
+    """Key of the platform's API, for what its webhooks leave out."""
+    platform_api_url: HttpUrl | None = None
+    """Where the platform's API is, when it is the shop's own address."""
+    test_orders: TestOrders = TestOrders.IGNORE
+    """ignore, or invoice what the platform marks as a test."""
+    gateways: dict[str, PaymentMethod] = Field(default_factory=dict)
+    """Payment gateways of this shop, as the platform writes them, each with its method: card, paypal,
+    transfer, cheque, cash, direct_debit, gift_card, meal_voucher, holiday_voucher or other."""
+    vat_regime: Regimes = (RegimeSince(regime=VatRegime.NORMAL),)
+    """normal or franchise; or a list where it changed: [{regime = "franchise"}, {regime = "normal", since =
+    2026-07-01}]."""
+    mentions: dict[Mention, str] = Field(default_factory=dict)
+    """Legal texts by name, in place of the French defaults."""
+    oss: bool = False
+    """VAT of other EU countries is declared through the One-Stop Shop."""
+    supply: Supply = Supply.UNKNOWN
+    """goods or services, where the platform does not say; else unknown."""
+    category_id: PositiveInt | None = None
+    """Facturation.pro's category for this shop's invoices."""
+    nature: int | None = Field(default=None, ge=1, le=9)
+    """For micro-entrepreneurs: 1 goods, 2 services (BIC), 3 (BNC), 8 disbursements, 9 none."""
+    language: str = Field(default="", pattern="^([a-z]{2})?$")
+    """Language of the documents, two letters; empty: the buyer's."""
+    title: Template = "Commande {number}"
+    """Title of the invoices; {number}, {shop}, {platform} are filled in."""
+    information: Template = ""
+    """Text under the lines; {number}, {shop}, {platform} are filled in."""
+    send_email: bool = False
+    """Facturation.pro sends the final invoice to the buyer."""
+    zero_total_orders: bool = False
+    """Invoice orders over 0.00 as well."""
+    fields: dict[Asked, tuple[str, ...]] = Field(default_factory=dict)
+    """The shop's own names of fields where buyers state vat_number, siret, company or purchase_number:
+    { siret = ["ma_cle"] }. Usual names are known."""
+    defer_to: tuple[ShopName, ...] = ()
+    """Shops that tell the same sales and lead: what they have invoiced is ignored here."""
+
+    def rules(self) -> Rules:
+        """The same choices as the pure value that billing takes."""
+        same = self.model_dump(include=set(Rules.__slots__))
+        regimes = tuple((entry.since or date.min, entry.regime) for entry in self.vat_regime)
+        return Rules(**same, vat_regimes=regimes)
