@@ -168,7 +168,7 @@ class Drafting:
     def _broken(self, book: Sequence[Document]) -> Reason:
         """The books side by side, where they do not agree although nothing is missing."""
         order, money = self.here.order, money_of(self.here.order)
-        paid = sum((each.gross for each in book if self.ledger[each.key].paid), ZERO)
+        paid = sum((each.gross + each.forgiven for each in book if self.ledger[each.key].paid), ZERO)
         found = broken(self.sale, book, self.names, money, paid)
         if not found:
             return NO_REASON

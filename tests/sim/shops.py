@@ -145,7 +145,12 @@ def _sale(n: int, *, shop: str, buyer: int, placed: float, refunds: str, awkward
     ]
     unpaid = order | {"financial_status": "pending", "updated_at": _at(placed).isoformat()}
     status = "refunded" if sum(given_back) == total else "partially_refunded" if given_back else "paid"
-    after = {"refunds": payloads, "financial_status": status, "updated_at": _at(placed + 12).isoformat()}
+    after = {
+        "refunds": payloads,
+        "financial_status": status,
+        "current_total_price": str(total - sum(given_back)),
+        "updated_at": _at(placed + 12).isoformat(),
+    }
     links = (f"payment-{n}",) if n % 2 else ()
     messages = [
         _message(shop, "orders/create", as_body(unpaid), f"w{n}-c", 0.0, links),
