@@ -80,6 +80,24 @@ class FloorForMissingOnly(Data):
         return Data.begin(self, now, lease, key, attempt, placed_ms, scope, durable, payments, concerned)
 
 
+class WallClock(Data):
+    """An attempt is as old as the clock says."""
+
+    def witness(self, now: int) -> int:
+        return now
+
+
+class NeverSetBack(Data):
+    """What was due before the clock was set back sleeps until the clock is there again."""
+
+    def witness(self, now: int) -> int:
+        due = dict(self.due)
+        try:
+            return Data.witness(self, now)
+        finally:
+            self.due = due
+
+
 class AlwaysClean(Data):
     """No ledger has ever forgotten anything."""
 
@@ -193,7 +211,8 @@ class StandsStill(Client):
     """No mutation: between the intent and the first byte, the machine may stand still for minutes."""
 
     async def _hesitate(self, world: World) -> None:
-        await standstill(world, world.random.uniform(60, 400))
+        if world.random.random() < 0.1:
+            await standstill(world, world.random.uniform(125, 250))
 
 
 class NoDeadline(StandsStill):
@@ -236,6 +255,8 @@ MUTATIONS: Mapping[str, Mutation] = {
     "no ledger age, tail lost": Mutation(
         parts=Parts(data=NoLedgerAge), mode=Mode.TAIL, shows=NOTES, within=150
     ),
+    "ages by the clock": Mutation(parts=Parts(data=WallClock), shows=INVOICES, within=100),
+    "asleep after a step back": Mutation(parts=Parts(data=NeverSetBack), shows="not at rest", within=30),
     "every shop clean": Mutation(parts=Parts(data=AlwaysClean), mode=Mode.TOTAL, shows=INVOICES, within=30),
     "no customer buyer_lock": Mutation(parts=Parts(store=NoCustomerFence), shows=CUSTOMERS, within=30),
     "no waiting for a neighbour": Mutation(parts=Parts(data=NeverBusy), shows=CUSTOMERS, within=50),
@@ -244,7 +265,9 @@ MUTATIONS: Mapping[str, Mutation] = {
         parts=Parts(data=NeverForgets), shows="not at rest", within=10
     ),
     "a newer customer is forgotten": Mutation(parts=Parts(data=ForgetsAnyone), shows=CUSTOMERS, within=3000),
-    "no send deadline": Mutation(parts=Parts(client=NoDeadline), shows=INVOICES, within=50),
+    "no send deadline": Mutation(
+        parts=Parts(client=NoDeadline, mishap_every=600), shows=INVOICES, within=50
+    ),
     "age of missing entries only": Mutation(
         parts=Parts(data=FloorForMissingOnly), mode=Mode.TAIL, shows=" has ", within=5000
     ),
