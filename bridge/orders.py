@@ -13,6 +13,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from bridge.movements import Dispute, Movement
+from bridge.numbers import fits
 from bridge.reasons import Reason
 
 ZERO = Decimal(0)
@@ -24,7 +25,8 @@ def decimal_from(value: object) -> Decimal:
     """Money or a quantity out of JSON, exactly.
 
     Takes text, int or Decimal (JSON is read with `parse_float=Decimal`). An empty text or None is zero, as
-    WooCommerce sends it. Raises ValueError for anything else, a float above all.
+    WooCommerce sends it. Raises ValueError for anything else, a float above all, and for what no amount is:
+    arithmetic with 1E-999999999 does not end.
     """
     if value is None or value == "":
         return ZERO
@@ -34,8 +36,8 @@ def decimal_from(value: object) -> Decimal:
         number = Decimal(value.strip() if isinstance(value, str) else value)
     except InvalidOperation as exc:
         raise ValueError("not a number") from exc
-    if not number.is_finite():
-        raise ValueError("not a finite number")
+    if not fits(number):
+        raise ValueError("not a number of a size that amounts have")
     return number
 
 

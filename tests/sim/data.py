@@ -23,6 +23,7 @@ LEASE_MS = int(LEASE.total_seconds() * 1000)
 REHINT_MS = int(REHINT.total_seconds() * 1000)
 ARCHIVE_AGE_MS = int(ARCHIVE_AGE.total_seconds() * 1000)
 YOUNG_MS = 300_000
+AHEAD_OF_US_MS = 7_200_000
 BEAT_MS = 5_000
 LONGEST_PAUSE_MS = 3_600_000
 YOUNG_LEDGER_MS = 3_600_000
@@ -380,8 +381,8 @@ class Data:
             if rival:
                 return CreationPermit(act="claimed", other=rival)
         self.payments |= dict.fromkeys(payments, order)
-        known_time = trusted_since + YOUNG_MS <= placed_ms <= now + YOUNG_MS
-        forgotten = not state and not known_time
+        known_time = trusted_since + YOUNG_MS <= placed_ms <= now + AHEAD_OF_US_MS
+        forgotten = not state and verdict != "clean" and not known_time
         if forgotten or (entry and state and entry.at < trusted_since):
             state = "intent"
             since = max((entry and entry.witnessed) or 0, self.trusted_witnessed)
@@ -479,7 +480,7 @@ class Data:
         self.paused_until = now + max(self.paused(now), int(seconds * 1000))
 
     def paused(self, now: int) -> int:
-        """For how long nobody may send, ms; one that ends too far ahead is from before the clock was set back."""
+        """For how long nobody may send, ms; an end too far ahead is from before the clock was set back."""
         left = self.paused_until - now
         return left if 0 < left <= LONGEST_PAUSE_MS else 0
 

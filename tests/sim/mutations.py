@@ -211,8 +211,7 @@ class StandsStill(Client):
     """No mutation: between the intent and the first byte, the machine may stand still for minutes."""
 
     async def _hesitate(self, world: World) -> None:
-        if world.random.random() < 0.1:
-            await standstill(world, world.random.uniform(125, 250))
+        await standstill(world, world.random.uniform(60, 400))
 
 
 class NoDeadline(StandsStill):
@@ -265,9 +264,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         parts=Parts(data=NeverForgets), shows="not at rest", within=10
     ),
     "a newer customer is forgotten": Mutation(parts=Parts(data=ForgetsAnyone), shows=CUSTOMERS, within=3000),
-    "no send deadline": Mutation(
-        parts=Parts(client=NoDeadline, mishap_every=600), shows=INVOICES, within=50
-    ),
+    "no send deadline": Mutation(parts=Parts(client=NoDeadline), shows=INVOICES, within=50),
     "age of missing entries only": Mutation(
         parts=Parts(data=FloorForMissingOnly), mode=Mode.TAIL, shows=" has ", within=5000
     ),

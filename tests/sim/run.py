@@ -51,15 +51,13 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a history is made of; tests put a broken part in place of one. `mishap_every`: seconds, at the mean,
-    that a process has between two of its misfortunes."""
+    """What a history is made of; tests put a broken part in place of one."""
 
     data: Callable[[], Data] = Data
     store: Callable[[Server], StoreModel] = StoreModel
     client: Callable[[Facturation, Server], Client] = Client
     settle: float = 120.0
     sweeper: bool = True
-    mishap_every: float = 30.0
     steps: bool = True
 
 
@@ -137,8 +135,8 @@ class History:
         self._already_there()
         for process in (*self.workers, *self.webs):
             process.start()
-            world.at(self._next(self.parts.mishap_every), self._misfortune, process)
-        world.mishaps = 0.3 / self.parts.mishap_every
+            world.at(self._next(30), self._misfortune, process)
+        world.mishaps = 0.01
         self._redis_will_crash()
         world.at(self._next(150), self._outage)
         if self.parts.steps and self.clocks.random() < 0.5:
@@ -217,7 +215,7 @@ class History:
             process.kill()
         else:
             process.freeze(self.chance.choice((self.chance.uniform(1, 15), self._next(120))))
-        self.world.at(self._next(self.parts.mishap_every), self._misfortune, process)
+        self.world.at(self._next(30), self._misfortune, process)
 
     def _redis_will_crash(self) -> None:
         after = 2 + self._next(150 if self.mode is Mode.TOTAL else 80)

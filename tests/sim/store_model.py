@@ -23,7 +23,8 @@ T = TypeVar("T")
 
 class Server:
     """Redis as a process. `loss`: of a request, and as likely of a reply. `durable`: nothing acknowledged is
-    lost at a crash. `skew`: seconds by which its clock is wrong. Crashes come from outside: `remember`, then `crash`."""
+    lost at a crash. `skew`: seconds by which its clock is wrong. Crashes come from outside: `remember`,
+    then `crash`."""
 
     TIMEOUT = 2.0
 

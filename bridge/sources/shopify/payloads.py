@@ -15,10 +15,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from bridge.orders import ZERO
-from bridge.sources.reading import Amount, Id, Payload, Text, plain_text
+from bridge.sources.reading import Amount, Id, Payload, Text, Time, plain_text
 from bridge.sources.shopify.line_payloads import (
     DiscountApplication,
     Flag,
@@ -44,8 +44,8 @@ class Transaction(Payload):
     amount: Amount = ZERO
     currency: Text = ""
     authorization: Text = ""
-    created_at: AwareDatetime | None = None
-    processed_at: AwareDatetime | None = None
+    created_at: Time | None = None
+    processed_at: Time | None = None
 
     @property
     def at(self) -> datetime | None:
@@ -108,8 +108,8 @@ class RefundPayload(Payload):
     """A refund, as `refunds/create` sends it and as the order's `refunds` list it."""
 
     id: Id = Field(min_length=1)
-    created_at: AwareDatetime
-    processed_at: AwareDatetime | None = None
+    created_at: Time
+    processed_at: Time | None = None
     note: Text = ""
     refund_line_items: Many[RefundLine] = ()
     refund_shipping_lines: Many[RefundShippingLine] = ()
@@ -131,7 +131,7 @@ class DisputePayload(Payload):
     amount: Amount
     reason: Text = ""
     status: Text = ""
-    evidence_due_by: AwareDatetime | None = None
+    evidence_due_by: Time | None = None
     finalized_on: Any = None
 
 
@@ -196,10 +196,10 @@ class OrderPayload(Payload):
     financial_status: Text = ""
     confirmed: bool | None = None
     test: Flag = False
-    created_at: AwareDatetime
-    updated_at: AwareDatetime | None = None
-    processed_at: AwareDatetime | None = None
-    cancelled_at: AwareDatetime | None = None
+    created_at: Time
+    updated_at: Time | None = None
+    processed_at: Time | None = None
+    cancelled_at: Time | None = None
     payment_gateway_names: Many[Text] = ()
     po_number: Text = ""
     note_attributes: Many[NoteAttribute] = ()
@@ -233,7 +233,7 @@ class OrderEdit(Payload):
     """What `orders/edited` carries: line ids and quantities only, so its time and what was added are of
     use."""
 
-    committed_at: AwareDatetime
+    committed_at: Time
     line_items: EditedLines = EditedLines()
     shipping_lines: EditedLines = EditedLines()
 

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 from pydantic import BeforeValidator, Field, model_validator
 
 from bridge.orders import ZERO, decimal_from
-from bridge.sources.reading import Amount, Id, Payload, Text, plain_text, raw_text
+from bridge.sources.reading import Amount, Id, Payload, Text, of_our_time, plain_text, raw_text
 
 _NO_DATE = re.compile(r"-0001-|0000-")
 
@@ -41,7 +41,11 @@ def _moment(value: object) -> datetime | None:
         moment = datetime.fromisoformat(value)
     except ValueError:
         raise ValueError("not a time") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return (
+        of_our_time(moment).replace(tzinfo=UTC)
+        if moment.tzinfo is None
+        else of_our_time(moment).astimezone(UTC)
+    )
 
 
 def _word(value: object) -> str:

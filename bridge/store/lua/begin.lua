@@ -43,9 +43,9 @@ for i = 9, #ARGV do
 end
 for i = 9, #ARGV do redis.call('SET', payment_of(ARGV[i]), order) end
 -- An older attempt, or one that this ledger has forgotten, may exist: its time counts from the trusted_since. What was
--- placed after now says that the clock is wrong, and nothing of when the ledger was born.
+-- placed hours after now says that the clock is wrong, and nothing of when the ledger was born.
 local placed = tonumber(ARGV[5])
-local unknown = not state and (placed < trusted_since + 300000 or placed > now + 300000)
+local unknown = not state and verdict ~= 'clean' and (placed < trusted_since + 300000 or placed > now + 7200000)
 if unknown or (state and at < trusted_since) then
   state, since = 'intent', math.max(since or 0, tonumber(redis.call('HGET', META, 'floor_witnessed')) or witnessed)
   redis.call('HSET', ledger, 'state', state, 'at', trusted_since, 'attempt', entry[3] or '?', 'owner', order)
