@@ -218,6 +218,8 @@ class NoDeadline(StandsStill):
     """Whatever the time since the intent, the request is sent."""
 
     async def _call(self, change: Callable[[], T], before_send: BeforeSend | None = None) -> T:
+        if before_send and self._api.world.random.random() < 0.2:
+            await self._hesitate(self._api.world)
         return await super()._call(change)
 
 
