@@ -100,12 +100,15 @@ class Tax:
     """One VAT amount of a line, as the platform reports it.
 
     `amount`: for the whole line, all units, after discounts. `rate`: a fraction (0.2 is 20 %), None where the
-    platform gives only an id; billing then recovers it from the amounts.
+    platform gives only an `id` of it; billing then recovers it from the amounts. `country`: whose VAT it is,
+    where the platform says so.
     """
 
     amount: Decimal
     rate: Decimal | None = None
     title: str = ""
+    id: str = ""
+    country: str = ""
     reason: ZeroTaxReason | None = None
 
 
@@ -117,7 +120,7 @@ class Line:
     that is VAT, so `gross - tax` is the net. No entry in `taxes`: the platform states no tax at all.
     `discount`: what was taken off, already inside `gross`, as the buyer saw it: for wording only. `since`:
     when it was added, None with the order itself. `owed`: the part of `gross` that was added to an order that
-    was paid, and is not paid yet.
+    was paid, and is not paid yet. `tax_class`, `tags`: the shop's own words for what it is.
     """
 
     id: str
@@ -133,6 +136,8 @@ class Line:
     supply: Supply = Supply.UNKNOWN
     since: datetime | None = None
     owed: Decimal = ZERO
+    tax_class: str = ""
+    tags: tuple[str, ...] = ()
 
     @property
     def tax(self) -> Decimal:
@@ -213,11 +218,13 @@ class Order:
     all that was ever sold, also what left again; `total`: what they come to, VAT included. `reductions`: by
     how much the sale became smaller. `movements`: the money, in and out. `paid_at`: since when what was sold
     at first is paid, None while it is not. `on_account`: the buyer pays the invoice itself, later. `credits`:
-    the keys of the orders whose sales this one makes smaller, when its total is negative. `problems`: what
-    the source could not read without guessing; any entry asks for attention. `payment_ids`: the names that
-    the payment's provider gave to it, under which another shop's order may know the same money; `told_by`:
-    the platform whose own order tells this sale, by the payment's own word. `external_ref`: the number of an
-    invoice that the platform itself has issued for it.
+    the keys of the orders whose sales this one makes smaller, when its total is negative. `delivered_on`:
+    when it was shipped or the service done, where the platform tells; `due_on`: until when the buyer may pay.
+    `problems`: what the source could not read without guessing; any entry asks for attention. `payment_ids`:
+    the names that the payment's provider gave to it, under which another shop's order may know the same
+    money; `told_by`: the platform whose own order tells this sale, by the payment's own word. `channel`:
+    where it was sold, in the platform's word. `part_of`: the order that it is a part of; `has_parts`: it was
+    split into such. `external_ref`: the number of an invoice that the platform itself has issued for it.
     """
 
     key: str
@@ -238,11 +245,15 @@ class Order:
     credits: tuple[str, ...] = ()
     cancelled_at: datetime | None = None
     delivered_on: date | None = None
+    due_on: date | None = None
     test: bool = False
     external_ref: str = ""
     purchase_number: str = ""
     payment_ids: tuple[str, ...] = ()
     told_by: str = ""
+    channel: str = ""
+    part_of: str = ""
+    has_parts: bool = False
     problems: tuple[Reason, ...] = ()
 
     @property

@@ -6,7 +6,7 @@ stack on one base are not French VAT. Raises NeedsPerson for all that cannot be 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -38,16 +38,16 @@ def cut(lines: Iterable[Line], known_rates: Sequence[Decimal]) -> tuple[Band, ..
     return tuple(band for line in lines for band in _bands(line, recovered))
 
 
-def _bands(line: Line, recovered: dict[tuple[str, str], Decimal]) -> tuple[Band, ...]:
+def _bands(line: Line, recovered: Mapping[str, Decimal]) -> tuple[Band, ...]:
     taxed = [tax for tax in line.taxes if tax.amount]
     if not taxed:
-        if len(line.taxes) == 1 and (rate := _too_small_to_tax(line)):
+        if len(line.taxes) == 1 and (rate := _too_small_to_tax(line, recovered)):
             return (Band(line=line, rate=rate, net=line.gross, gross=line.gross),)
         reason = next((tax.reason for tax in line.taxes if tax.reason), None)
         if reason is None and any(tax.rate for tax in line.taxes):
             reason = ZeroTaxReason.REVERSE_CHARGE
         return (Band(line=line, rate=ZERO, net=line.gross, gross=line.gross, reason=reason),)
-    rates = [tax.rate if tax.rate is not None else recovered[line.id, tax.title] for tax in taxed]
+    rates = [tax.rate if tax.rate is not None else recovered[_group(line, tax)] for tax in taxed]
     for rate in rates:
         _representable(rate, line)
     if len(taxed) == 1 and _explains(rates[0], line, taxed[0]):
@@ -55,12 +55,13 @@ def _bands(line: Line, recovered: dict[tuple[str, str], Decimal]) -> tuple[Band,
     return _split(line, taxed, rates)
 
 
-def _too_small_to_tax(line: Line) -> Decimal | None:
+def _too_small_to_tax(line: Line, recovered: Mapping[str, Decimal]) -> Decimal | None:
     """The rate of a line that is taxed, though its VAT rounds to nothing."""
     tax = line.taxes[0]
-    if not tax.rate or tax.reason or not line.gross:
+    rate = tax.rate if tax.rate is not None else recovered.get(_group(line, tax))
+    if not rate or tax.reason or not line.gross:
         return None
-    return tax.rate if abs(line.gross * tax.rate / (1 + tax.rate)) <= HALF_CENT else None
+    return rate if abs(line.gross * rate / (1 + rate)) <= HALF_CENT else None
 
 
 def _split(line: Line, taxed: Sequence[Tax], rates: Sequence[Decimal]) -> tuple[Band, ...]:
@@ -109,28 +110,27 @@ def _representable(rate: Decimal, line: Line) -> None:
         raise NeedsPerson(because("rate_not_writable", line=line.title, rate=percent(rate)))
 
 
-def _recover(lines: Sequence[Line], known_rates: Sequence[Decimal]) -> dict[tuple[str, str], Decimal]:
-    """The rate of each tax that has none, by line id and tax title.
+def _group(line: Line, tax: Tax) -> str:
+    """Taxes of one id, or of one title, have one rate."""
+    return tax.id or tax.title or f"\0{line.id}"
 
-    The known rate whose rounded tax is the reported one; lines that share a tax's title share its rate, so
-    the larger ones tell it for the small ones.
-    """
-    possible: dict[str, set[Decimal]] = {}
-    unnamed: dict[tuple[str, str], str] = {}
+
+def _recover(lines: Sequence[Line], known_rates: Sequence[Decimal]) -> dict[str, Decimal]:
+    """The rates of the taxes that have none, by group: the known one whose rounded tax is the reported one,
+    of every line; so the larger lines tell it for the small ones."""
+    possible: dict[str, list[Decimal]] = {}
+    titles: dict[str, str] = {}
     for line in lines:
         for tax in line.taxes:
             if tax.rate is None and tax.amount:
-                group = tax.title or f"\0{line.id}"
-                fitting = {rate for rate in known_rates if _gives(rate, line, tax)}
-                possible[group] = possible.get(group, fitting) & fitting
-                unnamed[line.id, tax.title] = group
-    recovered = {}
-    for (line_id, title), group in unnamed.items():
-        if len(possible[group]) != 1:
-            name = next(line.title for line in lines if line.id == line_id)
-            raise NeedsPerson(because("rate_ambiguous" if possible[group] else "rate_unknown", line=name))
-        recovered[line_id, title] = next(iter(possible[group]))
-    return recovered
+                group = _group(line, tax)
+                titles.setdefault(group, line.title)
+                fitting = possible.setdefault(group, list(known_rates))
+                possible[group] = [rate for rate in fitting if _gives(rate, line, tax)]
+    for group, rates in possible.items():
+        if len(set(rates)) != 1:
+            raise NeedsPerson(because("rate_ambiguous" if rates else "rate_unknown", line=titles[group]))
+    return {group: rates[0] for group, rates in possible.items()}
 
 
 def _gives(rate: Decimal, line: Line, tax: Tax) -> bool:

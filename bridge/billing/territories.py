@@ -30,6 +30,8 @@ def _rates(*percents: str) -> tuple[Decimal, ...]:
 
 
 FRENCH_RATES = _rates("20", "10", "5.5", "2.1", "8.5")
+CORSICAN_RATES = (*FRENCH_RATES, *_rates("13", "0.9"))
+"""CGI art. 297: https://www.legifrance.gouv.fr/codes/article_lc/LEGIARTI000042910466"""
 
 EU_RATES: Mapping[str, tuple[Decimal, ...]] = {
     "AT": _rates("20", "13", "10", "4.9"),  # 4.9 for some food since July 2026
@@ -68,10 +70,16 @@ LIKE_FRENCH: Mapping[str, tuple[Decimal, ...]] = {
 }
 """Countries outside the EU whose own rates can be taken for French ones: shops may be registered there."""
 
-_OVERSEAS = frozenset({"GP", "MQ", "GF", "RE", "YT", "PM", "BL", "MF", "NC", "PF", "WF", "TF"})
+_OVERSEAS = frozenset({"GP", "MQ", "GF", "RE", "YT"})
+"""The five departments; other territories are outside French VAT like a foreign country (CGI art. 294)."""
+OVERSEAS_RATES = _rates("8.5", "2.1", "1.75", "1.05")
+"""CGI art. 296."""
 
 _SPECIAL: Mapping[str, tuple[tuple[tuple[str, ...], Zone], ...]] = {
-    "FR": ((("97", "984", "986", "987", "988"), Zone.OVERSEAS),),
+    "FR": (
+        (("975", "977", "978", "984", "986", "987", "988"), Zone.OUTSIDE),
+        (("97",), Zone.OVERSEAS),
+    ),
     "ES": ((("35", "38", "51", "52"), Zone.OUTSIDE),),  # Canary Islands, Ceuta, Melilla
     "FI": ((("22",), Zone.OUTSIDE),),  # Åland
     "IT": ((("23041", "22061"), Zone.OUTSIDE),),  # Livigno, Campione d'Italia
@@ -80,6 +88,12 @@ _SPECIAL: Mapping[str, tuple[tuple[tuple[str, ...], Zone], ...]] = {
     "GB": ((("BT",), Zone.NORTHERN_IRELAND),),
 }
 """Country → beginnings of postcodes that are elsewhere for VAT."""
+
+
+def french_rates(address: Address | None) -> tuple[Decimal, ...]:
+    """Those that French VAT can have at this address."""
+    corsican = address is not None and address.country == "FR" and address.postcode.strip().startswith("20")
+    return CORSICAN_RATES if corsican else FRENCH_RATES
 
 
 def zone(address: Address | None) -> Zone:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PositiveInt,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_settings import NoDecode
 
 from bridge.billing.buyers import Asked
-from bridge.billing.mentions import Mention
+from bridge.billing.exemptions import KINDS
+from bridge.billing.mentions import DATED, Mention
 from bridge.billing.rules import (
     DocumentPolicy,
     Gestures,
     InvoiceWhen,
     PartialRefunds,
     Rules,
+    Suborders,
     TestOrders,
     VatRegime,
 )
@@ -56,6 +65,7 @@ def _in_order(regimes: tuple[RegimeSince, ...]) -> tuple[RegimeSince, ...]:
     return regimes
 
 
+MentionName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{0,40}$")]
 Regimes = Annotated[
     tuple[RegimeSince, ...], NoDecode, BeforeValidator(_regime_list), AfterValidator(_in_order)
 ]
@@ -92,8 +102,20 @@ class ShopSettings(Table):
     vat_regime: Regimes = (RegimeSince(regime=VatRegime.NORMAL),)
     """normal or franchise; or a list where it changed: [{regime = "franchise"}, {regime = "normal", since =
     2026-07-01}]."""
-    mentions: dict[Mention, str] = Field(default_factory=dict)
-    """Legal texts by name, in place of the French defaults."""
+    mentions: dict[MentionName, str] = Field(default_factory=dict)
+    """Legal texts by name, in place of the French defaults; other names are for `exemptions`."""
+    exemptions: dict[str, MentionName] = Field(default_factory=dict)
+    """Why lines bear no VAT: { "name:Formation*" = "domestic_exempt" }. Before the colon: tax_class, rate,
+    tag, sku, name, fee or untaxed; after it a pattern, case and accents aside; then a name of `mentions`, or
+    gift_card, tip, out_of_scope."""
+    stored_value: tuple[str, ...] = ()
+    """Names of negative fees that are money which the shop held already: ["Via wallet"]."""
+    skip_channels: tuple[str, ...] = ()
+    """Channels whose orders are not invoiced, in the platform's words: ["amazon"]."""
+    suborders: Suborders = Suborders.PARENT
+    """Of a marketplace's order and its parts by vendor, which are the sales: parent, or children."""
+    wait_minutes: float = Field(default=0, ge=0)
+    """So long after the payment the first invoice waits, for offers that are added then."""
     oss: bool = False
     """VAT of other EU countries is declared through the One-Stop Shop."""
     supply: Supply = Supply.UNKNOWN
@@ -117,6 +139,22 @@ class ShopSettings(Table):
     { siret = ["ma_cle"] }. Usual names are known."""
     defer_to: tuple[ShopName, ...] = ()
     """Shops that tell the same sales and lead: what they have invoiced is ignored here."""
+
+    @model_validator(mode="after")
+    def _mentions_are_known(self) -> Self:
+        """Every name leads to a text, and no text is there in vain."""
+        for rule, name in self.exemptions.items():
+            kind, _, pattern = rule.partition(":")
+            if kind not in KINDS or not pattern:
+                raise ValueError(
+                    f'exemptions: "{rule}" must begin with one of {", ".join(KINDS)}, and a colon'
+                )
+            if name not in self.mentions and name not in DATED:
+                raise ValueError(f'exemptions: "{name}" is no mention; write its text under mentions')
+        for name in self.mentions:
+            if name not in {*Mention, *self.exemptions.values()}:
+                raise ValueError(f'mentions: "{name}" is used by nothing; known are {", ".join(Mention)}')
+        return self
 
     def rules(self) -> Rules:
         """The same choices as the pure value that billing takes."""

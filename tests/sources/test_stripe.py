@@ -360,7 +360,13 @@ def test_gross_is_what_stripe_charges_in_both_shapes(lines: list[tuple[int, int,
             "discount_amounts": [{"amount": off, "discount": "di_1"}],
         }
         behavior = "inclusive" if inside else "exclusive"
-        new.append({**common, "taxes": [{"amount": tax, "tax_behavior": behavior}]})
+        rate = {"tax_rate": "txr_1"}
+        new.append(
+            {
+                **common,
+                "taxes": [{"amount": tax, "tax_behavior": behavior, "tax_rate_details": rate}],
+            }
+        )
         old.append({**common, "tax_amounts": [{"amount": tax, "inclusive": inside, "tax_rate": "txr_1"}]})
     orders = [
         order_of(invoice_event(total=total, lines={"data": data}, total_taxes=None)) for data in (new, old)

@@ -75,6 +75,7 @@ class LineItem(Payload):
     price: Amount
     gift_card: Flag = False
     requires_shipping: bool | None = None
+    taxable: bool | None = None
     tip: Any = None
     tip_payment_gateway: Any = None
     tip_payment_method: Any = None

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 from bridge.orders import ZERO, Line, LineKind, Supply, Tax, ZeroTaxReason, utc
 from bridge.sources.shopify.line_payloads import Allocation, Duty, LineItem, ShippingLine, TaxLine
 from bridge.sources.shopify.payloads import OrderEdit, OrderPayload
+
+EU_COUNTRIES = frozenset(
+    (
+        *("AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU"),
+        *("IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"),
+    )
+)
+SUPPLY: Mapping[bool | None, Supply] = {True: Supply.GOODS, False: Supply.SERVICES, None: Supply.UNKNOWN}
+"""`requires_shipping`: what is no physical product is a service, also when it is a download."""
 
 
 def lines_of(order: OrderPayload) -> tuple[Line, ...]:
@@ -62,7 +71,8 @@ def _item_line(order: OrderPayload, item: LineItem) -> Line:
         item.discount_allocations,
         sku=item.sku,
         quantity=item.quantity,
-        supply=Supply.GOODS if item.requires_shipping else Supply.UNKNOWN,
+        supply=SUPPLY[item.requires_shipping],
+        untaxed=item.taxable is False and not item.tax_lines,
     )
 
 
@@ -90,9 +100,12 @@ def _line(
     sku: str = "",
     quantity: Decimal = Decimal(1),
     supply: Supply = Supply.UNKNOWN,
+    untaxed: bool = False,
 ) -> Line:
-    """`base`: after discounts, VAT inside or not as the order says."""
+    """`base`: after discounts, VAT inside or not as the order says. `untaxed`: the shop's word."""
     taxes = tuple(_tax(order, tax) for tax in tax_lines)
+    if untaxed:
+        taxes = (Tax(amount=ZERO, rate=ZERO, reason=ZeroTaxReason.PRODUCT_EXEMPT),)
     added = ZERO if order.taxes_included else sum((tax.amount for tax in taxes), ZERO)
     return Line(
         id=line_id,
@@ -110,8 +123,18 @@ def _line(
 
 def _tax(order: OrderPayload, tax: TaxLine) -> Tax:
     """A rate without money is a tax that was *not* charged; the buyer's exemptions may say why."""
-    reason = _exemption(order) if not tax.price and tax.rate else None
-    return Tax(amount=tax.price, rate=tax.rate, title=tax.title, reason=reason)
+    reason = None
+    if not tax.price:
+        reason = _exemption(order) if tax.rate else ZeroTaxReason.ZERO_RATED if tax.title else None
+    return Tax(
+        amount=tax.price, rate=tax.rate, title=tax.title, country=_country_of(tax.title), reason=reason
+    )
+
+
+def _country_of(title: str) -> str:
+    """Shopify's own titles begin with the country: "FR TVA", "AT USt"."""
+    country, _, name = title.partition(" ")
+    return country if name and country in EU_COUNTRIES else ""
 
 
 def _exemption(order: OrderPayload) -> ZeroTaxReason | None:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from bridge.orders import ZERO
+from bridge.orders import ZERO, legal_date
 from bridge.sources.reading import Amount, Id, Payload, Text, Time, plain_text
 from bridge.sources.shopify.line_payloads import (
     DiscountApplication,
@@ -123,6 +123,21 @@ class RefundPayload(Payload):
         return tuple(each for each in self.order_adjustments if not each.of_shipping)
 
 
+class Fulfillment(Payload):
+    """A parcel, or what takes its place."""
+
+    status: Text = ""
+    created_at: Time | None = None
+
+
+class PaymentSchedule(Payload):
+    due_at: Time | None = None
+
+
+class PaymentTerms(Payload):
+    payment_schedules: Many[PaymentSchedule] = ()
+
+
 class DisputePayload(Payload):
     """https://shopify.dev/docs/api/webhooks?reference=disputes. `status`: needs_response, under_review,
     charge_refunded, accepted, won or lost."""
@@ -201,6 +216,8 @@ class OrderPayload(Payload):
     processed_at: Time | None = None
     cancelled_at: Time | None = None
     payment_gateway_names: Many[Text] = ()
+    source_name: Text = ""
+    source_identifier: Text = ""
     po_number: Text = ""
     note_attributes: Many[NoteAttribute] = ()
     customer_locale: Text = ""
@@ -214,6 +231,20 @@ class OrderPayload(Payload):
     shipping_lines: Many[ShippingLine] = ()
     discount_applications: Many[DiscountApplication] = ()
     refunds: Many[RefundPayload] = ()
+    fulfillments: Many[Fulfillment] = ()
+    payment_terms: PaymentTerms | None = None
+
+    @property
+    def delivered_on(self) -> date | None:
+        """The day on which the first of it left, in France."""
+        left = [each.created_at for each in self.fulfillments if each.status == "success" and each.created_at]
+        return legal_date(min(left)) if left else None
+
+    @property
+    def due_on(self) -> date | None:
+        """The last day on which it may be paid, in France."""
+        schedules = self.payment_terms.payment_schedules if self.payment_terms else ()
+        return max((legal_date(each.due_at) for each in schedules if each.due_at), default=None)
 
     @property
     def changed_at(self) -> datetime:

@@ -179,8 +179,15 @@ def _tax(entry: TaxEntry, currency: str, rates: Rates, exempt: ZeroTaxReason | N
         amount=amount,
         rate=None if known.percentage is None else (known.percentage / 100).normalize(),
         title=known.display_name,
-        reason=None if amount else REASONS.get(entry.taxability_reason, exempt),
+        id=stated.id,
+        country=known.country,
+        reason=None if amount else REASONS.get(entry.taxability_reason, exempt or _named_zero(known)),
     )
+
+
+def _named_zero(rate: TaxRate) -> ZeroTaxReason | None:
+    """A rate of 0 % that the shop made and named is its word that this is exempt."""
+    return ZeroTaxReason.ZERO_RATED if rate.percentage == 0 and rate.display_name else None
 
 
 def _exclusive(line: StripeLine) -> Decimal:

@@ -61,7 +61,7 @@ def order_lines(order: OrderBody, key: Key) -> tuple[tuple[Line, ...], tuple[Rea
         lines=to_cents(gross_of(stated)),
         currency=order.currency,
         total=order.due,
-        cards=because("woo_by_gift_card", cards=cards) if order.gift_cards else NO_REASON,
+        cards=because("woo_by_gift_card", cards=cards) if order.stored_value else NO_REASON,
     )
     return stated, (problem,)
 
@@ -87,6 +87,8 @@ def _line(
     parts = parts_of(item)
     net, tax = _unrounded(item, parts, rates) if exact else (item.total, item.total_tax)
     taxes = _taxes(net, tax, parts, rates)
+    if item.tax_status == "none" and not tax:
+        taxes = (Tax(amount=ZERO, rate=ZERO, reason=ZeroTaxReason.PRODUCT_EXEMPT),)
     if vat_exempt and not tax:
         taxes = (Tax(amount=ZERO, rate=ZERO, reason=ZeroTaxReason.CUSTOMER_EXEMPT),)
     discount = ZERO
@@ -102,6 +104,7 @@ def _line(
         taxes=taxes,
         discount=discount,
         discount_labels=labels if discount else (),
+        tax_class=item.tax_class,
     )
 
 
@@ -135,18 +138,31 @@ def _tax(net: Decimal, amount: Decimal, rate: TaxLine | None, *, alone: bool) ->
         return Tax(amount=amount, title=rate.label if rate else "")
     fraction = rate.rate_percent / 100
     contradicted = not amount and abs(net * fraction) > HALF_CENT
-    return Tax(amount=amount, rate=None if contradicted else fraction, title=rate.label)
+    reason = ZeroTaxReason.ZERO_RATED if not fraction and rate.label else None
+    return Tax(
+        amount=amount,
+        rate=None if contradicted else fraction,
+        title=rate.label,
+        country=rate.country,
+        reason=reason,
+    )
+
+
+def half_unit(amount: Decimal) -> Decimal:
+    """Half of the last decimal that the shop writes, which may write none: by so much it may be rounded."""
+    exponent = amount.as_tuple().exponent
+    return max(HALF_CENT, Decimal(5).scaleb(exponent - 1)) if isinstance(exponent, int) else HALF_CENT
 
 
 def _unrounded(item: Item, parts: Parts, rates: Mapping[str, TaxLine]) -> tuple[Decimal, Decimal]:
     """Net and VAT before WooCommerce rounded them to cents, where that can be seen; else as stated."""
     tax = sum((amount for _, amount in parts), ZERO)
-    if abs(tax - item.total_tax) > HALF_CENT * (len(parts) + 1):
+    if abs(tax - item.total_tax) > half_unit(item.total_tax) * (len(parts) + 1):
         tax = item.total_tax
     candidates = [] if item.price is None else [item.price * item.quantity]
     if len(parts) == 1:
         rate = rates.get(parts[0][0])
         if rate and rate.rate_percent:
             candidates.append(parts[0][1] * 100 / rate.rate_percent)
-    near = (net for net in candidates if abs(net - item.total) <= HALF_CENT)
+    near = (net for net in candidates if abs(net - item.total) <= half_unit(item.total))
     return next(near, item.total).quantize(MICRO), tax

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from bridge.movements import Movement, PaymentMethod
-from bridge.orders import ZERO, Reduction, decimal_from
+from bridge.orders import ZERO, Reduction, decimal_from, to_cents
 from bridge.sources.woocommerce.payloads import OrderBody
 
 # Ids of gateways: https://woocommerce.com/document/payment-gateway-api/ and each plugin's own `$this->id`.
@@ -84,14 +84,14 @@ def movements_of(order: OrderBody, reductions: Iterable[Reduction]) -> tuple[Mov
         return ()
     ins = [
         Movement(method=PaymentMethod.GIFT_CARD, gateway="gift_card", reference=card.id, amount=card.amount)
-        for card in order.gift_cards
+        for card in order.stored_value
         if card.amount
     ]
     gateway = Movement(
         method=METHODS.get(order.payment_method, PaymentMethod.OTHER),
         gateway=order.payment_method,
         reference=order.transaction_id,
-        amount=order.total,
+        amount=to_cents(order.total),
     )
     outs = [
         replace(gateway, id=each.id, at=each.at, amount=-each.paid_back, reference="")
