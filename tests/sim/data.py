@@ -391,7 +391,8 @@ class Data:
             )
         if entry and state == "intent":
             unsure = entry.attempt == "?" and not verdict
-            entry.witnessed = witnessed if entry.witnessed is None else entry.witnessed
+            if entry.witnessed is None:
+                entry.witnessed = witnessed - max(0, now - entry.at)
             age = (witnessed - entry.witnessed) / 1000
             return CreationPermit(act="lookup", attempt=entry.attempt, age=age, unsure=unsure)
         self.entries[key] = Entry("intent", now, attempt, order, witnessed=witnessed)

@@ -52,7 +52,7 @@ if unknown or (state and at < trusted_since) then
   entry[3] = entry[3] or '?'
 end
 if state == 'intent' then
-  since = since or witnessed  -- an older version did not note it
+  since = since or witnessed - math.max(0, now - at)  -- an older version noted the clock's time alone
   redis.call('HSET', ledger, 'witnessed', since)
   return {'lookup', witnessed - since, entry[3], entry[3] == '?' and not verdict and 1 or 0}
 end
