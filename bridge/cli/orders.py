@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bridge.cli.operations import act, action, asked, query
-from bridge.cli.options import Json, Shop, Who
+from bridge.cli.options import EarlierOf, Json, Who
 from bridge.cli.tables import show_orders, show_replayed, show_story
 from bridge.cli.terminal import command, open_desk
 from bridge.desk.operations import OPERATIONS
@@ -30,9 +30,7 @@ async def accept(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="ORDER", help="Keys, or numbers if they are unique.")
     ] = None,
-    earlier: Annotated[
-        Shop, typer.Option(help="All of this shop placed before invoice_from, paid since.")
-    ] = "",
+    earlier: EarlierOf = "",
     who: Who = "",
     as_json: Json = False,
 ) -> int:
@@ -42,5 +40,5 @@ async def accept(
     if names:
         return await act(OPERATIONS["accept_difference"], names, as_json, who=who)
     async with open_desk() as desk:
-        wanted = asked(OPERATIONS["accept_earlier"], {"who": who})
-        return show_replayed(await desk.accept_earlier(earlier, **dict(wanted)), as_json=as_json)
+        wanted = asked(OPERATIONS["accept_earlier"], {"shop": earlier, "who": who})
+        return show_replayed(await desk.accept_earlier(**dict(wanted)), as_json=as_json)

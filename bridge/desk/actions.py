@@ -145,8 +145,8 @@ class Desk(ReadingDesk):
         totals = [because("other_total", total=str(each.total), wanted=str(each.wanted)) for each in wrong]
         return await self._resume(key, who, "accept", because("accepted", totals=totals), changes=changes)
 
-    @operation("accept_earlier", "shops/{shop}/accept", acts=True)
-    async def accept_earlier(self, shop: str, who: Who = "api") -> Replayed:
+    @operation("accept_earlier", "accept-earlier", acts=True)
+    async def accept_earlier(self, shop: ShopName, who: Who = "api") -> Replayed:
         """Takes in all orders of a shop that were placed before its `invoice_from` and paid since."""
         asking = [each async for each in every(self.orders, state=State.ATTENTION, shop=shop)]
         keys = [each.key for each in asking if each.reason.code == PAID_SINCE]
