@@ -131,16 +131,18 @@ def _console(settings: Settings) -> Finding:
 
 
 async def _since(name: str, shop: ShopSettings, store: Store) -> Finding:
-    label, since = f"shop {name}", shop.invoice_from
+    label, since = f"orders of {name}", shop.invoice_from
     if since is None:
         try:
             heard = await store.first_heard(name)
         except StoreUnavailable:
-            return Finding(label, "warn", "from when on orders are invoiced stands in Redis, which is away")
+            return Finding(
+                label, "warn", "the day from which on they are invoiced is in Redis, which is away"
+            )
         if heard is None:
-            return Finding(label, "ok", "invoices orders placed from the day on which it is first heard from")
+            return Finding(label, "ok", "are invoiced from the day on which the shop is first heard from")
         since = legal_date(heard)
-    return Finding(label, "ok", f"invoices orders placed from {since} on, and asks about those paid since")
+    return Finding(label, "ok", f"are invoiced if they were placed on {since} or later (invoice_from)")
 
 
 def _shop(name: str, source: Source, secrets: list[str]) -> Finding:
