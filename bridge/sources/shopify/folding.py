@@ -33,7 +33,7 @@ from bridge.sources.shopify.payments import (
     receipts_of,
 )
 from bridge.sources.shopify.problems import problems_of
-from bridge.sources.shopify.reductions import Told, reductions_of
+from bridge.sources.shopify.reductions import Told, reductions_alone, reductions_of
 from bridge.sources.shopify.topics import PLATFORM, SNAPSHOTS
 
 SAMPLE_ORDER = "820982911946154508"
@@ -106,7 +106,14 @@ def _without_order(key: Key, known: _Known) -> Ignored | Unfinished:
         return Ignored(reason=because("shopify_sample_order"))
     if known.deleted and not known.refunds and not known.moves:
         return Ignored(reason=because("deleted_unseen"))
-    return Unfinished(reason=because("shopify_order_awaited"))
+    money = latest_moves(
+        [*known.moves, *(move for each in known.refunds for move in each.payload.transactions)]
+    )
+    return Unfinished(
+        reason=because("shopify_order_awaited"),
+        reductions=reductions_alone(known.refunds, money),
+        disputes=disputes_of(known.disputes),
+    )
 
 
 def _newness(snapshot: tuple[OrderPayload, bytes]) -> tuple[datetime, bool, int, int, bytes]:
