@@ -271,9 +271,15 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished:
-    """Not enough is known yet to say what the order is; `reason` says what is awaited."""
+    """Not enough is known yet to say what the order is; `reason` says what is awaited.
+
+    `reductions` and `disputes`: what is told all the same, of an order that may have been documented when its
+    events were still there.
+    """
 
     reason: Reason
+    reductions: tuple[Reduction, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from bridge.orders import PARIS
 from bridge.runtime.check import Finding, findings
 from bridge.runtime.wiring import open_services
 from bridge.sandbox import Fault, FaultKind
@@ -159,3 +161,12 @@ async def test_a_ledger_younger_than_the_documents_is_told_here_and_by_health(
         assert (finding.state, health["status"]) == ("warn", "warn")
         assert "shopify:boutique" in finding.text
         assert health["reason"] == finding.text
+
+
+async def test_from_which_day_on_orders_are_invoiced(redis: Any, redis_url: str) -> None:
+    midnight = datetime(2026, 11, 22, tzinfo=PARIS)
+    await redis.hset("bridge:shop:atelier", "first_event", int(midnight.timestamp() * 1000))
+    said = await found(redis_url, boutique={"invoice_from": "2026-01-01"})
+    assert "on 2026-01-01 or later" in said["orders of boutique"][1]
+    assert "on 2026-11-22 or later" in said["orders of atelier"][1]
+    assert "first heard from" in said["orders of abonnements"][1]

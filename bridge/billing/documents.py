@@ -14,6 +14,7 @@ from bridge.billing.buyers import as_written
 from bridge.billing.credit_notes import revoked
 from bridge.billing.drafting import Drafting, negative_sale
 from bridge.billing.drafts import Documents
+from bridge.billing.earlier import from_before
 from bridge.billing.exemptions import folded
 from bridge.billing.invoices import Context, same_total
 from bridge.billing.made import LedgerEntry
@@ -71,7 +72,7 @@ def _documents(order: Order, rules: Rules, rounding: FirmRounding, made: Ledger)
         for key, entry in made.items()
         if names.is_document(key) or any(names.of_lines(invoice) for invoice in entry.on)
     }
-    nothing = _nothing_due(order, rules)
+    nothing = _nothing_due(order, rules) or from_before(order, rules, made)
     withdrawn = order.cancelled_at is not None and not order.paid and bool(ledger)
     if nothing is not None and not withdrawn:
         return nothing

@@ -10,11 +10,14 @@ from bridge.billing.rounding import FirmRounding
 from bridge.errors import ApiRefused, BridgeError, NotSent, RetryLater, StoreUnavailable
 from bridge.facturation.client import open_client
 from bridge.facturation.quota import Failure, Lane, Permit, Quota
+from bridge.orders import legal_date
 from bridge.reasons import Reason
 from bridge.runtime.wiring import Services, wire_to
 from bridge.settings.loading import Settings
+from bridge.settings.shops import ShopSettings
 from bridge.sources.base import Source
 from bridge.sources.registry import REGISTRY
+from bridge.store.store import Store
 from bridge.store.values import Vitals
 from bridge.telemetry.health import ledger_problem
 from bridge.texts import cure_of, text_of
@@ -70,6 +73,7 @@ async def findings(settings: Settings, services: Services) -> AsyncIterator[Find
     yield await _account(settings, services)
     yield _console(settings)
     for name, shop in settings.shops.items():
+        yield await _since(name, shop, services.store)
         secrets = [secret.get_secret_value() for secret in shop.secrets]
         yield _shop(name, REGISTRY[shop.platform], secrets)
         if strangers := sorted(set(shop.defer_to) - settings.shops.keys()):
@@ -124,6 +128,21 @@ def _console(settings: Settings) -> Finding:
         hint = f"make one of at least {SHORTEST_TOKEN} characters: openssl rand -hex 16"
         return Finding("console", "warn", f"ops_token is short, and it opens the console: {hint}")
     return Finding("console", "ok", "/console and /api are open to who has the ops_token")
+
+
+async def _since(name: str, shop: ShopSettings, store: Store) -> Finding:
+    label, since = f"orders of {name}", shop.invoice_from
+    if since is None:
+        try:
+            heard = await store.first_heard(name)
+        except StoreUnavailable:
+            return Finding(
+                label, "warn", "the day from which on they are invoiced is in Redis, which is away"
+            )
+        if heard is None:
+            return Finding(label, "ok", "are invoiced from the day on which the shop is first heard from")
+        since = legal_date(heard)
+    return Finding(label, "ok", f"are invoiced if they were placed on {since} or later (invoice_from)")
 
 
 def _shop(name: str, source: Source, secrets: list[str]) -> Finding:

@@ -94,6 +94,9 @@ class ShopSettings(Table):
     """Key of the platform's API, for what its webhooks leave out."""
     platform_api_url: HttpUrl | None = None
     """Where the platform's API is, when it is the shop's own address."""
+    invoice_from: date | None = None
+    """Orders placed before this day, in Paris, are not invoiced by themselves. Left out: the day on which the
+    bridge first heard from the shop; `bridge check` tells it."""
     test_orders: TestOrders = TestOrders.IGNORE
     """ignore, or invoice what the platform marks as a test."""
     gateways: dict[str, PaymentMethod] = Field(default_factory=dict)

@@ -26,6 +26,7 @@ from bridge.store.values import (
     Lease,
     Outcome,
     Vitals,
+    moment,
     view_of,
     vitals_of,
 )
@@ -47,7 +48,7 @@ WAKE_UPS: Final = 500
 """So many jobs wait in arq at the most; the rest wait in `due`, first come first served."""
 SCRIPTS: Final = (
     *("open", "mark_restored", "record", "take", "extend", "release", "fetched"),
-    *("sweep", "claim_next", "vitals"),
+    *("sweep", "claim_next", "vitals", "first_heard"),
     *("ledger", "begin", "replace_attempt", "clear", "done", "forget", "set_shop_verdict"),
     *("archived", "keep_archived", "rounding", "learn_rounding"),
 )
@@ -269,6 +270,10 @@ class Store:
     async def vitals(self) -> Vitals:
         """What health and metrics look at."""
         return vitals_of(await self._run("vitals"))
+
+    async def first_heard(self, shop: str) -> datetime | None:
+        """When the bridge first heard from this shop; None before that."""
+        return moment(await self._run("first_heard", shop))
 
     async def version(self) -> tuple[str, str]:
         """What the server is, "Redis" or "Valkey", and its version. Raises StoreUnavailable."""

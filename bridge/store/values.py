@@ -30,7 +30,8 @@ class HeldOrder:
     `rounding`: what is known of the firm's rule, see `FirmRounding.text`. What people said: `lane`: of the
     quota, or ""; `issue_credit_notes`: final, whatever the shop's rule; `set_aside`: the state in which a
     person left it. `reason`: why it rested last. `further`: keys of documents that were begun for it and that
-    its own facts do not name."""
+    its own facts do not name. `first_heard`: when the bridge first heard from its shop. `ours`: whenever it
+    was placed, it is invoiced here: its invoice was begun, or a person took it in."""
 
     version: int
     attempts: int
@@ -38,11 +39,13 @@ class HeldOrder:
     failing_since: datetime | None
     rounding: str
     events: tuple[Event, ...]
+    first_heard: datetime | None = None
     lane: str = ""
     issue_credit_notes: bool = False
     set_aside: Outcome | None = None
     reason: Reason = NO_REASON
     further: tuple[str, ...] = ()
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +113,14 @@ def moment(ms: int | bytes | str | None) -> datetime | None:
 
 def view_of(answer: list[Any], *, takes: int) -> HeldOrder:
     """What the scripts `take` and `release` tell of an order."""
-    version, attempts, failing_since, rounding, events, said = answer
-    lane, credit, set_aside, reason, further = (each.decode() for each in said)
+    version, attempts, failing_since, first_heard, rounding, events, said = answer
+    lane, credit, set_aside, reason, further, ours = (each.decode() for each in said)
     return HeldOrder(
         version=version,
         attempts=attempts,
         takes=takes,
         failing_since=moment(failing_since),
+        first_heard=moment(first_heard),
         rounding=rounding.decode(),
         events=tuple(_event_of(*event) for event in events),
         lane=lane,
@@ -124,6 +128,7 @@ def view_of(answer: list[Any], *, takes: int) -> HeldOrder:
         set_aside=Outcome(set_aside) if set_aside else None,
         reason=reason_from(reason),
         further=tuple(filter(None, further.split("\n"))),
+        ours=bool(ours),
     )
 
 

@@ -19,7 +19,7 @@ from bridge.billing.lessons import lesson_of
 from bridge.billing.made import LedgerEntry
 from bridge.billing.plan import keys_of, next_step
 from bridge.billing.rounding import FirmRounding
-from bridge.billing.rules import Gestures, PartialRefunds
+from bridge.billing.rules import Gestures, PartialRefunds, Rules
 from bridge.billing.steps import CreateInvoice, Rest
 from bridge.errors import (
     BridgeError,
@@ -32,7 +32,7 @@ from bridge.errors import (
 from bridge.facturation.quota import Lane
 from bridge.failpoints import failpoint
 from bridge.keys import EVENT, Key
-from bridge.orders import Event, Folded, Incomplete, Order
+from bridge.orders import Event, Folded, Incomplete, Order, legal_date
 from bridge.reasons import Reason, because
 from bridge.sources.base import FETCHED
 from bridge.store.values import HeldOrder, Lease, Outcome
@@ -188,7 +188,7 @@ class Syncer:
         """plan → act. What was done before something ended it is told all the same."""
         progress = Progress(order=order)
         try:
-            rules = self._shop_of(lease.order_key).rules
+            rules = _since(self._shop_of(lease.order_key).rules, view)
             if view.issue_credit_notes:
                 rules = replace(rules, partial_refunds=PartialRefunds.FINAL, gestures=Gestures.CREDIT)
             run = Run(lease, order, rules, FirmRounding.read(view.rounding))
@@ -282,6 +282,12 @@ class Syncer:
         if first in shop.rules.defer_to:
             return Ending(Outcome.IGNORED, because("paid_elsewhere_known", other=other))
         return Ending(Outcome.ATTENTION, because("paid_elsewhere", other=other, shop=first))
+
+
+def _since(rules: Rules, view: HeldOrder) -> Rules:
+    """From which day on orders are invoiced: every one that is ours already."""
+    heard = legal_date(view.first_heard) if view.first_heard else None
+    return replace(rules, invoice_from=None if view.ours else rules.invoice_from or heard)
 
 
 def _lane_of(view: HeldOrder) -> Lane:

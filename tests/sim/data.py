@@ -96,6 +96,7 @@ class Data:
     listed: dict[str, int] = field(default_factory=dict)
     workers: dict[str, int] = field(default_factory=dict)
     queue: dict[str, int] = field(default_factory=dict)
+    first_heard: dict[str, int] = field(default_factory=dict)
     known_run: str = ""
     born: int = 0
     trusted_since: int = 0
@@ -174,11 +175,15 @@ class Data:
             Event(id=path, topic=FETCHED, body=body, received_at=_moment(order.created))
             for path, body in self.fetched.get(key, {}).items()
         ]
+        heard = self.first_heard.get(key.split(":")[1], 0)
+        begun = self.entries.get(key)
         return HeldOrder(
             version=order.version,
             attempts=order.attempts,
             takes=takes,
             failing_since=_moment(order.failing_since) if order.failing_since else None,
+            first_heard=_moment(heard) if heard else None,
+            ours=begun is not None and begun.state in ("intent", "done"),
             rounding=self.rounding,
             reason=reason_from(order.reason),
             further=order.further,
@@ -207,6 +212,7 @@ class Data:
                 order, tied = identity.order_key or "", identity.links
             case Alarm():
                 order = f"{platform}:{shop}:event:{identity.event_id}"
+        self.first_heard.setdefault(shop, now)
         links = [f"{shop}:{link}" for link in tied]
         orphans = f"{platform}:{shop}:payment:"
         if not order and links:

@@ -24,7 +24,7 @@ from bridge.sources.reading import digest
 from bridge.sources.shopify import privacy
 from bridge.sources.shopify.payloads import slug
 from bridge.sources.shopify.payments import GATEWAYS
-from bridge.sources.shopify.reductions import _split
+from bridge.sources.shopify.refunded_lines import _split
 from bridge.sources.shopify.topics import ALARMING
 from bridge.texts import text_of
 

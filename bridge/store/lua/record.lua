@@ -35,7 +35,8 @@ for i = 12, #ARGV do
 end
 
 redis.call('HSET', KEYS[1], 'topic', topic, 'at', now, 'headers', ARGV[5], 'body', ARGV[6], 'order', order)
-redis.call('HSET', P .. 'shop:' .. shop, 'last_event', now, 'last:' .. topic, now)
+if not first_heard_ms(shop) then redis.call('HSET', shop_of(shop), 'first_event', now) end
+redis.call('HSET', shop_of(shop), 'last_event', now, 'last:' .. topic, now)
 redis.call('ZADD', EVENTS, now, id)
 redis.call('ZREMRANGEBYRANK', EVENTS, 0, -50001)
 count(now, 'events:' .. shop, 1)
