@@ -22,7 +22,7 @@ from tests.worlds.in_process import bridge_here
 
 FOLDER = FIXTURES / "woocommerce"
 ORDER = (FOLDER / "order.updated__partial_refund.json").read_bytes()
-FETCHED = json.loads((FOLDER / "fetched__partial_refund.json").read_text())
+ANSWER = json.loads((FOLDER / "answer__partial_refund.json").read_text())
 KEY = "ck_reader:cs_secret"
 
 
@@ -63,18 +63,18 @@ async def outcome_with(shop: Shop, redis_url: str, *, runs: int = 1) -> tuple[di
 
 @pytest.mark.usefixtures("redis")
 async def test_the_lines_of_a_refund_are_fetched_and_credited(redis_url: str) -> None:
-    shop = Shop(JSONResponse(FETCHED["answer"]))
+    shop = Shop(JSONResponse(ANSWER["answer"]))
     state, documents = await outcome_with(shop, redis_url)
     assert (state["state"], documents) == ("done", 2)
     (asked,) = shop.asked
-    assert f"{asked.url.path}?{asked.url.query}" == FETCHED["path"]
+    assert f"{asked.url.path}?{asked.url.query}" == ANSWER["path"]
     assert asked.headers["authorization"] == "Basic " + base64.b64encode(KEY.encode()).decode()
 
 
 @pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_a_platform_that_is_busy_is_asked_again_later(redis_url: str, status: int) -> None:
-    shop = Shop(Response(status_code=status), JSONResponse(FETCHED["answer"]))
+    shop = Shop(Response(status_code=status), JSONResponse(ANSWER["answer"]))
     state, documents = await outcome_with(shop, redis_url)
     assert (state["state"], documents) == ("waiting", 0)
     assert f"answers {status}" in state["reason"]

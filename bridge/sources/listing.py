@@ -1,8 +1,8 @@
 """What a platform says when it is asked for its sales, instead of telling them.
 
-A platform that can be asked has a module with the members of `Listing`, which its `LISTING` names. It is pure:
-paths out, answers in. Who asks, waits, counts and pages stands in `bridge.looking`. A listed thing enters as
-an event, by the same way as a webhook: there is no second way to make a document.
+A platform that can be asked has a module with the members of `Listing`, which its `LISTING` names. It is
+pure: paths out, answers in. Who asks, waits, counts and pages stands in `bridge.looking`. A listed thing
+enters as an event, by the same way as a webhook: there is no second way to make a document.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ Question = Changed | Created | Named
 class Sale:
     """What the platform's own list says of a sale, read without the fold: a second opinion.
 
-    `key`: the order's. `total`: what was sold, VAT included, before anything went back; `paid`: the money that
-    came; `refunded`: the money that went back, positive. Amounts are in `currency`, upper case.
+    `key`: the order's. `total`: what was sold, VAT included, before anything went back; `paid`: the money
+    that came; `refunded`: the money that went back, positive. Amounts are in `currency`, upper case.
     """
 
     key: str

@@ -34,7 +34,7 @@ from bridge.failpoints import failpoint
 from bridge.keys import EVENT, Key
 from bridge.orders import Event, Folded, Incomplete, Order
 from bridge.reasons import Reason, because
-from bridge.sources.base import FETCHED
+from bridge.sources.base import ANSWER
 from bridge.store.values import HeldOrder, Lease, Outcome
 from bridge.sync.calls import calls, story_of
 from bridge.sync.ending import POISON, Ending, again, bridge_failed, without_order
@@ -254,8 +254,8 @@ class Syncer:
             asked.add(folded.path)
             body = await shop.fetch(folded.path)
             await self._store.keep_fetched(lease.order_key, folded.path, body)
-            known = tuple(e for e in events if (e.topic, e.id) != (FETCHED, folded.path))
-            answer = Event(id=folded.path, topic=FETCHED, body=body, received_at=self._clock.now())
+            known = tuple(e for e in events if (e.topic, e.id) != (ANSWER, folded.path))
+            answer = Event(id=folded.path, topic=ANSWER, body=body, received_at=self._clock.now())
             events = (*known, answer)
 
     def _ending_of(self, exc: Exception, lease: Lease, view: HeldOrder) -> Ending:

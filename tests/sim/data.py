@@ -15,7 +15,7 @@ from typing import Any, Literal
 from bridge.errors import LeaseLost
 from bridge.orders import Event
 from bridge.reasons import reason_from
-from bridge.sources.base import FETCHED, Alarm, ForOrder, Identity, Ignored
+from bridge.sources.base import ANSWER, Alarm, ForOrder, Identity, Ignored
 from bridge.store.store import ARCHIVE_AGE, LEASE, REHINT, WAKE_UPS
 from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome
 
@@ -149,7 +149,7 @@ class Data:
             if (stored := self.events.get(name))
         ]
         events += [
-            Event(id=path, topic=FETCHED, body=body, received_at=_moment(order.created))
+            Event(id=path, topic=ANSWER, body=body, received_at=_moment(order.created))
             for path, body in self.fetched.get(key, {}).items()
         ]
         return HeldOrder(

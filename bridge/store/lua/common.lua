@@ -86,7 +86,7 @@ local function view_of(key)
   end
   local fetched = redis.call('HGETALL', fetched_of(key))
   for i = 1, #fetched, 2 do
-    events[#events + 1] = {fetched[i], 'fetched', order[4], '{}', fetched[i + 1]}
+    events[#events + 1] = {fetched[i], 'answer', order[4], '{}', fetched[i + 1]}
   end
   local rounding = redis.call('HGET', META, 'rounding') or ''
   local said = {order[5] or '', order[6] or '', order[7] or '', order[8] or '', order[9] or ''}
