@@ -55,6 +55,7 @@ class StoredOrder:
     failing_since: int = 0
     state: str = ""
     reason: str = ""
+    lane: str = ""
     done: int = 0
     further: tuple[str, ...] = ()
     kept: dict[str, str] = field(default_factory=dict)
@@ -159,6 +160,7 @@ class Data:
             failing_since=_moment(order.failing_since) if order.failing_since else None,
             rounding=self.rounding,
             reason=reason_from(order.reason),
+            lane=order.lane,
             further=order.further,
             events=tuple(events),
         )
@@ -173,6 +175,8 @@ class Data:
         identity: Identity,
         headers: Mapping[str, str],
         body: bytes,
+        *,
+        found: bool = False,
     ) -> RecordAnswer:
         """record.lua"""
         name = f"{shop}:{identity.event_id}"
@@ -210,6 +214,7 @@ class Data:
                 self.events[other].mortal = False
         self.events_of.setdefault(order, []).append(name)
         known = self.orders.setdefault(order, StoredOrder())
+        in_hand = known.version > 0 and not known.state
         known.version += 1
         known.created = known.created or now
         self.listed[order] = now
@@ -218,9 +223,11 @@ class Data:
             self._file(order, "attention", now)
             return "accepted", order
         known.state, known.failing_since, known.attempts = "", 0, 0
+        if not (found and in_hand):
+            known.lane = "backfill" if found else ""
         self._file(order, "", now)
         self.waiting.setdefault(order, now)
-        if len(self.queue) < BELLS_OF_NEWS:
+        if not found and len(self.queue) < BELLS_OF_NEWS:
             self.due[order] = now + REHINT_MS
             self._ring(order, now, AHEAD_MS)
         else:
@@ -298,7 +305,7 @@ class Data:
             if counted:
                 order.failing_since = order.failing_since or now
             return None
-        order.attempts, order.failing_since, order.done = 0, 0, order.version
+        order.attempts, order.failing_since, order.lane, order.done = 0, 0, "", order.version
         self.due.pop(key, None)
         self.waiting.pop(key, None)
         self._file(key, outcome.value, now)
