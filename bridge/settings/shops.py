@@ -6,7 +6,7 @@ import json
 from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
+from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeFloat, PositiveInt
 from pydantic_settings import NoDecode
 
 from bridge.billing.buyers import Asked
@@ -84,6 +84,9 @@ class ShopSettings(Table):
     """Key of the platform's API, for what its webhooks leave out."""
     platform_api_url: HttpUrl | None = None
     """Where the platform's API is, when it is the shop's own address."""
+    poll_minutes: NonNegativeFloat | None = None
+    """How often the platform is asked what has changed, where it can be asked; 0: never. Left out: every 15
+    minutes for woocommerce, which sends each webhook once, every 60 for the others."""
     test_orders: TestOrders = TestOrders.IGNORE
     """ignore, or invoice what the platform marks as a test."""
     gateways: dict[str, PaymentMethod] = Field(default_factory=dict)

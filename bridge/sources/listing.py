@@ -90,6 +90,8 @@ class Listing(Protocol):
     """The members of such a module. Paths are relative to the API's root, as `Source.api_request` wants them:
     no answer can lead the key to another host."""
 
+    EVERY: timedelta
+    """How often it is asked what has changed, by what its webhooks are known to lose."""
     MEMORY: timedelta | None
     """How far back `Changed` reaches; what changed before is only found by `Created`. None: to the start."""
 

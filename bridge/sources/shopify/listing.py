@@ -24,6 +24,7 @@ from bridge.sources.shopify.payloads import Transaction
 from bridge.sources.shopify.payments import STATUS, state_of
 from bridge.sources.shopify.topics import PLATFORM
 
+EVERY = timedelta(minutes=60)
 MEMORY: timedelta | None = None
 PAGE = 250
 """https://shopify.dev/docs/api/usage/pagination-rest: the most that a page may hold."""

@@ -22,6 +22,7 @@ from bridge.sources.stripe.reading import Currency, Maybe, Moment, Reference, mo
 from bridge.sources.stripe.receiving import SANE_ID, identify, place_of
 from bridge.sources.stripe.topics import KINDS, Kind
 
+EVERY = timedelta(minutes=60)
 MEMORY: timedelta | None = timedelta(days=29)
 """Events are kept for 30 days: https://docs.stripe.com/api/events."""
 PAGE: Final = 100

@@ -22,6 +22,7 @@ from bridge.sources.woocommerce.history import CANCELLED, TRASH
 from bridge.sources.woocommerce.payloads import Many, Moment, RefundNote
 from bridge.sources.woocommerce.topics import PLATFORM
 
+EVERY = timedelta(minutes=15)
 MEMORY: timedelta | None = None
 PAGE: Final = 100
 """The most that a page may hold."""
