@@ -7,7 +7,7 @@ Controllers/Version3/class-wc-rest-crud-controller.php
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -73,27 +73,33 @@ def _written(moment: datetime) -> str:
 def page(shop: str, path: str, headers: Mapping[str, str], body: bytes) -> Page:
     """See `Listing.page`."""
     found = entries(body)
-    total = headers.get("x-wp-total", "")
+    asked = dict(parse_qsl(urlsplit(path).query))
+    pages = _count(headers, "x-wp-totalpages")
+    # A page may hold less than was asked for: entries that the key may not read are left out.
+    more = len(found) >= PAGE if pages is None else int(asked.get("page", 1)) < pages
     return Page(
         listed=tuple(_listed(shop, entry) for entry in found),
-        next=_next(path, [glimpse(_Clock, entry) for entry in found]),
-        total=int(total) if total.isascii() and total.isdigit() else None,
+        next=_next(asked, glimpse(_Clock, found[-1]) if found else None) if more else "",
+        total=_count(headers, "x-wp-total"),
     )
 
 
-def _next(path: str, clocks: Sequence[_Clock | None]) -> str:
+def _count(headers: Mapping[str, str], name: str) -> int | None:
+    text = headers.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _next(asked: Mapping[str, str], last: _Clock | None) -> str:
     """From the last entry's second on. Counting pages would step over an order for each that is changed
     meanwhile and so leaves its page for the last; it is done only where one second fills a whole page."""
-    asked = dict(parse_qsl(urlsplit(path).query))
     bound = "modified_after" if "modified_after" in asked else "after"
-    if bound not in asked or len(clocks) < PAGE:
+    if bound not in asked:
         return ""
-    last = clocks[-1]
     at = last and (last.date_modified_gmt if bound == "modified_after" else last.date_created_gmt)
     begins = _written(at - SECOND) if at else ""
     if begins > asked[bound]:
-        return f"{ORDERS}?{urlencode(asked | {bound: begins, 'page': 1})}"
-    return f"{ORDERS}?{urlencode(asked | {'page': int(asked['page']) + 1})}"
+        return f"{ORDERS}?{urlencode({**asked, bound: begins, 'page': 1})}"
+    return f"{ORDERS}?{urlencode({**asked, 'page': int(asked['page']) + 1})}"
 
 
 def _listed(shop: str, body: bytes) -> Listed:
