@@ -55,11 +55,11 @@ def paths(question: Question) -> tuple[str, ...]:
     """See `Listing.paths`. Without `status=any` only open orders are listed."""
     match question:
         case Changed(since=since):
-            asked = {"updated_at_min": since.isoformat(), "order": "updated_at asc"}
+            asked = {"updated_at_min": utc(since).isoformat(), "order": "updated_at asc"}
         case Created(since=since, until=until):
             asked = {
-                "created_at_min": since.isoformat(),
-                "created_at_max": until.isoformat(),
+                "created_at_min": utc(since).isoformat(),
+                "created_at_max": utc(until).isoformat(),
                 "order": "created_at asc",
             }
         case Named(name=name):
