@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
+from bridge.cli.looking import ShopName, platform_of
 from bridge.cli.operations import action, query
+from bridge.cli.options import Json
 from bridge.cli.tables import show_orders, show_story
+from bridge.cli.terminal import command, open_bridge, print_json, tell
+from bridge.cli.words import say
 from bridge.desk.operations import OPERATIONS
+from bridge.looking.importing import fetch_sale
 
 app = typer.Typer()
 orders = typer.Typer(name="orders", help="Look at orders, and decide about them.", no_args_is_help=True)
@@ -19,3 +26,21 @@ action(orders, "ignore", OPERATIONS["ignore_order"])
 action(orders, "hold", OPERATIONS["send_to_person"])
 action(orders, "accept", OPERATIONS["accept_difference"])
 action(orders, "credit", OPERATIONS["issue_credit_note"])
+
+
+@command(orders, "fetch")
+async def fetch(
+    shop: ShopName,
+    number: Annotated[
+        str, typer.Argument(metavar="NUMBER", help="The order's number, or the platform's id.")
+    ],
+    as_json: Json = False,
+) -> int:
+    """Ask the platform for one sale, whatever invoice_from says. Nothing is made twice."""
+    async with open_bridge() as services:
+        order, arrivals = await fetch_sale(services.store, platform_of(services, shop), number)
+    if as_json:
+        print_json({"order": order, "recorded": arrivals.fates["accepted"]})
+    else:
+        tell(f"{order}: {say('done.fetch' if arrivals.fates['accepted'] else 'already.fetch')}")
+    return 0

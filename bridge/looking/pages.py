@@ -11,8 +11,10 @@ from typing import Final
 from bridge.errors import NeedsPerson, RetryLater, UnreadableBody
 from bridge.looking.asking import Answer, Platform
 from bridge.reasons import because
-from bridge.sources.listing import Listing, Page, Question
+from bridge.sources.listing import Listing, Named, Page, Question
 
+NOT_FOUND: Final = "404"
+"""What platforms answer that name a single thing in the path."""
 TRIES: Final = 6
 PAUSE: Final = 1.0
 """Seconds before the second try; each further one waits twice as long, unless the platform says how long."""
@@ -44,7 +46,12 @@ async def walk(
                     because("list_without_end", shop=platform.shop, platform=platform.source.TITLE)
                 )
             seen.add(path)
-            answer = await _patiently(platform, path)
+            try:
+                answer = await _patiently(platform, path)
+            except NeedsPerson as exc:
+                if isinstance(question, Named) and exc.reason.fact("status") == NOT_FOUND:
+                    break
+                raise
             page = _read(platform, listing, path, answer)
             yield Walked(start, page, answer.at)
             path = page.next

@@ -7,8 +7,27 @@ local id, shop, platform, topic = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local order, ignored, alarm = ARGV[7], ARGV[8], ARGV[9]
 local retention, rehint = tonumber(ARGV[10]), tonumber(ARGV[11])
 local found, taken_in, LINK = ARGV[12] == '1', ARGV[13], 14
-if redis.call('EXISTS', KEYS[1]) == 1 then return {'duplicate', redis.call('HGET', KEYS[1], 'order')} end
+
+-- A person wants an order that is known already: it is gone over again, once.
+local function take_in(key, now)
+  if redis.call('HGET', order_of(key), 'taken_in') then return end
+  redis.call('HSET', order_of(key), 'taken_in', '1')
+  redis.call('HINCRBY', order_of(key), 'version', 1)
+  if redis.call('HGET', order_of(key), 'state') then
+    redis.call('HDEL', order_of(key), 'state')
+    redis.call('HSET', order_of(key), 'lane', 'backfill')
+    unfile(key)
+  end
+  persist(key)
+  redis.call('ZADD', WAITING, 'NX', now, key)
+  redis.call('ZADD', DUE, 'NX', now, key)
+end
 local now = now_ms()
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local held = redis.call('HGET', KEYS[1], 'order')
+  if taken_in == '1' and redis.call('EXISTS', order_of(held)) == 1 then take_in(held, now) end
+  return {'duplicate', held}
+end
 local function link_of(link) return P .. 'link:' .. shop .. ':' .. link end
 
 -- Where a link leads: to an order, or to the one that has adopted that since.
@@ -64,12 +83,7 @@ for _, orphan in ipairs(adopt) do
 end
 local known = redis.call('HMGET', order_of(order), 'version', 'state', 'created')
 -- An order that was finished comes back to life with all its events.
-if known[2] then
-  for _, other in ipairs(redis.call('LRANGE', events_of(order), 0, -1)) do
-    redis.call('PERSIST', P .. 'event:' .. other)
-  end
-  redis.call('PERSIST', fetched_of(order))
-end
+if known[2] then persist(order) end
 redis.call('RPUSH', events_of(order), id)
 redis.call('HSET', order_of(order), 'version', (tonumber(known[1]) or 0) + 1, 'created', known[3] or now,
   'shop', shop, 'platform', platform)
