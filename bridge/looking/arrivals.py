@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from bridge.looking.asking import Platform
+from bridge.reasons import Reason
+from bridge.sources.base import FETCHED, Ignored, Source
 from bridge.sources.listing import Listed
+from bridge.sources.reading import digest
 from bridge.store.store import Store
 from bridge.store.values import Fate
+
+
+def keeper(store: Store, shop: str, source: Source) -> Callable[[Reason, bytes], Awaitable[object]]:
+    """Shows an answer that nobody could read among the shop's events, where people look for it."""
+
+    async def keep(why: Reason, body: bytes) -> None:
+        identity = Ignored(event_id=f"{FETCHED}:{digest(body)}", topic=FETCHED, reason=why)
+        await store.record(shop, source.PLATFORM, identity, {}, body, found=True)
+
+    return keep
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from bridge.errors import NeedsPerson, RetryLater, UnreadableBody
 from bridge.orders import utc
-from bridge.reasons import because
+from bridge.reasons import Reason, because
 from bridge.sources.base import Source
 from bridge.sources.reading import json_in
 
@@ -42,13 +42,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """One shop's API. `base_url`: "" for the platform's own address."""
+    """One shop's API. `base_url`: "" for the platform's own address. `unreadable` hears of answers that are
+    no JSON, and why that matters."""
 
     http: httpx.AsyncClient
     source: Source
     shop: str
     key: Key
     base_url: str
+    unreadable: Callable[[Reason, bytes], Awaitable[object]] | None = None
 
     async def get(self, path: str) -> Answer:
         """The answer to `path`, readable. Raises RetryLater or NeedsPerson."""
@@ -57,9 +59,10 @@ class Platform:
             body = json_in(answer.content)
         except UnreadableBody as exc:
             where = path.partition("?")[0]
-            raise RetryLater(
-                because("shop_answer_unreadable", platform=self.source.TITLE, path=where, shop=self.shop)
-            ) from exc
+            why = because("shop_answer_unreadable", platform=self.source.TITLE, path=where, shop=self.shop)
+            if self.unreadable:
+                await self.unreadable(why, answer.content)
+            raise RetryLater(why) from exc
         return Answer(answer.headers, body, _date_of(answer.headers.get("date", "")))
 
     async def fetch(self, path: str) -> bytes:
@@ -84,8 +87,7 @@ class Platform:
                 because("shop_answers", platform=source.PLATFORM, status=status),
                 after=_seconds(answer.headers.get("retry-after", "")),
             )
-        if answer.is_redirect:
-            host = urlsplit(answer.headers.get("location", "")).hostname or ""
+        if answer.is_redirect and (host := urlsplit(answer.headers.get("location", "")).hostname):
             raise NeedsPerson(because("shop_redirects", platform=source.TITLE, host=host, shop=self.shop))
         where = path.partition("?")[0]
         raise NeedsPerson(

@@ -28,6 +28,7 @@ from bridge.errors import ConfigurationError, StoreUnavailable
 from bridge.facturation.client import ApiCall, FacturationClient, open_client
 from bridge.facturation.quota import Quota
 from bridge.facturation.wire import OnCall, Wire
+from bridge.looking.arrivals import keeper
 from bridge.looking.asking import Platform, fixed
 from bridge.looking.poller import Poller, Watched
 from bridge.receive import ShopEndpoint, Webhooks
@@ -131,11 +132,16 @@ def shops_of(settings: Settings, platforms: Mapping[str, Platform]) -> dict[str,
     }
 
 
-def platforms_of(settings: Settings, http: httpx.AsyncClient) -> dict[str, Platform]:
+def platforms_of(settings: Settings, http: httpx.AsyncClient, store: Store) -> dict[str, Platform]:
     """The APIs of those shops that we have a key of."""
     return {
         name: Platform(
-            http, REGISTRY[shop.platform], name, fixed(shop.platform_api_key), shop.platform_api_url or ""
+            http=http,
+            source=REGISTRY[shop.platform],
+            shop=name,
+            key=fixed(shop.platform_api_key),
+            base_url=shop.platform_api_url or "",
+            unreadable=keeper(store, name, REGISTRY[shop.platform]),
         )
         for name, shop in settings.shops.items()
         if shop.platform_api_key
@@ -203,7 +209,7 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
         client = await stack.enter_async_context(open_client(wire_to(firm, quota, on_call)))
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=20))
 
-        platforms = platforms_of(settings, http)
+        platforms = platforms_of(settings, http, store)
 
         def report(run: Report) -> None:
             metrics.synced(run.outcome.value, seconds=run.seconds, ack_to_invoice=run.invoiced_after)

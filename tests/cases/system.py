@@ -195,7 +195,7 @@ async def open_system(
         syncer = Syncer(
             store,
             lambda lane: Executor(store, client.using(lane=lane), clock, settle=firm.settle_seconds),
-            shops_of(settings, platforms_of(settings, http)),
+            shops_of(settings, platforms_of(settings, http, store)),
             clock,
             background=lambda _renewal, _every: lambda: None,
         )
