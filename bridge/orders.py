@@ -287,7 +287,7 @@ class Incomplete:
     """The platform cut its payload short: `path` of the platform's API holds the rest.
 
     `path`: relative to the API's root, with its query. The answer comes back to `fold` as an event with topic
-    `fetched` and `id` = `path`. `reason`: for a person, where the shop has no `platform_api_key`.
+    `answer` and `id` = `path`. `reason`: for a person, where the shop has no `platform_api_key`.
     """
 
     path: str
@@ -296,7 +296,7 @@ class Incomplete:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One stored webhook, or one answer fetched from the platform (`topic` = "fetched", `id` = its path)."""
+    """One stored webhook, or one answer fetched from the platform (`topic` = "answer", `id` = its path)."""
 
     id: str
     topic: str

@@ -10,6 +10,7 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    NonNegativeFloat,
     PositiveInt,
     StringConstraints,
     model_validator,
@@ -97,6 +98,9 @@ class ShopSettings(Table):
     invoice_from: date | None = None
     """Orders placed before this day, in Paris, are not invoiced by themselves. Left out: the day on which the
     bridge first heard from the shop; `bridge check` tells it."""
+    poll_minutes: NonNegativeFloat | None = None
+    """How often the platform is asked what has changed, where it can be asked; 0: never. Left out: every 15
+    minutes for woocommerce, which sends each webhook once, every 60 for the others."""
     test_orders: TestOrders = TestOrders.IGNORE
     """ignore, or invoice what the platform marks as a test."""
     gateways: dict[str, PaymentMethod] = Field(default_factory=dict)

@@ -10,15 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bridge.keys import PAYMENT, Key
 from bridge.orders import Event, Folded
 from bridge.reasons import Reason
 from bridge.sources.privacy import PrivacySource
 
+if TYPE_CHECKING:  # it needs `Identity` itself
+    from bridge.sources.listing import Listing
+
 FETCHED = "fetched"
-"""Topic of an event that is not a webhook but an answer of the platform's API, asked for by `Incomplete`."""
+"""Topic of an event that no webhook brought: the bridge found it in the platform's list (`listing`)."""
+ANSWER = "answer"
+"""Topic of an answer of the platform's API to the question of an `Incomplete`; its id is the path."""
 UNNAMED = "—"
 """What people read where a topic, a number or a name is missing."""
 
@@ -107,6 +112,8 @@ class Source(Protocol):
     """Topic → why nothing is done. A topic in neither of the two is alarming."""
     KEPT_HEADERS: frozenset[str]
     """The headers that `fold` may read; they are stored with the body."""
+    LISTING: Listing | None
+    """How it is asked for its sales, if it can be."""
     PRIVACY: PrivacySource | None
     """How it passes on requests about personal data, if it does."""
 

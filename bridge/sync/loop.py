@@ -34,7 +34,7 @@ from bridge.failpoints import failpoint
 from bridge.keys import EVENT, Key
 from bridge.orders import Event, Folded, Incomplete, Order, legal_date
 from bridge.reasons import Reason, because
-from bridge.sources.base import FETCHED
+from bridge.sources.base import ANSWER
 from bridge.store.values import HeldOrder, Lease, Outcome
 from bridge.sync.calls import calls, story_of
 from bridge.sync.ending import POISON, Ending, again, bridge_failed, without_order
@@ -246,18 +246,20 @@ class Syncer:
         """The order as its events say, after fetching what the platform left out."""
         events = view.events
         asked: set[str] = set()
+        answer: Event | None = None
         while True:
             failpoint("sync", "fold")
             folded = shop.source.fold(shop.name, lease.order_key, events)
+            if answer:  # only what could be read: the same question is not asked again
+                await self._store.keep_fetched(lease.order_key, answer.id, answer.body)
             if not isinstance(folded, Incomplete):
                 return folded
             if shop.fetch is None or folded.path in asked or len(asked) >= PAGES:
                 raise NeedsPerson(folded.reason)
             asked.add(folded.path)
             body = await shop.fetch(folded.path)
-            await self._store.keep_fetched(lease.order_key, folded.path, body)
-            known = tuple(e for e in events if (e.topic, e.id) != (FETCHED, folded.path))
-            answer = Event(id=folded.path, topic=FETCHED, body=body, received_at=self._clock.now())
+            known = tuple(e for e in events if (e.topic, e.id) != (ANSWER, folded.path))
+            answer = Event(id=folded.path, topic=ANSWER, body=body, received_at=self._clock.now())
             events = (*known, answer)
 
     def _ending_of(self, exc: Exception, lease: Lease, view: HeldOrder) -> Ending:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from bridge.errors import NeedsPerson
 from bridge.reasons import because
 from bridge.sources.base import ApiRequest
+from bridge.sources.listing import Listing
 from bridge.sources.privacy import PrivacySource
-from bridge.sources.shopify import privacy
+from bridge.sources.shopify import listing, privacy
 from bridge.sources.shopify.folding import fold
 from bridge.sources.shopify.receiving import identify, is_ping
 from bridge.sources.shopify.sample import sample
@@ -24,6 +25,7 @@ __all__ = [
     "HANDLED",
     "IGNORED",
     "KEPT_HEADERS",
+    "LISTING",
     "PLATFORM",
     "PRIVACY",
     "TITLE",
@@ -41,6 +43,7 @@ __all__ = [
 
 TITLE = "Shopify"
 KEPT_HEADERS: frozenset[str] = frozenset()
+LISTING: Listing | None = listing
 PRIVACY: PrivacySource | None = privacy
 
 

@@ -11,6 +11,7 @@ from bridge.errors import NeedsPerson
 from bridge.keys import Key
 from bridge.orders import Event, Folded, Ignored, Order, Unfinished, utc
 from bridge.reasons import because
+from bridge.sources.base import FETCHED
 from bridge.sources.reading import read
 from bridge.sources.shopify.disputes import disputes_of
 from bridge.sources.shopify.lines import in_time, lines_of
@@ -81,7 +82,7 @@ def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
 def _read_all(key: Key, events: Sequence[Event]) -> _Known:
     by_topic: dict[str, list[Event]] = defaultdict(list)
     for event in sorted(events, key=lambda each: (each.topic, each.body)):
-        by_topic["orders/*" if event.topic in SNAPSHOTS else event.topic].append(event)
+        by_topic["orders/*" if event.topic in {FETCHED, *SNAPSHOTS} else event.topic].append(event)
     paid = [read(OrderPayload, event, key).changed_at for event in events if event.topic == "orders/paid"]
     known = _Known(
         snapshots=[(read(OrderPayload, event, key), event.body) for event in by_topic.pop("orders/*", [])],

@@ -23,7 +23,9 @@ import base64
 from bridge.errors import NeedsPerson
 from bridge.reasons import because
 from bridge.sources.base import ApiRequest
+from bridge.sources.listing import Listing
 from bridge.sources.privacy import PrivacySource
+from bridge.sources.woocommerce import listing
 from bridge.sources.woocommerce.folding import fold
 from bridge.sources.woocommerce.receiving import identify, is_ping
 from bridge.sources.woocommerce.sample import sample
@@ -35,6 +37,7 @@ __all__ = [
     "HANDLED",
     "IGNORED",
     "KEPT_HEADERS",
+    "LISTING",
     "PLATFORM",
     "PRIVACY",
     "TITLE",
@@ -52,6 +55,7 @@ __all__ = [
 
 TITLE = "WooCommerce"
 KEPT_HEADERS: frozenset[str] = frozenset()
+LISTING: Listing | None = listing
 PRIVACY: PrivacySource | None = None
 
 

@@ -33,6 +33,14 @@ local function file(key, state, now)
   if FILES[state] then redis.call('ZADD', FILES[state], now, key) end
 end
 
+-- The order's events are kept until it is finished again.
+local function persist(key)
+  for _, id in ipairs(redis.call('LRANGE', events_of(key), 0, -1)) do
+    redis.call('PERSIST', P .. 'event:' .. id)
+  end
+  redis.call('PERSIST', fetched_of(key))
+end
+
 -- What happens, for those who watch it happen; only the last ten thousand or so.
 local function tell(key, what, text)
   redis.call('XADD', P .. 'feed', 'MAXLEN', '~', 10000, '*', 'order', key, 'what', what, 'text', text)
@@ -133,7 +141,7 @@ local function view_of(key)
   end
   local fetched = redis.call('HGETALL', fetched_of(key))
   for i = 1, #fetched, 2 do
-    events[#events + 1] = {fetched[i], 'fetched', order[4], '{}', fetched[i + 1]}
+    events[#events + 1] = {fetched[i], 'answer', order[4], '{}', fetched[i + 1]}
   end
   local rounding = redis.call('HGET', META, 'rounding') or ''
   local begun = redis.call('HGET', ledger_of(key), 'state')

@@ -21,6 +21,7 @@ from bridge.movements import Movement, PaymentMethod
 from bridge.orders import ZERO, Customer, Event, Folded, Line, Order, Tax
 from bridge.reasons import Reason, because
 from bridge.sources.base import Alarm, ApiRequest, Delivery, ForOrder, Identity, Ignored, Sample
+from bridge.sources.listing import Listing
 from bridge.sources.privacy import PrivacySource
 from bridge.sources.reading import (
     Amount,
@@ -41,6 +42,7 @@ TITLE = "Toy Shop"
 HANDLED = frozenset({"sale"})
 IGNORED: Mapping[str, Reason] = {"stock": because("order_names_goods")}
 KEPT_HEADERS = frozenset({"x-toy-currency"})
+LISTING: Listing | None = None
 PRIVACY: PrivacySource | None = None
 
 
