@@ -35,18 +35,20 @@ def documents_for(
     rounding: FirmRounding,
     made: Ledger | None = None,
     now: datetime | None = None,
+    vat: Vat | None = None,
 ) -> Documents:
     """The customer, the invoices and the credit notes that this order should have, or why not (yet).
 
-    `made`: what the ledger knows of the order. `now`: None where nothing is waited for. A document is
-    `agreed`, and may be final at once, when the firm's rule is known and gives its total.
+    `made`: what the ledger knows of the order. `now`: None where nothing is waited for. `vat`: where it is
+    known already. A document is `agreed`, and may be final at once, when the firm's rule is known and gives
+    its total.
     """
     order = with_stored_value(as_written(order, rules.fields), rules.stored_value)
     order, until = _without_awaited(order, rules, now)
     offers = _end_of_offers(order, rules, now)
     if offers and order.key not in (made or {}):
         return Documents(wait=because("waits_for_offers"), waits_until=offers)
-    documents = _documents(order, rules, rounding, made or {})
+    documents = _documents(order, rules, rounding, made or {}, vat)
     return replace(documents, revoked=revoked(order), waits_until=until)
 
 
@@ -65,7 +67,9 @@ def _without_awaited(order: Order, rules: Rules, now: datetime | None) -> tuple[
     return replace(order, reductions=told), min(young.values(), default=None)
 
 
-def _documents(order: Order, rules: Rules, rounding: FirmRounding, made: Ledger) -> Documents:
+def _documents(
+    order: Order, rules: Rules, rounding: FirmRounding, made: Ledger, vat: Vat | None
+) -> Documents:
     names = names_of(order)
     ledger = {
         key: entry
@@ -79,7 +83,7 @@ def _documents(order: Order, rules: Rules, rounding: FirmRounding, made: Ledger)
     if nothing is not None and rules.document is DocumentPolicy.EXTERNAL:
         return replace(nothing, hold_refunds=(because("cancelled_external"),))
     try:
-        here, sale = _understood(order, rules, rounding)
+        here, sale = _understood(order, rules, rounding, vat)
     except NeedsPerson as exc:
         if nothing is None:
             return Documents(hold=exc.reason)
@@ -92,9 +96,9 @@ def _documents(order: Order, rules: Rules, rounding: FirmRounding, made: Ledger)
         return Documents(hold=exc.reason)
 
 
-def _understood(order: Order, rules: Rules, rounding: FirmRounding) -> tuple[Context, Sale]:
+def _understood(order: Order, rules: Rules, rounding: FirmRounding, vat: Vat | None) -> tuple[Context, Sale]:
     _refuse(order, rules)
-    vat = assess(order, rules)
+    vat = vat or assess(order, rules)
     same_total(order, vat.bands)
     return Context(order, rules, rounding, vat), sale_of(order, vat.bands)
 

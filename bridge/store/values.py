@@ -36,7 +36,8 @@ class HeldOrder:
     quota, or ""; `issue_credit_notes`: final, whatever the shop's rule; `set_aside`: the state in which a
     person left it. `reason`: why it rested last. `further`: keys of documents that were begun for it and that
     its own facts do not name. `first_heard`: when the bridge first heard from its shop. `ours`: whenever it
-    was placed, it is invoiced here: its invoice was begun, or a person took it in."""
+    was placed, it is invoiced here: its invoice was begun, or a person took it in. `number`, `placed_at` and
+    `documents` (their keys, and the customer's): as its last run saw them."""
 
     version: int
     attempts: int
@@ -51,6 +52,9 @@ class HeldOrder:
     reason: Reason = NO_REASON
     further: tuple[str, ...] = ()
     ours: bool = False
+    number: str = ""
+    placed_at: datetime | None = None
+    documents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +123,9 @@ def moment(ms: int | bytes | str | None) -> datetime | None:
 def view_of(answer: list[Any], *, takes: int) -> HeldOrder:
     """What the scripts `take` and `release` tell of an order."""
     version, attempts, failing_since, first_heard, rounding, events, said = answer
-    lane, credit, set_aside, reason, further, ours = (each.decode() for each in said)
+    lane, credit, set_aside, reason, further, ours, number, placed, documents = (
+        each.decode() for each in said
+    )
     return HeldOrder(
         version=version,
         attempts=attempts,
@@ -134,6 +140,9 @@ def view_of(answer: list[Any], *, takes: int) -> HeldOrder:
         reason=reason_from(reason),
         further=tuple(filter(None, further.split("\n"))),
         ours=bool(ours),
+        number=number,
+        placed_at=datetime.fromisoformat(placed) if placed else None,
+        documents=tuple(key for _, key, _ in json.loads(documents or "[]")),
     )
 
 

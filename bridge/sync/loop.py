@@ -15,12 +15,14 @@ import structlog
 
 from bridge.billing.documents import documents_for
 from bridge.billing.drafts import Documents
+from bridge.billing.late import Late
 from bridge.billing.lessons import lesson_of
 from bridge.billing.made import LedgerEntry
 from bridge.billing.plan import keys_of, next_step
 from bridge.billing.rounding import FirmRounding
 from bridge.billing.rules import Gestures, PartialRefunds, Rules
 from bridge.billing.steps import CreateInvoice, Rest
+from bridge.billing.vat import Vat
 from bridge.errors import (
     BridgeError,
     LeaseLost,
@@ -32,9 +34,8 @@ from bridge.errors import (
 from bridge.facturation.quota import Lane
 from bridge.failpoints import failpoint
 from bridge.keys import EVENT, Key
-from bridge.orders import Event, Folded, Incomplete, Order, legal_date
+from bridge.orders import Order, legal_date
 from bridge.reasons import Reason, because
-from bridge.sources.base import ANSWER
 from bridge.store.values import HeldOrder, Lease, Outcome
 from bridge.sync.calls import calls, story_of
 from bridge.sync.ending import POISON, Ending, again, bridge_failed, without_order
@@ -43,13 +44,12 @@ from bridge.sync.executor import Executor
 from bridge.sync.index import remembered, terms_of
 from bridge.sync.lease import Background, Renewing, held
 from bridge.sync.progress import Progress
+from bridge.sync.reading import Reader, Remembering
 from bridge.sync.shop import Shop
 from bridge.texts import text_of
 
 STEPS = 60
 """More steps than any order needs: a loop would be a bug."""
-PAGES = 40
-"""At most so many answers are fetched from a platform for one order."""
 
 log = structlog.get_logger("bridge.sync")
 
@@ -69,7 +69,7 @@ class Report:
     invoiced_after: float | None
 
 
-class SyncStore(Ledger, Renewing, Protocol):
+class SyncStore(Ledger, Renewing, Remembering, Protocol):
     """What the loop needs of the store, beside the ledger."""
 
     async def take(self, lease: Lease) -> HeldOrder | None: ...
@@ -86,7 +86,6 @@ class SyncStore(Ledger, Renewing, Protocol):
         keep: Mapping[str, str] | None = None,
     ) -> HeldOrder | None: ...
     async def learn_rounding(self, before: str, after: str, contradiction: str) -> str: ...
-    async def keep_fetched(self, order_key: str, path: str, body: bytes) -> None: ...
 
 
 class Syncer:
@@ -167,12 +166,18 @@ class Syncer:
     async def _settle(self, lease: Lease, view: HeldOrder) -> tuple[Progress, Ending]:
         """fold → plan → act until there is nothing to do, or something ends it."""
         try:
-            order = await self._order_of(lease, view)
+            known = await self._order_of(lease, view)
         except Exception as exc:
             return Progress(), self._ending_of(exc, lease, view)
-        return (Progress(), order) if isinstance(order, Ending) else await self._act(order, lease, view)
+        match known:
+            case Ending():
+                return Progress(), known
+            case Late():
+                return await self._act(known.order, lease, view, known.vat)
+            case Order():
+                return await self._act(known, lease, view)
 
-    async def _order_of(self, lease: Lease, view: HeldOrder) -> Order | Ending:
+    async def _order_of(self, lease: Lease, view: HeldOrder) -> Order | Late | Ending:
         """What the events say, or why they come to nothing that could be acted on."""
         if view.takes > POISON:
             raise NeedsPerson(because("worker_died", times=view.takes - 1))
@@ -181,10 +186,13 @@ class Syncer:
         if view.reason and Key.parse(lease.order_key).kind == EVENT:
             # A dispute, a request, an unknown topic: it never becomes an order, and what it asked stands.
             raise NeedsPerson(view.reason)
-        folded = await self._fold(self._shop_of(lease.order_key), lease, view)
-        return folded if isinstance(folded, Order) else without_order(folded, view, self._clock)
+        reader = Reader(self._store, self._clock, self._executor(_lane_of(view)).read)
+        known = await reader.understood(self._shop_of(lease.order_key), lease.order_key, view)
+        return known if isinstance(known, Order | Late) else without_order(known, view, self._clock)
 
-    async def _act(self, order: Order, lease: Lease, view: HeldOrder) -> tuple[Progress, Ending]:
+    async def _act(
+        self, order: Order, lease: Lease, view: HeldOrder, vat: Vat | None = None
+    ) -> tuple[Progress, Ending]:
         """plan → act. What was done before something ended it is told all the same."""
         progress = Progress(order=order)
         try:
@@ -196,11 +204,11 @@ class Syncer:
             records = await self._store.ledger(keys_of(order, rules, view.further))
             made = {key: LedgerEntry.from_record(record) for key, record in records.items()}
             for _ in range(STEPS):
-                documents = documents_for(order, rules, run.rounding, made, self._clock.now())
+                documents = documents_for(order, rules, run.rounding, made, self._clock.now(), vat)
                 rounding = await self._learn(documents, made, run.rounding)
                 if rounding != run.rounding:
                     run = replace(run, rounding=rounding)
-                    documents = documents_for(order, rules, rounding, made, self._clock.now())
+                    documents = documents_for(order, rules, rounding, made, self._clock.now(), vat)
                 progress = _with_documents(
                     replace(progress, documents=remembered(order, documents)), order, made
                 )
@@ -241,26 +249,6 @@ class Syncer:
         if name not in self._shops:
             raise NeedsPerson(because("shop_not_configured", shop=name))
         return self._shops[name]
-
-    async def _fold(self, shop: Shop, lease: Lease, view: HeldOrder) -> Folded:
-        """The order as its events say, after fetching what the platform left out."""
-        events = view.events
-        asked: set[str] = set()
-        answer: Event | None = None
-        while True:
-            failpoint("sync", "fold")
-            folded = shop.source.fold(shop.name, lease.order_key, events)
-            if answer:  # only what could be read: the same question is not asked again
-                await self._store.keep_fetched(lease.order_key, answer.id, answer.body)
-            if not isinstance(folded, Incomplete):
-                return folded
-            if shop.fetch is None or folded.path in asked or len(asked) >= PAGES:
-                raise NeedsPerson(folded.reason)
-            asked.add(folded.path)
-            body = await shop.fetch(folded.path)
-            known = tuple(e for e in events if (e.topic, e.id) != (ANSWER, folded.path))
-            answer = Event(id=folded.path, topic=ANSWER, body=body, received_at=self._clock.now())
-            events = (*known, answer)
 
     def _ending_of(self, exc: Exception, lease: Lease, view: HeldOrder) -> Ending:
         """What the class of an error says happens next. What concerns the run itself is raised again."""

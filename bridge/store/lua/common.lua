@@ -133,7 +133,8 @@ end
 -- The order with its events, for one who holds its lease.
 local function view_of(key)
   local order = redis.call('HMGET', order_of(key),
-    'version', 'attempts', 'failing_since', 'created', 'lane', 'credit', 'set_aside', 'reason', 'further', 'taken_in', 'shop')
+    'version', 'attempts', 'failing_since', 'created', 'lane', 'credit', 'set_aside', 'reason', 'further', 'taken_in', 'shop', 'number',
+    'placed', 'documents')
   local events = {}
   for _, id in ipairs(redis.call('LRANGE', events_of(key), 0, -1)) do
     local e = redis.call('HMGET', P .. 'event:' .. id, 'topic', 'at', 'headers', 'body')
@@ -146,7 +147,8 @@ local function view_of(key)
   local rounding = redis.call('HGET', META, 'rounding') or ''
   local begun = redis.call('HGET', ledger_of(key), 'state')
   local ours = (order[10] or begun == 'intent' or begun == 'done') and '1' or ''
-  local said = {order[5] or '', order[6] or '', order[7] or '', order[8] or '', order[9] or '', ours}
+  local said = {order[5] or '', order[6] or '', order[7] or '', order[8] or '', order[9] or '', ours,
+    order[12] or '', order[13] or '', order[14] or ''}
   local heard = first_heard_ms(order[11] or '') or 0
   return {tonumber(order[1]) or 0, tonumber(order[2]) or 0, tonumber(order[3]) or 0, heard, rounding, events, said}
 end
