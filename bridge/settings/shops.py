@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeFloat, PositiveInt
+from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeFloat, PositiveInt, model_validator
 from pydantic_settings import NoDecode
 
 from bridge.billing.buyers import Asked
@@ -82,6 +82,10 @@ class ShopSettings(Table):
     """So long a refund waits for lines that may still be told."""
     platform_api_key: Secret | None = None
     """Key of the platform's API, for what its webhooks leave out."""
+    platform_client_id: str | None = Field(default=None, min_length=1)
+    """Client id of an app of Shopify's Dev Dashboard, in place of a key."""
+    platform_client_secret: Secret | None = None
+    """Its client secret, which also signs the app's webhooks: name it in `secrets` as well."""
     platform_api_url: HttpUrl | None = None
     """Where the platform's API is, when it is the shop's own address."""
     poll_minutes: NonNegativeFloat | None = None
@@ -120,6 +124,16 @@ class ShopSettings(Table):
     { siret = ["ma_cle"] }. Usual names are known."""
     defer_to: tuple[ShopName, ...] = ()
     """Shops that tell the same sales and lead: what they have invoiced is ignored here."""
+
+    @model_validator(mode="after")
+    def _a_client_has_both(self) -> Self:
+        if (self.platform_client_id is None) != (self.platform_client_secret is None):
+            raise ValueError(
+                "platform_client_id and platform_client_secret go together; set both, or neither"
+            )
+        if self.platform_client_id and not REGISTRY[self.platform].GRANT:
+            raise ValueError(f"{self.platform} gives no keys to clients: set platform_api_key")
+        return self
 
     def rules(self) -> Rules:
         """The same choices as the pure value that billing takes."""
