@@ -9,25 +9,13 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import SecretStr
 
 from bridge.errors import NeedsPerson, RetryLater, UnreadableBody
+from bridge.looking.credential import Credential
 from bridge.orders import utc
 from bridge.reasons import Reason, because
 from bridge.sources.base import Source
 from bridge.sources.reading import json_in
-
-Key = Callable[[], Awaitable[str]]
-"""The key of a shop's API, as of now. Raises RetryLater or NeedsPerson."""
-
-
-def fixed(secret: SecretStr) -> Key:
-    """A key that stays what it is."""
-
-    async def key() -> str:
-        return secret.get_secret_value()
-
-    return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +36,7 @@ class Platform:
     http: httpx.AsyncClient
     source: Source
     shop: str
-    key: Key
+    credential: Credential
     base_url: str
     unreadable: Callable[[Reason, bytes], Awaitable[object]] | None = None
 
@@ -71,7 +59,7 @@ class Platform:
 
     async def _send(self, path: str) -> httpx.Response:
         source = self.source
-        request = source.api_request(path, await self.key(), self.base_url)
+        request = source.api_request(path, await self.credential.key(), self.base_url)
         try:
             # A key goes to the host that its owner named, and to no other.
             answer = await self.http.get(request.url, headers=request.headers, follow_redirects=False)
@@ -82,6 +70,8 @@ class Platform:
         status = answer.status_code
         if status == 200:
             return answer
+        if status == 401:
+            self.credential.refused()
         if status == 429 or status >= 500:
             raise RetryLater(
                 because("shop_answers", platform=source.PLATFORM, status=status),

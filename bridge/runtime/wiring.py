@@ -29,11 +29,12 @@ from bridge.facturation.client import ApiCall, FacturationClient, open_client
 from bridge.facturation.quota import Quota
 from bridge.facturation.wire import OnCall, Wire
 from bridge.looking.arrivals import keeper
-from bridge.looking.asking import Platform, fixed
+from bridge.looking.asking import Platform
+from bridge.looking.credential import ClientCredentials, Credential, FixedKey
 from bridge.looking.poller import Poller, Watched
 from bridge.receive import ShopEndpoint, Webhooks
 from bridge.runtime.jobs import deserialize, serialize
-from bridge.settings.loading import FacturationSettings, Settings
+from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
 from bridge.sources.registry import REGISTRY
 from bridge.store.store import Store
 from bridge.sync.calibration import Calibrator
@@ -134,18 +135,23 @@ def shops_of(settings: Settings, platforms: Mapping[str, Platform]) -> dict[str,
 
 def platforms_of(settings: Settings, http: httpx.AsyncClient, store: Store) -> dict[str, Platform]:
     """The APIs of those shops that we have a key of."""
-    return {
-        name: Platform(
-            http=http,
-            source=REGISTRY[shop.platform],
-            shop=name,
-            key=fixed(shop.platform_api_key),
-            base_url=shop.platform_api_url or "",
-            unreadable=keeper(store, name, REGISTRY[shop.platform]),
-        )
-        for name, shop in settings.shops.items()
-        if shop.platform_api_key
-    }
+    platforms = {}
+    for name, shop in settings.shops.items():
+        source, url = REGISTRY[shop.platform], shop.platform_api_url or ""
+        if credential := credential_of(shop, name, http):
+            platforms[name] = Platform(http, source, name, credential, url, keeper(store, name, source))
+    return platforms
+
+
+def credential_of(shop: ShopSettings, name: str, http: httpx.AsyncClient) -> Credential | None:
+    """What opens the shop's API, if something does."""
+    source, url = REGISTRY[shop.platform], shop.platform_api_url or ""
+    if shop.platform_api_key:
+        return FixedKey(shop.platform_api_key)
+    if source.GRANT and shop.platform_client_id and shop.platform_client_secret:
+        client = (shop.platform_client_id, shop.platform_client_secret, url)
+        return ClientCredentials(http, source, source.GRANT, name, *client, SystemClock().boottime)
+    return None
 
 
 def watched_of(settings: Settings, platforms: Mapping[str, Platform]) -> Iterator[Watched]:

@@ -93,6 +93,10 @@ class ShopSettings(Table):
     """So long a refund waits for lines that may still be told."""
     platform_api_key: Secret | None = None
     """Key of the platform's API, for what its webhooks leave out."""
+    platform_client_id: str | None = Field(default=None, min_length=1)
+    """Client id of an app of Shopify's Dev Dashboard, in place of a key."""
+    platform_client_secret: Secret | None = None
+    """Its client secret, which also signs the app's webhooks: name it in `secrets` as well."""
     platform_api_url: HttpUrl | None = None
     """Where the platform's API is, when it is the shop's own address."""
     invoice_from: date | None = None
@@ -161,6 +165,16 @@ class ShopSettings(Table):
         for name in self.mentions:
             if name not in {*Mention, *self.exemptions.values()}:
                 raise ValueError(f'mentions: "{name}" is used by nothing; known are {", ".join(Mention)}')
+        return self
+
+    @model_validator(mode="after")
+    def _a_client_has_both(self) -> Self:
+        if (self.platform_client_id is None) != (self.platform_client_secret is None):
+            raise ValueError(
+                "platform_client_id and platform_client_secret go together; set both, or neither"
+            )
+        if self.platform_client_id and not REGISTRY[self.platform].GRANT:
+            raise ValueError(f"{self.platform} gives no keys to clients: set platform_api_key")
         return self
 
     def rules(self) -> Rules:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from bridge.keys import PAYMENT, Key
 from bridge.orders import Event, Folded
 from bridge.reasons import Reason
+from bridge.sources.access import Grant
 from bridge.sources.privacy import PrivacySource
 
 if TYPE_CHECKING:  # it needs `Identity` itself
@@ -112,6 +113,8 @@ class Source(Protocol):
     """Topic → why nothing is done. A topic in neither of the two is alarming."""
     KEPT_HEADERS: frozenset[str]
     """The headers that `fold` may read; they are stored with the body."""
+    GRANT: Grant | None
+    """How it gives keys that last for hours, if it does."""
     LISTING: Listing | None
     """How it is asked for its sales, if it can be."""
     PRIVACY: PrivacySource | None

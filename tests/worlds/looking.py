@@ -19,6 +19,7 @@ async def looking(platforms: Platforms, redis_url: str, **changed: Any) -> Async
     async with platforms.served() as url:
         access: dict[str, Any] = {
             name: {"platform_api_key": SecretStr(KEYS[platform]), "platform_api_url": url}
+            | changed.pop(name, {})
             for name, platform in SHOPS.items()
         }
         async with bridge_here(redis_url, **access, **changed) as here:

@@ -20,6 +20,7 @@ from bridge.runtime.server import listen, serve
 from tests.builders.shopify import as_body
 
 KEYS: Final = {"shopify": "shpat_0123456789", "woocommerce": "ck_1:cs_2", "stripe": "rk_test_0123456789"}
+CLIENT: Final = {"client_id": "app-1", "client_secret": "shpss_0123456789"}
 Payload = dict[str, Any]
 
 
@@ -35,7 +36,8 @@ class Refused(Exception):
 class Platforms:
     """What each platform holds. `asked`: the paths and queries of all requests. `next`: answers that come
     first, one a request, in place of what is held; None: as usual. `noise`: stands before each of
-    WooCommerce's. `most`: so many entries go on a page, whatever is asked for."""
+    WooCommerce's. `most`: so many entries go on a page, whatever is asked for. `tokens`: given to Shopify's
+    client; the last one opens."""
 
     shopify: list[Payload] = field(default_factory=list)
     woocommerce: list[Payload] = field(default_factory=list)
@@ -47,6 +49,7 @@ class Platforms:
     next: list[Response | None] = field(default_factory=list)
     noise: bytes = b""
     most: int = 250
+    tokens: list[str] = field(default_factory=list)
 
     @asynccontextmanager
     async def served(self) -> AsyncIterator[str]:
@@ -70,7 +73,8 @@ class Platforms:
             "/v1/invoices/search": self._stripe_search,
             "/v1/{kind:path}": self._stripe_things,
         }
-        return Starlette(routes=[Route(path, self._guarded(answer)) for path, answer in answers.items()])
+        routes = [Route(path, self._guarded(answer)) for path, answer in answers.items()]
+        return Starlette(routes=[Route("/admin/oauth/access_token", self._token, methods=["POST"]), *routes])
 
     def _guarded(self, answer: Callable[[Request], Response]) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
@@ -87,8 +91,15 @@ class Platforms:
 
     # --------------------------------------------------------------------------------------- Shopify
 
+    async def _token(self, request: Request) -> Response:
+        form = dict(await request.form())
+        if form != {"grant_type": "client_credentials", **CLIENT}:
+            return JSONResponse({"error": "invalid_request"}, 400)
+        self.tokens.append(f"shpca_{len(self.tokens)}")
+        return JSONResponse({"access_token": self.tokens[-1], "scope": "read_orders", "expires_in": 86_399})
+
     def _shopify_orders(self, request: Request) -> Response:
-        if request.headers.get("x-shopify-access-token") != KEYS["shopify"]:
+        if request.headers.get("x-shopify-access-token") not in (KEYS["shopify"], *self.tokens[-1:]):
             raise Refused(401)
         asked = dict(request.query_params)
         size = min(int(asked.pop("limit", "50")), self.most)

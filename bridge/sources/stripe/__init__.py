@@ -6,6 +6,7 @@ Every API version is read by the fields that are there: one account can send sev
 
 from __future__ import annotations
 
+from bridge.sources.access import Grant
 from bridge.sources.base import ApiRequest
 from bridge.sources.listing import Listing
 from bridge.sources.privacy import PrivacySource
@@ -18,6 +19,7 @@ from bridge.sources.stripe.signature import secret_problem, sign, verify
 from bridge.sources.stripe.topics import HANDLED, IGNORED, PLATFORM
 
 __all__ = [
+    "GRANT",
     "HANDLED",
     "IGNORED",
     "KEPT_HEADERS",
@@ -41,6 +43,7 @@ TITLE = "Stripe"
 API_VERSION = "2025-09-30.clover"
 """What is asked for must not depend on the account's default: https://docs.stripe.com/api/versioning."""
 KEPT_HEADERS: frozenset[str] = frozenset()
+GRANT: Grant | None = None
 LISTING: Listing | None = listing
 PRIVACY: PrivacySource | None = None
 

@@ -22,6 +22,7 @@ import base64
 
 from bridge.errors import NeedsPerson
 from bridge.reasons import because
+from bridge.sources.access import Grant
 from bridge.sources.base import ApiRequest
 from bridge.sources.listing import Listing
 from bridge.sources.privacy import PrivacySource
@@ -34,6 +35,7 @@ from bridge.sources.woocommerce.signature import secret_problem, sign, verify
 from bridge.sources.woocommerce.topics import HANDLED, IGNORED, PLATFORM
 
 __all__ = [
+    "GRANT",
     "HANDLED",
     "IGNORED",
     "KEPT_HEADERS",
@@ -55,6 +57,7 @@ __all__ = [
 
 TITLE = "WooCommerce"
 KEPT_HEADERS: frozenset[str] = frozenset()
+GRANT: Grant | None = None
 LISTING: Listing | None = listing
 PRIVACY: PrivacySource | None = None
 
