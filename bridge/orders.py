@@ -210,12 +210,13 @@ class Order:
     `key` is the readable key of the interface (`shopify:boutique:order:1`) and the invoice's key. `lines`:
     all that was ever sold, also what left again; `total`: what they come to, VAT included. `reductions`: by
     how much the sale became smaller. `movements`: the money, in and out. `paid_at`: since when what was sold
-    at first is paid, None while it is not. `on_account`: the buyer pays the invoice itself, later. `credits`:
-    the keys of the orders whose sales this one makes smaller, when its total is negative. `problems`: what
-    the source could not read without guessing; any entry asks for attention. `payment_ids`: the names that
-    the payment's provider gave to it, under which another shop's order may know the same money; `told_by`:
-    the platform whose own order tells this sale, by the payment's own word. `external_ref`: the number of an
-    invoice that the platform itself has issued for it.
+    at first is paid, None while it is not. `on_account`: the buyer pays the invoice itself, later. `due_on`:
+    by when, where that was agreed. `delivered_on`: the day on which the last of it was shipped, or the
+    service ended. `credits`: the keys of the orders whose sales this one makes smaller, when its total is
+    negative. `problems`: what the source could not read without guessing; any entry asks for attention.
+    `payment_ids`: the names that the payment's provider gave to it, under which another shop's order may know
+    the same money; `told_by`: the platform whose own order tells this sale, by the payment's own word.
+    `external_ref`: the number of an invoice that the platform itself has issued for it.
     """
 
     key: str
@@ -230,6 +231,7 @@ class Order:
     customer: Customer
     paid_at: datetime | None = None
     on_account: bool = False
+    due_on: date | None = None
     movements: tuple[Movement, ...] = ()
     reductions: tuple[Reduction, ...] = ()
     disputes: tuple[Dispute, ...] = ()

@@ -67,6 +67,7 @@ class Rules:
     `fields`: what is asked (vat_number, siret, company, purchase_number) → the shop's own names of fields.
     `defer_to`: shops that tell the same sales and lead: what they have documented is ignored here.
     `refund_seconds`: so long a refund waits for the lines that the platform may still tell.
+    `late_terms`: what an unpaid document says of late payment, "" where the firm's own settings print it.
     `title`, `information`: French templates with {number}, {shop}, {platform}.
     `language`: two letters, or "" for the buyer's own.
     """
@@ -86,6 +87,7 @@ class Rules:
     language: str = ""
     title: str = "Commande {number}"
     information: str = ""
+    late_terms: str = ""
     send_email: bool = False
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     defer_to: tuple[str, ...] = ()

@@ -12,13 +12,14 @@ from datetime import date
 from decimal import Decimal
 
 from bridge.billing.bands import Band, cut
+from bridge.billing.dates import taxed_on
 from bridge.billing.identifiers import is_eu, vat_country, vat_number
 from bridge.billing.mentions import Mention, mention
 from bridge.billing.rules import Rules, VatRegime
 from bridge.billing.territories import EU_RATES, FRENCH_RATES, LIKE_FRENCH, Zone, zone
 from bridge.billing.text import percent
 from bridge.errors import NeedsPerson
-from bridge.orders import Address, Line, LineKind, Order, Supply, ZeroTaxReason, legal_date
+from bridge.orders import Address, Line, LineKind, Order, Supply, ZeroTaxReason
 from bridge.reasons import Reason, because
 
 BY_NUMBER = frozenset({Mention.INTRA_EU_GOODS, Mention.INTRA_EU_SERVICES})
@@ -97,7 +98,7 @@ def _sale(order: Order, rules: Rules) -> _Sale:
     destination = _first_with_country(customer.shipping, customer.billing)
     shipped = any(line.kind is LineKind.SHIPPING for line in order.lines)
     return _Sale(
-        on=legal_date(order.placed_at),
+        on=taxed_on(order),
         destination=destination,
         zone=zone(destination),
         home=home,

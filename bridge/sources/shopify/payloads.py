@@ -174,6 +174,24 @@ class Buyer(Payload):
     default_address: PostalAddress | None = None
 
 
+class Fulfillment(Payload):
+    """One parcel. `status`: pending, open, success, cancelled, error or failure:
+    https://shopify.dev/docs/api/admin-rest/latest/resources/fulfillment"""
+
+    status: Text = ""
+    created_at: AwareDatetime
+
+
+class PaymentSchedule(Payload):
+    due_at: AwareDatetime | None = None
+
+
+class PaymentTerms(Payload):
+    """https://shopify.dev/docs/api/admin-rest/latest/resources/order: one schedule for each instalment."""
+
+    payment_schedules: Many[PaymentSchedule] = ()
+
+
 class OrderPayload(Payload):
     """An order as placed; `current_*` is what edits and refunds have left of it.
 
@@ -214,6 +232,19 @@ class OrderPayload(Payload):
     shipping_lines: Many[ShippingLine] = ()
     discount_applications: Many[DiscountApplication] = ()
     refunds: Many[RefundPayload] = ()
+    fulfillments: Many[Fulfillment] = ()
+    payment_terms: PaymentTerms | None = None
+
+    @property
+    def shipped_at(self) -> datetime | None:
+        """When the last parcel left."""
+        return max((each.created_at for each in self.fulfillments if each.status == "success"), default=None)
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When the last instalment is due."""
+        terms = self.payment_terms.payment_schedules if self.payment_terms else ()
+        return max((each.due_at for each in terms if each.due_at), default=None)
 
     @property
     def changed_at(self) -> datetime:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bridge.errors import NeedsPerson
 from bridge.keys import Key
-from bridge.orders import Event, Folded, Ignored, Incomplete, Order
+from bridge.orders import Event, Folded, Ignored, Incomplete, Order, legal_date
 from bridge.reasons import because
 from bridge.sources.base import FETCHED
 from bridge.sources.reading import read
@@ -69,6 +69,7 @@ def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
         movements=movements_of(newest, reductions),
         reductions=reductions,
         cancelled_at=cancelled_when(history, [event for event in events if event.topic == DELETED]),
+        delivered_on=legal_date(newest.date_completed_gmt) if newest.date_completed_gmt else None,
         problems=(*problem, *problems_of(history, key)),
     )
 

@@ -140,6 +140,7 @@ class OrderBody(Payload):
     date_created_gmt: Moment = None
     date_modified_gmt: Moment = None
     date_paid_gmt: Moment = None
+    date_completed_gmt: Moment = None
     customer_id: Id = ""
     payment_method: Id = ""
     transaction_id: Id = ""
