@@ -54,7 +54,7 @@ def invoice_draft(here: Context, due: DueInvoice, paid: Paid, first: str, *, wri
         language=language_of(order.customer, rules),
         title=title,
         information=information(order, rules, paid, vat.number),
-        delivered_on=delivered_on(order),
+        delivered_on=None if written else delivered_on(order),
         due_on=None if paid.note else order.due_on,
         paid=paid.note,
         vat_exemption=vat.exemption,

@@ -38,7 +38,9 @@ def ordered(paid_at: datetime | None = None, delivered: date | None = None, due:
         (ordered(), None),
     ],
 )
-def test_delivered_is_the_supply_else_the_payment_never_the_order(order: Order, expected: date | None) -> None:
+def test_delivered_is_the_supply_else_the_payment_never_the_order(
+    order: Order, expected: date | None
+) -> None:
     assert delivered_on(order) == expected
 
 
@@ -93,6 +95,8 @@ def test_a_paid_invoice_has_no_term() -> None:
 
 
 def test_only_an_unpaid_invoice_speaks_of_late_payment() -> None:
-    rules = Rules(invoice_when=InvoiceWhen.CREATED, late_terms="Pénalités de retard : 12 % ; indemnité : 40 €.")
+    rules = Rules(
+        invoice_when=InvoiceWhen.CREATED, late_terms="Pénalités de retard : 12 % ; indemnité : 40 €."
+    )
     assert sent(ordered(), rules)["information"] == rules.late_terms
     assert "information" not in sent(ordered(PAID), rules)
