@@ -10,6 +10,7 @@ from bridge.billing.bands import Band
 from bridge.billing.books.difference import DueInvoice
 from bridge.billing.books.parts import amounts
 from bridge.billing.customers import language_of
+from bridge.billing.dates import delivered_on
 from bridge.billing.drafts import DraftLine, InvoiceDraft
 from bridge.billing.paying import Paid
 from bridge.billing.rounding import ALL, FirmRounding
@@ -52,9 +53,9 @@ def invoice_draft(here: Context, due: DueInvoice, paid: Paid, first: str, *, wri
         agreed=encoded.agreed,
         language=language_of(order.customer, rules),
         title=title,
-        information=information(order, rules, paid.all, vat.number),
-        delivered_on=order.delivered_on or (legal_date(order.paid_at) if order.paid_at else None),
-        due_on=order.due_on,
+        information=information(order, rules, paid, vat.number),
+        delivered_on=None if written else delivered_on(order),
+        due_on=None if paid.note else order.due_on,
         paid=paid.note,
         vat_exemption=vat.exemption,
         vat_country=vat.country,
