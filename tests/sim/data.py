@@ -219,7 +219,7 @@ class Data:
                 order, tied = identity.order_key or "", identity.links
             case Alarm():
                 order = f"{platform}:{shop}:event:{identity.event_id}"
-        self.first_heard.setdefault(shop, now)
+        self.first_heard[shop] = min(now, self.first_heard.get(shop, now))
         links = [f"{shop}:{link}" for link in tied]
         orphans = f"{platform}:{shop}:payment:"
         if not order and links:
