@@ -20,7 +20,8 @@ class LedgerEntry:
     `seen`: it was read back in this run. `accepted`: the total that a person accepted in place of the
     order's. `found`: a customer that others made. `facts`: a digest of what was written of a customer, and
     `as_of` the time of the order that said so. `entity`: see `entity_of`, "" when nobody noted it. `twins`:
-    further documents with the same key, which should not be. Of an invoice or a credit note, what
+    further documents with the same key, which should not be. `attached`: a person made it and
+    counts it in: it is taken as it is. Of an invoice or a credit note, what
     books.documents.Document keeps: `parts`, `nets`, `less` and `on`; nothing where an older version made it,
     or others.
     """
@@ -46,6 +47,7 @@ class LedgerEntry:
     nets: tuple[tuple[Decimal, Decimal], ...] = ()
     less: tuple[str, ...] = ()
     on: tuple[str, ...] = ()
+    attached: bool = False
     why: tuple[str, ...] = ()
 
     def as_record(self) -> dict[str, Any]:
@@ -59,7 +61,7 @@ class LedgerEntry:
             record["made_on"] = self.made_on.isoformat()
         for name in (
             *("number", "draft", "paid", "emailed", "customer_id"),
-            *("written", "found", "facts", "as_of", "entity"),
+            *("written", "found", "facts", "as_of", "entity", "attached"),
         ):
             if getattr(self, name):
                 record[name] = getattr(self, name)

@@ -50,6 +50,7 @@ SCRIPTS: Final = (
     *("open", "mark_restored", "record", "take", "extend", "release", "fetched"),
     *("sweep", "claim_next", "vitals", "first_heard"),
     *("ledger", "begin", "replace_attempt", "clear", "done", "forget", "set_shop_verdict"),
+    *("attach", "detach"),
     *("archived", "keep_archived", "rounding", "learn_rounding"),
 )
 
@@ -229,6 +230,17 @@ class Store:
     async def done(self, keys: Sequence[str], record: Mapping[str, Any]) -> None:
         """The document exists, and this is what is known of it. Needs no lease: it is a fact."""
         await self._run("done", json.dumps(record, separators=(",", ":")), *keys)
+
+    async def attach(self, order_key: str, key: str, record: Mapping[str, Any]) -> tuple[str, str]:
+        """Counts a document that exists among the order's, under `key`. Returns ("done", ""), or what stands in
+        the way: unknown, busy, begun, or attached and to which order."""
+        said = json.dumps(record, separators=(",", ":"))
+        what, *where = await self._run("attach", order_key, key, record["id"], said)
+        return what.decode(), where[0].decode() if where else ""
+
+    async def detach(self, order_key: str, key: str, document_id: int) -> str:
+        """The document that was attached is not counted any more: done, or unknown, or busy."""
+        return str((await self._run("detach", order_key, key, document_id))[0].decode())
 
     async def forget(self, keys: Sequence[str], customer_id: int, attempt: str) -> None:
         """This customer was deleted. Entries that say so become `attempt`, of now: its outcome is unknown, so
