@@ -96,7 +96,7 @@ def _understood(order: Order, rules: Rules, rounding: FirmRounding, vat: Vat | N
 def _as_attached(
     order: Order, rules: Rules, rounding: FirmRounding, ledger: Ledger
 ) -> tuple[Context, Sale] | None:
-    """What nobody could tell of the sale, the documents do that a person attached, if they come to its total."""
+    """What nobody can tell of the sale, documents that a person attached do, if they come to its total."""
     if order.key not in ledger or not ledger[order.key].attached:
         return None
     bands = bands_of(part for entry in ledger.values() for part in entry.parts if not entry.on)

@@ -17,15 +17,15 @@ from redis.asyncio import Redis
 
 from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.failpoints import failpoint
-from bridge.keys import EVENT, Key
 from bridge.reasons import Reason
-from bridge.sources.base import Alarm, ForOrder, Identity, Ignored
+from bridge.sources.base import Identity
 from bridge.store.values import (
     CreationPermit,
     HeldOrder,
     Lease,
     Outcome,
     Vitals,
+    fate_of,
     moment,
     view_of,
     vitals_of,
@@ -101,7 +101,7 @@ class Store:
         if self.memory_used > FULL:
             raise StoreUnavailable(f"record: Redis is full ({self.memory_used:.0%} of maxmemory)")
         event_id = f"{shop}:{identity.event_id}"
-        order, ignored, alarm, links = _fate(shop, platform, identity)
+        order, ignored, alarm, links = fate_of(shop, platform, identity)
         status, order_key = await self._run(
             "record",
             event_id,
@@ -228,18 +228,17 @@ class Store:
         await self._run("clear", key, attempt)
 
     async def done(self, keys: Sequence[str], record: Mapping[str, Any]) -> None:
-        """The document exists, and this is what is known of it. Needs no lease: it is a fact."""
+        """The document exists, and this is known of it. Needs no lease: it is a fact."""
         await self._run("done", json.dumps(record, separators=(",", ":")), *keys)
 
     async def attach(self, order_key: str, key: str, record: Mapping[str, Any]) -> tuple[str, str]:
-        """Counts a document that exists among the order's, under `key`. Returns ("done", ""), or what stands in
-        the way: unknown, busy, begun, or attached and to which order."""
+        """Counts a document in, under `key`: done, unknown, busy, begun, or attached and to which order."""
         said = json.dumps(record, separators=(",", ":"))
         what, *where = await self._run("attach", order_key, key, record["id"], said)
         return what.decode(), where[0].decode() if where else ""
 
     async def detach(self, order_key: str, key: str, document_id: int) -> str:
-        """The document that was attached is not counted any more: done, or unknown, or busy."""
+        """It is not counted any more: done, or unknown, or busy."""
         return str((await self._run("detach", order_key, key, document_id))[0].decode())
 
     async def forget(self, keys: Sequence[str], customer_id: int, attempt: str) -> None:
@@ -284,7 +283,7 @@ class Store:
         return vitals_of(await self._run("vitals"))
 
     async def first_heard(self, shop: str) -> datetime | None:
-        """When the bridge first heard from this shop; None before that."""
+        """When the bridge first heard from this shop."""
         return moment(await self._run("first_heard", shop))
 
     async def version(self) -> tuple[str, str]:
@@ -301,14 +300,3 @@ class Store:
             raise StoreUnavailable(f"probe: Redis is full ({self.memory_used:.0%} of maxmemory)")
         with redis_errors("probe"):
             await self.redis.set(f"{PREFIX}probe", b"1", px=60_000)
-
-
-def _fate(shop: str, platform: str, identity: Identity) -> tuple[str, str, str, tuple[str, ...]]:
-    """As record.lua wants it: the order's key, why it is ignored, why it alarms, and links; "" for none."""
-    match identity:
-        case ForOrder():
-            return identity.order_key or "", "", "", identity.links
-        case Ignored():
-            return "", identity.reason.as_json(), "", ()
-        case Alarm():
-            return str(Key(platform, shop, EVENT, identity.event_id)), "", identity.reason.as_json(), ()

@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 import zstandard
 
+from bridge.keys import EVENT, Key
 from bridge.orders import Event
 from bridge.reasons import NO_REASON, Reason, reason_from
+from bridge.sources.base import Alarm, ForOrder, Identity, Ignored
 
 
 class Outcome(StrEnum):
@@ -173,3 +175,14 @@ def _event_of(event_id: bytes, topic: bytes, at: bytes, headers: bytes, body: by
         received_at=datetime.fromtimestamp(int(at) / 1000, UTC),
         headers=json.loads(headers),
     )
+
+
+def fate_of(shop: str, platform: str, identity: Identity) -> tuple[str, str, str, tuple[str, ...]]:
+    """As record.lua wants it: the order's key, why it is ignored, why it alarms, and links; "" for none."""
+    match identity:
+        case ForOrder():
+            return identity.order_key or "", "", "", identity.links
+        case Ignored():
+            return "", identity.reason.as_json(), "", ()
+        case Alarm():
+            return str(Key(platform, shop, EVENT, identity.event_id)), "", identity.reason.as_json(), ()

@@ -89,7 +89,7 @@ def filled(document: Document, sale: Sale, others: Sequence[Document]) -> Docume
 
 
 def placed(document: Document, sale: Sale, others: Sequence[Document]) -> Document:
-    """A document that others made states rates only: with the lines of each rate that it stands for, first one of
+    """A document that others made states rates only: with the lines of each that it stands for, first one of
     exactly its amount. What there is no room for stays with its rate."""
     stated_before = amounts(part for each in others for part in each.parts)
     sold = less(amounts(sale.parts()), stated_before)
