@@ -63,15 +63,20 @@ class Drafting:
         )
 
     def _refuse_what_was_not_sold(self, book: Sequence[Document]) -> None:
+        """What attached documents state beyond the sale. Where nobody could read that, they are the sale."""
+        if any(line.id == ANY for line in self.sale.sold):
+            return
         for each in book:
+            entry = self.ledger[each.key]
             beyond = by_rate(part for part in each.parts if part.line == ANY)
-            if beyond and self.names.of_lines(each.key) and self.ledger[each.key].attached:
-                rate, amount = next(iter(beyond.items()))
+            if not (entry.attached and self.names.of_lines(each.key)):
+                continue
+            for rate, amount in beyond.items():
                 raise NeedsPerson(
                     because(
                         "attached_beyond",
                         order=self.here.order.number,
-                        document=self.ledger[each.key].number,
+                        document=entry.number,
                         amount=amount,
                         currency=self.here.order.currency,
                         rate=percent(rate),

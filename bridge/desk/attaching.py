@@ -9,7 +9,7 @@ from bridge.billing.late import stated_by_rate
 from bridge.billing.made import LedgerEntry
 from bridge.desk.values import Balance, DocumentRow, NotDone, Story
 from bridge.facturation.records import InvoiceRecord
-from bridge.orders import ZERO
+from bridge.orders import ZERO, to_cents
 from bridge.reasons import because
 from bridge.store.store import Store
 
@@ -63,6 +63,8 @@ def refuse_others(story: Story, record: InvoiceRecord, scopes: tuple[str, ...]) 
     """Raises NotDone for what is this order's already, or another's. `scopes`: the beginnings of the bridge's
     own keys."""
     order = story.order
+    if order.total is None:
+        raise NotDone(because("attached_unread", order=order.key))
     if any(each.id == record.id for each in _documents(story)):
         raise NotDone(because("attached_already", order=order.key, document=record.number))
     if record.api_custom.startswith(scopes) and record.api_custom != order.key:
@@ -111,13 +113,13 @@ def balance(story: Story, document: str, change: Decimal, *, done: bool) -> Bala
     """`change`: what the document adds to the others, negative when it is taken out."""
     wanted = [each.wanted for each in _documents(story) if each.wanted is not None]
     sale = sum(wanted, ZERO) if wanted else story.order.total or ZERO
-    sum_then = sum((each.total or ZERO for each in _documents(story)), ZERO) + change
+    then = sum((each.total or ZERO for each in _documents(story)), ZERO) + change
     return Balance(
         order=story.order.key,
         document=document,
         sale=sale,
-        documents=sum_then,
-        left=sale - sum_then,
+        documents=to_cents(then),
+        left=to_cents(sale - then),
         currency=story.order.currency,
         done=done,
     )

@@ -43,7 +43,7 @@ RESTS: Final = timedelta(hours=6)
 ARCHIVE_AGE: Final = timedelta(hours=6)
 """The list of archived customers is asked for anew after so long."""
 FULL: Final = 0.9
-"""Past this share of maxmemory no event is taken: the rest belongs to those who finish what is stored."""
+"""Past this share of maxmemory no event is taken: the rest is for those who finish what is stored."""
 WAKE_UPS: Final = 500
 """So many jobs wait in arq at the most; the rest wait in `due`, first come first served."""
 SCRIPTS: Final = (
@@ -252,7 +252,7 @@ class Store:
         await self._run("set_shop_verdict", scope, "clean" if clean else "known", await self._is_durable())
 
     async def rounding(self) -> str:
-        """What is known of the firm's rounding: see `FirmRounding.text`."""
+        """See `FirmRounding.text`."""
         return str((await self._run("rounding")).decode())
 
     async def learn_rounding(self, before: str, after: str, contradiction: str) -> str:
