@@ -50,8 +50,7 @@ SCRIPTS: Final = (
     *("open", "mark_restored", "record", "take", "extend", "release", "fetched"),
     *("sweep", "claim_next", "vitals", "first_heard"),
     *("ledger", "begin", "replace_attempt", "clear", "done", "forget", "set_shop_verdict"),
-    *("attach", "detach"),
-    *("archived", "keep_archived", "rounding", "learn_rounding"),
+    *("attach", "detach", "archived", "keep_archived", "rounding", "learn_rounding"),
 )
 
 
@@ -233,8 +232,7 @@ class Store:
 
     async def attach(self, order_key: str, key: str, record: Mapping[str, Any]) -> tuple[str, str]:
         """Counts a document in, under `key`: done, unknown, busy, begun, or attached and to which order."""
-        said = json.dumps(record, separators=(",", ":"))
-        what, *where = await self._run("attach", order_key, key, record["id"], said)
+        what, *where = await self._run("attach", order_key, key, record["id"], json.dumps(record))
         return what.decode(), where[0].decode() if where else ""
 
     async def detach(self, order_key: str, key: str, document_id: int) -> str:
