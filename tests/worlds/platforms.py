@@ -37,7 +37,7 @@ class Refused(Exception):
 class Platforms:
     """What each platform holds. `asked`: the paths and queries of all requests. `next`: answers that come
     first, one a request, in place of what is held; None: as usual. `noise`: stands before each of
-    WooCommerce's. `most`: so many entries go on a page, whatever is asked for. `tokens`: given to Shopify's
+    WooCommerce's. `then`: happens after each answer. `most`: so many entries go on a page, whatever is asked for. `tokens`: given to Shopify's
     client; the last one opens. `webhooks`: the subscriptions of the one platform that is asked for them;
     `forbidden`: topics that the key has no right to."""
 
@@ -52,6 +52,7 @@ class Platforms:
     noise: bytes = b""
     most: int = 250
     tokens: list[str] = field(default_factory=list)
+    then: Callable[[], object] = lambda: None
     webhooks: list[Payload] = field(default_factory=list)
     forbidden: frozenset[str] = frozenset()
 
@@ -90,7 +91,9 @@ class Platforms:
                 return first
             try:
                 await request.body()
-                return answer(request)
+                given = answer(request)
+                self.then()
+                return given
             except Refused as exc:
                 return exc.response
 
