@@ -36,10 +36,10 @@ class Refused(Exception):
 @dataclass
 class Platforms:
     """What each platform holds. `asked`: the paths and queries of all requests. `next`: answers that come
-    first, one a request, in place of what is held; None: as usual. `noise`: stands before each of
-    WooCommerce's. `then`: happens after each answer. `most`: so many entries go on a page, whatever is asked for. `tokens`: given to Shopify's
-    client; the last one opens. `webhooks`: the subscriptions of the one platform that is asked for them;
-    `forbidden`: topics that the key has no right to."""
+    first, one a request, in place of what is held; None: as usual. `then`: happens after each answer.
+    `noise`: stands before each of WooCommerce's. `most`: so many entries go on a page, whatever is asked for.
+    `tokens`: given to Shopify's client; the last one opens. `webhooks`: the subscriptions of the one platform
+    that is asked for them; `forbidden`: topics that the key has no right to."""
 
     shopify: list[Payload] = field(default_factory=list)
     woocommerce: list[Payload] = field(default_factory=list)
