@@ -28,6 +28,7 @@ from bridge.billing.lessons import Contradiction
 from bridge.errors import AccessRefused
 from bridge.facturation.answers import decipher
 from bridge.facturation.quota import Failure, QuotaState
+from bridge.looking.polls import PollState
 from bridge.orders import PARIS
 from bridge.reasons import NO_REASON, Reason, because, reason_from
 from bridge.sources import shopify
@@ -230,6 +231,18 @@ def test_a_privacy_request_is_told_again_a_week_before_its_end(age: int, due: bo
 
 def test_other_alarming_topics_ask_for_attention() -> None:
     assert names(replace(CALM, asking=(request("app/uninstalled", NOW),))) == ["attention"]
+
+
+# --- polls ---
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(19, False), (20, True), (600, True)])
+def test_a_shop_that_cannot_be_asked_is_told_after_a_while(minutes: int, told: bool) -> None:
+    refused = because("shop_answers", platform="Shopify", status=503)
+    failing = PollState(cursor=NOW - DAY, problem=refused, failing_since=NOW - minutes * MINUTE)
+    alerts = evaluate(replace(CALM, polls={"boutique": failing, "atelier": PollState(polled=NOW)}))
+    assert [alert.key for alert in alerts] == ["polls:boutique"] * told
+    assert all("Shopify answers 503" in alert.text() for alert in alerts)
 
 
 # --- silence ------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from bridge.alerts.rules import Alert
 from bridge.alerts.runbook import runbook
 from bridge.alerts.situation import Asking, Pulse, Situation, Stuck
 from bridge.facturation.quota import Quota
+from bridge.looking.polls import Polls
 from bridge.reasons import reason_from
 from bridge.store.store import PREFIX, RESTS, Store
 from bridge.store.values import moment
@@ -74,13 +75,14 @@ class AlertOutbox:
     async def look(self, quota: Quota, shops: Sequence[str], *, silence: bool) -> Situation:
         """Everything that is judged."""
         stuck, *pulses = await self._scripts.run("pulse", RESTS, *shops)
-        standing = await current(self._store)
+        standing, polls = await current(self._store), Polls(self._store.redis)
         return Situation(
             vitals=await self._store.vitals(),
             durability=await look_at_durability(self._store.redis),
             quota=await quota.state(),
             asking=await self._asking(),
             pulses=tuple(_pulse(shop, answer) for shop, answer in zip(shops, pulses, strict=True)),
+            polls={shop: await polls.state(shop) for shop in shops},
             stuck=_stuck(stuck),
             raised=frozenset(alert.key for alert in standing),
             silence=silence,

@@ -34,6 +34,8 @@ REFUSED: Final = 10
 """So many wrong signatures in a row are no accident."""
 NO_WORKER: Final = timedelta(minutes=1)
 """Longer than any restart of a worker."""
+LONG_DEAF: Final = timedelta(minutes=20)
+"""Longer than one failed poll and the next."""
 LONG_PAUSE: Final = timedelta(minutes=5)
 LONG_WAIT: Final = timedelta(hours=1)
 """Longer than four retries of an order that goes on failing."""
@@ -186,6 +188,18 @@ def _silence(seen: Situation) -> Iterator[Alert]:
             )
 
 
+def _polls(seen: Situation) -> Iterator[Alert]:
+    for shop, poll in seen.polls.items():
+        if poll.problem and poll.failing_since and seen.now - poll.failing_since >= LONG_DEAF:
+            why = common([poll.problem])
+            yield Alert(
+                key=f"polls:{shop}",
+                since=poll.failing_since,
+                reason=because("alert_polls", shop=shop, since=poll.failing_since, why=why),
+                shop=shop,
+            )
+
+
 def _signatures(seen: Situation) -> Iterator[Alert]:
     for pulse in seen.pulses:
         if pulse.refused >= REFUSED:
@@ -287,6 +301,7 @@ RULES: Final[tuple[Callable[[Situation], Iterator[Alert]], ...]] = (
     _credentials,
     _signatures,
     _silence,
+    _polls,
     _backlog,
     _durability,
     _privacy,

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from bridge.facturation.quota import QuotaState
+from bridge.looking.polls import PollState
 from bridge.reasons import Reason
 from bridge.store.values import Vitals
 from bridge.valkey.durability import Durability
@@ -49,13 +50,14 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """Everything that is judged. `raised`: keys of the alerts that stand already."""
+    """Everything that is judged. `polls`: by shop; `raised`: keys of the alerts that stand already."""
 
     vitals: Vitals
     durability: Durability
     quota: QuotaState
     asking: tuple[Asking, ...] = ()
     pulses: tuple[Pulse, ...] = ()
+    polls: Mapping[str, PollState] = field(default_factory=dict)
     stuck: Stuck | None = None
     raised: frozenset[str] = frozenset()
     silence: bool = True

@@ -31,6 +31,8 @@ COMMANDS: Final = {
     "replay": ("events", "Look again at many orders. Nothing is made twice."),
     "stats": ("watch", "The system in figures."),
     "tail": ("watch", "What happens, as it happens, or what happened between two times."),
+    "shops": ("shops", "Each shop: its firm, its last event and poll, whether its webhooks come here."),
+    "connect": ("shops", "See to it that the platform sends a shop's webhooks here."),
     "import": ("looking", "Bring all sales of a range of a shop's past. Nothing is made twice."),
     "orders": ("orders", "Look at orders, and decide about them."),
     "events": ("events", "Look at webhooks as they came."),

@@ -73,7 +73,8 @@ def print_whole(table: Table) -> None:
     wide.print(table, soft_wrap=True)
 
 
-def _ago(moment: datetime | None, now: datetime) -> str:
+def ago(moment: datetime | None, now: datetime) -> str:
+    """How long it is since then, or until then."""
     if moment is None:
         return "-"
     seconds = int((now - moment).total_seconds())
@@ -108,12 +109,12 @@ def show_orders(page: Page[OrderRow]) -> None:
     table = table_of(*headings, right=(say("head.total"),))
     for row in page.rows:
         draft = say("draft", id=row.invoice_id) if row.invoice_id else "-"
-        cells = (_state(row), _total(row), escape(row.invoice or draft), _ago(row.active_at, now))
+        cells = (_state(row), _total(row), escape(row.invoice or draft), ago(row.active_at, now))
         table.add_row(escape(row.key), escape(row.number or "-"), *cells)
     print_whole(table)
     for row in page.rows:
         if row.state in RESTING:
-            again = f" ({say('next_try', at=_ago(row.next_at, now))})" if row.next_at else ""
+            again = f" ({say('next_try', at=ago(row.next_at, now))})" if row.next_at else ""
             tell(f"\n{row.key}{again}\n  {why(row.reason)}")
 
 
@@ -128,7 +129,7 @@ def show_story(story: Story) -> None:
         tell(say("cure", cure=cure))
     out.print(say("facts", total=_total(order), placed=_time(order.placed_at), since=_time(order.since)))
     if order.next_at:
-        when = say("next_try", at=f"{_time(order.next_at)} ({_ago(order.next_at, now)})")
+        when = say("next_try", at=f"{_time(order.next_at)} ({ago(order.next_at, now)})")
         out.print(f"{when}, {say('attempts', count=order.attempts)}")
     if story.documents:
         out.print(f"\n{say('documents')}", style="bold")
@@ -239,7 +240,7 @@ def show_stats(stats: Stats, alerts: Sequence[Alert], signs: Sequence[ShopSigns]
     counts = {str(state): count for state, count in stats.orders.items()}
     out.print("orders   " + ", ".join(f"{counts.get(state, 0)} {state}" for state in states))
     if stats.oldest:
-        tell(f"oldest   {stats.oldest.key}, {_ago(stats.oldest_since, stats.now)}")
+        tell(f"oldest   {stats.oldest.key}, {ago(stats.oldest_since, stats.now)}")
     day = stats.hours[-24:]
     events, invoices = (sum(hour.events for hour in day), sum(hour.invoices for hour in day))
     calls = many(sum(hour.api_calls for hour in day), "API call")
@@ -259,11 +260,11 @@ def show_stats(stats: Stats, alerts: Sequence[Alert], signs: Sequence[ShopSigns]
     table = table_of("shop", *columns, "last event", right=columns)
     for name, shop in stats.shops.items():
         numbers = (shop.events_today, shop.events_week, shop.invoices_today, shop.invoices_week)
-        table.add_row(escape(name), *map(str, numbers), _ago(shop.last_event, stats.now))
+        table.add_row(escape(name), *map(str, numbers), ago(shop.last_event, stats.now))
     print_whole(table)
     for seen in signs:
         if seen.refused:
-            last = _ago(seen.refused_at, stats.now)
+            last = ago(seen.refused_at, stats.now)
             rejected = f"deliveries in a row without a valid signature: {seen.refused}"
             tell(f"{seen.name}: {rejected}, the last {last}")
 

@@ -1,4 +1,4 @@
-"""Asks a platform's own API. Read-only, one GET at a time, never where an answer would lead it."""
+"""Asks a platform's own API, one request at a time, and never where an answer would lead it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,6 +17,7 @@ from bridge.orders import utc
 from bridge.reasons import Reason, because
 from bridge.sources.base import Source
 from bridge.sources.reading import json_in
+from bridge.sources.subscribing import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +59,25 @@ class Platform:
         """The body of the answer alone."""
         return (await self.get(path)).body
 
-    async def _send(self, path: str) -> httpx.Response:
+    async def call(self, call: Call) -> None:
+        """Changes something. Raises RetryLater or NeedsPerson."""
+        content = {"data" if call.form else "json": call.content}
+        await self._send(call.path, call.method, **content)
+
+    async def _send(self, path: str, method: str = "GET", **content: Any) -> httpx.Response:
         source = self.source
         request = source.api_request(path, await self.credential.key(), self.base_url)
         try:
             # A key goes to the host that its owner named, and to no other.
-            answer = await self.http.get(request.url, headers=request.headers, follow_redirects=False)
+            answer = await self.http.request(
+                method, request.url, headers=request.headers, follow_redirects=False, **content
+            )
         except httpx.HTTPError as exc:
             raise RetryLater(
                 because("shop_unreachable", platform=source.PLATFORM, error=type(exc).__name__)
             ) from exc
         status = answer.status_code
-        if status == 200:
+        if status in (200, 201):
             return answer
         if status == 401:
             self.credential.refused()
@@ -79,9 +88,10 @@ class Platform:
             )
         if answer.is_redirect and (host := urlsplit(answer.headers.get("location", "")).hostname):
             raise NeedsPerson(because("shop_redirects", platform=source.TITLE, host=host, shop=self.shop))
+        refused = "shop_refuses_read" if method == "GET" else "shop_refuses_write"
         where = path.partition("?")[0]
         raise NeedsPerson(
-            because("shop_refuses_read", platform=source.PLATFORM, status=status, path=where, shop=self.shop)
+            because(refused, platform=source.PLATFORM, status=status, path=where, shop=self.shop)
         )
 
 

@@ -99,6 +99,8 @@ class Settings(Table):
     """Where `bridge worker` answers /livez, /health and /metrics; left out: nowhere."""
     ops_token: Secret | None = None
     """Opens the console and /api to operators; left out: both are closed."""
+    public_url: HttpUrl | None = None
+    """Where the shops reach the bridge, https://…: `bridge connect` tells them."""
     language: Literal["en", "fr"] = "en"
     """en, or fr: what the console speaks when neither page nor browser says."""
     sentry_dsn: SentryDsn | None = None

@@ -17,6 +17,7 @@ from bridge.orders import Event, Folded
 from bridge.reasons import Reason
 from bridge.sources.access import Grant
 from bridge.sources.privacy import PrivacySource
+from bridge.sources.subscribing import Subscribing
 
 if TYPE_CHECKING:  # it needs `Identity` itself
     from bridge.sources.listing import Listing
@@ -117,6 +118,8 @@ class Source(Protocol):
     """How it gives keys that last for hours, if it does."""
     LISTING: Listing | None
     """How it is asked for its sales, if it can be."""
+    SUBSCRIBING: Subscribing | None
+    """How it is told where to send its webhooks, if it can be."""
     PRIVACY: PrivacySource | None
     """How it passes on requests about personal data, if it does."""
 

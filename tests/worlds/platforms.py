@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -35,9 +36,10 @@ class Refused(Exception):
 @dataclass
 class Platforms:
     """What each platform holds. `asked`: the paths and queries of all requests. `next`: answers that come
-    first, one a request, in place of what is held; None: as usual. `noise`: stands before each of
-    WooCommerce's. `most`: so many entries go on a page, whatever is asked for. `tokens`: given to Shopify's
-    client; the last one opens."""
+    first, one a request, in place of what is held; None: as usual. `then`: happens after each answer.
+    `noise`: stands before each of WooCommerce's. `most`: so many entries go on a page, whatever is asked for.
+    `tokens`: given to Shopify's client; the last one opens. `webhooks`: the subscriptions of the one platform
+    that is asked for them; `forbidden`: topics that the key has no right to."""
 
     shopify: list[Payload] = field(default_factory=list)
     woocommerce: list[Payload] = field(default_factory=list)
@@ -50,6 +52,9 @@ class Platforms:
     noise: bytes = b""
     most: int = 250
     tokens: list[str] = field(default_factory=list)
+    then: Callable[[], object] = lambda: None
+    webhooks: list[Payload] = field(default_factory=list)
+    forbidden: frozenset[str] = frozenset()
 
     @asynccontextmanager
     async def served(self) -> AsyncIterator[str]:
@@ -73,7 +78,9 @@ class Platforms:
             "/v1/invoices/search": self._stripe_search,
             "/v1/{kind:path}": self._stripe_things,
         }
-        routes = [Route(path, self._guarded(answer)) for path, answer in answers.items()]
+        answers = {**self._subscription_routes(), **answers}
+        methods = ["GET", "POST", "PUT"]
+        routes = [Route(path, self._guarded(answer), methods=methods) for path, answer in answers.items()]
         return Starlette(routes=[Route("/admin/oauth/access_token", self._token, methods=["POST"]), *routes])
 
     def _guarded(self, answer: Callable[[Request], Response]) -> Callable[[Request], Any]:
@@ -83,7 +90,10 @@ class Platforms:
             if first is not None:
                 return first
             try:
-                return answer(request)
+                await request.body()
+                given = answer(request)
+                self.then()
+                return given
             except Refused as exc:
                 return exc.response
 
@@ -217,6 +227,62 @@ class Platforms:
         if request.headers.get("authorization") != f"Bearer {KEYS['stripe']}":
             raise Refused(401)
         assert request.headers.get("stripe-version")
+
+    # --------------------------------------------------------------------------------- subscriptions
+
+    def _subscription_routes(self) -> dict[str, Callable[[Request], Response]]:
+        return {
+            "/admin/api/{version}/webhooks.json": self._shopify_webhooks,
+            "/admin/api/{version}/webhooks/{id}.json": self._shopify_webhook,
+            "/wp-json/wc/v3/webhooks": self._woo_webhooks,
+            "/wp-json/wc/v3/webhooks/{id}": self._woo_webhook,
+            "/v1/webhook_endpoints": self._stripe_endpoints,
+            "/v1/webhook_endpoints/{id}": self._stripe_endpoint,
+        }
+
+    def _added(self, hook: Payload) -> Payload:
+        if hook.get("topic") in self.forbidden:
+            raise Refused(403)
+        self.webhooks.append(hook | {"id": str(len(self.webhooks) + 1)})
+        return self.webhooks[-1]
+
+    def _changed(self, request: Request, changes: Payload) -> Response:
+        (hook,) = (each for each in self.webhooks if each["id"] == request.path_params["id"])
+        hook.update(changes)
+        return _json(hook)
+
+    def _shopify_webhooks(self, request: Request) -> Response:
+        if request.method == "POST":
+            return JSONResponse(self._added(_body(request)["webhook"]), 201)
+        return _json({"webhooks": self.webhooks})
+
+    def _shopify_webhook(self, request: Request) -> Response:
+        return self._changed(request, _body(request)["webhook"])
+
+    def _woo_webhooks(self, request: Request) -> Response:
+        self._woo_key(request)
+        if request.method == "POST":
+            return JSONResponse(self._added(_body(request)), 201)
+        secret = {"secret"}  # it is never told
+        return self._noisy([{k: v for k, v in each.items() if k not in secret} for each in self.webhooks], {})
+
+    def _woo_webhook(self, request: Request) -> Response:
+        return self._changed(request, _body(request))
+
+    def _stripe_endpoints(self, request: Request) -> Response:
+        self._stripe_key(request)
+        return _json({"object": "list", "data": self.webhooks, "has_more": False})
+
+    def _stripe_endpoint(self, request: Request) -> Response:
+        asked = parse_qs(request._body.decode())
+        status = "enabled" if asked["disabled"] == ["false"] else "disabled"
+        changes = {"url": asked["url"][0], "status": status, "enabled_events": asked["enabled_events[]"]}
+        return self._changed(request, changes)
+
+
+def _body(request: Request) -> Payload:
+    content: Payload = json.loads(request._body)
+    return content
 
 
 def _json(content: object, headers: dict[str, str] | None = None) -> Response:

@@ -13,13 +13,14 @@ from bridge.sources.access import Grant
 from bridge.sources.base import ApiRequest
 from bridge.sources.listing import Listing
 from bridge.sources.privacy import PrivacySource
-from bridge.sources.shopify import access, listing, privacy
+from bridge.sources.shopify import access, listing, privacy, subscribing
 from bridge.sources.shopify.folding import fold
 from bridge.sources.shopify.receiving import identify, is_ping
 from bridge.sources.shopify.sample import sample
 from bridge.sources.shopify.shapes import as_delivered, recognise
 from bridge.sources.shopify.signature import secret_problem, sign, verify
 from bridge.sources.shopify.topics import API_VERSION, HANDLED, IGNORED, PLATFORM
+from bridge.sources.subscribing import Subscribing
 
 __all__ = [
     "API_VERSION",
@@ -30,6 +31,7 @@ __all__ = [
     "LISTING",
     "PLATFORM",
     "PRIVACY",
+    "SUBSCRIBING",
     "TITLE",
     "api_request",
     "as_delivered",
@@ -47,6 +49,7 @@ TITLE = "Shopify"
 KEPT_HEADERS: frozenset[str] = frozenset()
 GRANT: Grant | None = access
 LISTING: Listing | None = listing
+SUBSCRIBING: Subscribing | None = subscribing
 PRIVACY: PrivacySource | None = privacy
 
 

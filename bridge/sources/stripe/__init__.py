@@ -10,13 +10,14 @@ from bridge.sources.access import Grant
 from bridge.sources.base import ApiRequest
 from bridge.sources.listing import Listing
 from bridge.sources.privacy import PrivacySource
-from bridge.sources.stripe import listing
+from bridge.sources.stripe import listing, subscribing
 from bridge.sources.stripe.folding import fold
 from bridge.sources.stripe.receiving import identify, is_ping
 from bridge.sources.stripe.sample import sample
 from bridge.sources.stripe.shapes import as_delivered, recognise
 from bridge.sources.stripe.signature import secret_problem, sign, verify
 from bridge.sources.stripe.topics import HANDLED, IGNORED, PLATFORM
+from bridge.sources.subscribing import Subscribing
 
 __all__ = [
     "GRANT",
@@ -26,6 +27,7 @@ __all__ = [
     "LISTING",
     "PLATFORM",
     "PRIVACY",
+    "SUBSCRIBING",
     "TITLE",
     "api_request",
     "as_delivered",
@@ -45,6 +47,7 @@ API_VERSION = "2025-09-30.clover"
 KEPT_HEADERS: frozenset[str] = frozenset()
 GRANT: Grant | None = None
 LISTING: Listing | None = listing
+SUBSCRIBING: Subscribing | None = subscribing
 PRIVACY: PrivacySource | None = None
 
 

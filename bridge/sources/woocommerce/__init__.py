@@ -26,7 +26,8 @@ from bridge.sources.access import Grant
 from bridge.sources.base import ApiRequest
 from bridge.sources.listing import Listing
 from bridge.sources.privacy import PrivacySource
-from bridge.sources.woocommerce import listing
+from bridge.sources.subscribing import Subscribing
+from bridge.sources.woocommerce import listing, subscribing
 from bridge.sources.woocommerce.folding import fold
 from bridge.sources.woocommerce.receiving import identify, is_ping
 from bridge.sources.woocommerce.sample import sample
@@ -42,6 +43,7 @@ __all__ = [
     "LISTING",
     "PLATFORM",
     "PRIVACY",
+    "SUBSCRIBING",
     "TITLE",
     "api_request",
     "as_delivered",
@@ -59,6 +61,7 @@ TITLE = "WooCommerce"
 KEPT_HEADERS: frozenset[str] = frozenset()
 GRANT: Grant | None = None
 LISTING: Listing | None = listing
+SUBSCRIBING: Subscribing | None = subscribing
 PRIVACY: PrivacySource | None = None
 
 

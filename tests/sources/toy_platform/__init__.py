@@ -37,6 +37,7 @@ from bridge.sources.reading import (
     whole,
 )
 from bridge.sources.signatures import signature_matches
+from bridge.sources.subscribing import Subscribing
 
 PLATFORM: Final = "toy"
 TITLE = "Toy Shop"
@@ -45,6 +46,7 @@ IGNORED: Mapping[str, Reason] = {"stock": because("order_names_goods")}
 KEPT_HEADERS = frozenset({"x-toy-currency"})
 GRANT: Grant | None = None
 LISTING: Listing | None = None
+SUBSCRIBING: Subscribing | None = None
 PRIVACY: PrivacySource | None = None
 
 
