@@ -113,6 +113,7 @@ class Line:
 
     `gross`: what was charged for the whole line, after every discount and with VAT; `taxes` is the part of it
     that is VAT, so `gross - tax` is the net. No entry in `taxes`: the platform states no tax at all.
+    `tax_class`: the shop's own name of how it is taxed.
     `discount`: what was taken off, already inside `gross`, as the buyer saw it: for wording only. `since`:
     when it was added, None with the order itself. `owed`: the part of `gross` that was added to an order that
     was paid, and is not paid yet.
@@ -125,6 +126,7 @@ class Line:
     quantity: Decimal = Decimal(1)
     gross: Decimal
     taxes: tuple[Tax, ...] = ()
+    tax_class: str = ""
     discount: Decimal = ZERO
     discount_labels: tuple[str, ...] = ()
     period: tuple[date, date] | None = None
@@ -214,8 +216,8 @@ class Order:
     the keys of the orders whose sales this one makes smaller, when its total is negative. `problems`: what
     the source could not read without guessing; any entry asks for attention. `payment_ids`: the names that
     the payment's provider gave to it, under which another shop's order may know the same money; `told_by`:
-    the platform whose own order tells this sale, by the payment's own word. `external_ref`: the number of an
-    invoice that the platform itself has issued for it.
+    the platform whose own order tells this sale, by the payment's own word. `tags`: what the shop marked it
+    or its buyer with. `external_ref`: the number of an invoice that the platform itself has issued for it.
     """
 
     key: str
@@ -241,6 +243,7 @@ class Order:
     purchase_number: str = ""
     payment_ids: tuple[str, ...] = ()
     told_by: str = ""
+    tags: tuple[str, ...] = ()
     problems: tuple[Reason, ...] = ()
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bridge.billing.exemptions import Exemption, Kind
 from bridge.billing.rules import DocumentPolicy, Rules, VatRegime
 from bridge.errors import ConfigurationError
 from bridge.movements import PaymentMethod
@@ -145,6 +146,7 @@ def test_every_choice_of_a_shop_reaches_the_rules(load: Any) -> None:
         gateways = { "Virement B2B" = "transfer" }
         vat_regime = [{ regime = "franchise" }, { regime = "normal", since = 2026-07-01 }]
         mentions = { franchise = "TVA non applicable" }
+        exemptions = { "name:Consigne*" = "out_of_scope" }
         oss = true
         supply = "services"
         category_id = 678
@@ -349,6 +351,22 @@ def test_a_mistake_is_named_with_its_cure(problems: Any, text: str, problem: str
 def test_an_unknown_mention_is_named_with_those_there_are(problems: Any) -> None:
     found = problems(shop_with('mentions = { franchize = "TVA" }'))
     assert found[0].startswith('shops.boutique.mentions: "franchize" is none of franchise, ')
+
+
+def test_an_exemption_names_a_mention_that_is_written(problems: Any, load: Any) -> None:
+    found = problems(shop_with('exemptions = { "sku:F-*" = "training" }'))
+    assert found[0].startswith('shops.boutique.mentions: "training", which exemptions name, is not written')
+    own = 'mentions = { training = "art. 261-4-4° du CGI" }'
+    shop = load(shop_with('exemptions = { "sku:F-*" = "training" }\n' + own)).shops["boutique"]
+    assert shop.rules().exemptions == (Exemption(Kind.SKU, "F-*", "training"),)
+
+
+@pytest.mark.parametrize("written", ["Formation*", "colour:red", "name:"])
+def test_an_exemption_is_a_kind_and_a_pattern(problems: Any, written: str) -> None:
+    found = problems(shop_with(f'exemptions = {{ "{written}" = "tip" }}'))
+    assert found[0].startswith(
+        'shops.boutique.exemptions: must be "kind:pattern", the kind one of tax_class,'
+    )
 
 
 def test_all_mistakes_are_told_at_once(problems: Any) -> None:

@@ -23,11 +23,12 @@ class Mention(StrEnum):
     SERVICES_ABROAD = "services_abroad"
     GIFT_CARD = "gift_card"
     TIP = "tip"
+    OUT_OF_SCOPE = "out_of_scope"
     CONSUMER_SERVICES_ABROAD = "consumer_services_abroad"
     DOMESTIC_EXEMPT = "domestic_exempt"
 
 
-DATED: Mapping[Mention, tuple[tuple[date, str], ...]] = {
+DATED: Mapping[str, tuple[tuple[date, str], ...]] = {
     Mention.FRANCHISE: ((date.min, "TVA non applicable, art. 293 B du CGI"),),
     Mention.INTRA_EU_GOODS: ((date.min, "Exonération de TVA, art. 262 ter I du CGI"),),
     Mention.INTRA_EU_SERVICES: ((date.min, "Autoliquidation, art. 283-2 du CGI"),),
@@ -36,12 +37,14 @@ DATED: Mapping[Mention, tuple[tuple[date, str], ...]] = {
     Mention.SERVICES_ABROAD: ((date.min, "TVA non applicable, art. 259-1 du CGI"),),
     Mention.GIFT_CARD: ((date.min, "Bon à usages multiples hors champ de la TVA, art. 256 ter du CGI"),),
     Mention.TIP: ((date.min, "Pourboire volontaire hors champ de la TVA"),),
+    Mention.OUT_OF_SCOPE: ((date.min, "Hors champ de la TVA"),),
 }
 """Mentions absent from it have no default: the shop's accountant must have written them."""
 
 
-def mention(name: Mention, on: date, overrides: Mapping[str, str]) -> str:
-    """The sentence in force on that day; the shop's own wording first. "" when nobody has written one."""
+def mention(name: str, on: date, overrides: Mapping[str, str]) -> str:
+    """The sentence in force on that day; the shop's own wording first. `name`: ours, or the shop's own. ""
+    when nobody has written one."""
     if name in overrides:
         return overrides[name]
     wordings = [text for since, text in DATED.get(name, ()) if since <= on]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from bridge.billing.exemptions import Exemption
 from bridge.movements import PaymentMethod
 from bridge.orders import Supply
 
@@ -62,6 +63,7 @@ class Rules:
 
     `vat_regimes`: from which day on which regime, ascending; the first day of all is `date.min`.
     `mentions`: legal texts by name (see `vat.py`), overriding the French defaults.
+    `exemptions`: what the shop says itself of lines without VAT; the first that fits counts.
     `oss`: the seller declares VAT of other EU countries through the One-Stop Shop.
     `gateways`: the platform's word for a payment gateway → payment method, beside the source's own table.
     `fields`: what is asked (vat_number, siret, company, purchase_number) → the shop's own names of fields.
@@ -79,6 +81,7 @@ class Rules:
     gateways: Mapping[str, PaymentMethod] = field(default_factory=dict)
     vat_regimes: tuple[tuple[date, VatRegime], ...] = ((date.min, VatRegime.NORMAL),)
     mentions: Mapping[str, str] = field(default_factory=dict)
+    exemptions: tuple[Exemption, ...] = ()
     oss: bool = False
     supply: Supply = Supply.UNKNOWN
     category_id: int | None = None

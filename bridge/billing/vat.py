@@ -12,13 +12,14 @@ from datetime import date
 from decimal import Decimal
 
 from bridge.billing.bands import Band, cut
+from bridge.billing.exemptions import UNTAXED, mention_told
 from bridge.billing.identifiers import is_eu, vat_country, vat_number
 from bridge.billing.mentions import Mention, mention
 from bridge.billing.rules import Rules, VatRegime
 from bridge.billing.territories import EU_RATES, FRENCH_RATES, LIKE_FRENCH, Zone, zone
 from bridge.billing.text import percent
 from bridge.errors import NeedsPerson
-from bridge.orders import Address, Line, LineKind, Order, Supply, ZeroTaxReason, legal_date
+from bridge.orders import Address, Line, LineKind, Order, Supply, legal_date
 from bridge.reasons import Reason, because
 
 BY_NUMBER = frozenset({Mention.INTRA_EU_GOODS, Mention.INTRA_EU_SERVICES})
@@ -50,6 +51,7 @@ class _Sale:
     company: bool
     number: str
     goods_shipped: bool
+    tags: tuple[str, ...]
     rules: Rules
 
     @property
@@ -105,6 +107,7 @@ def _sale(order: Order, rules: Rules) -> _Sale:
         company=bool(customer.company.strip()),
         number=vat_number(customer),
         goods_shipped=shipped or _first_with_country(customer.shipping) is not None,
+        tags=order.tags,
         rules=rules,
     )
 
@@ -144,16 +147,19 @@ def _check_rate(band: Band, sale: _Sale) -> None:
         raise NeedsPerson(_line("vat_of_that_country", band, rate=percent(band.rate), country=sale.country))
 
 
-def _exemption(band: Band, sale: _Sale) -> tuple[Mention, str]:
-    """The mention of an amount without VAT, and the reason in French."""
+def _exemption(band: Band, sale: _Sale) -> tuple[str, str]:
+    """The name of the mention of an amount without VAT, and the reason in French."""
     line = band.line
+    told = mention_told(sale.rules.exemptions, line, band.reason, sale.tags)
+    if told and told != Mention.DOMESTIC_EXEMPT:
+        return told, f"réglage `exemptions` de la boutique ({line.title})"
     if line.kind is LineKind.GIFT_CARD:
         return Mention.GIFT_CARD, "carte cadeau vendue, taxée lors de son utilisation"
     if line.kind is LineKind.TIP:
         return Mention.TIP, "pourboire volontaire"
     supply = _supply(line, sale)
     if (sale.home_zone if supply is Supply.SERVICES else sale.zone) is Zone.FRANCE:
-        return _domestic(band, sale)
+        return _domestic(band, sale, told)
     if supply is Supply.GOODS:
         return _goods_abroad(band, sale)
     if supply is Supply.SERVICES:
@@ -172,16 +178,13 @@ def _supply(line: Line, sale: _Sale) -> Supply:
     return Supply.GOODS if shipping or sale.goods_shipped else Supply.UNKNOWN
 
 
-def _domestic(band: Band, sale: _Sale) -> tuple[Mention, str]:
+def _domestic(band: Band, sale: _Sale, told: str) -> tuple[str, str]:
     """Exempt within France: only where the shop says so and the accountant has written the mention."""
-    told = {
-        ZeroTaxReason.PRODUCT_EXEMPT,
-        ZeroTaxReason.CUSTOMER_EXEMPT,
-        ZeroTaxReason.ZERO_RATED,
-    }
-    if band.reason in told and mention(Mention.DOMESTIC_EXEMPT, sale.on, sale.rules.mentions):
-        return Mention.DOMESTIC_EXEMPT, "exonération en France déclarée par la boutique"
-    raise NeedsPerson(_line("no_vat_in_france", band))
+    if not told and band.reason not in UNTAXED:
+        raise NeedsPerson(_line("no_vat_in_france", band))
+    if not mention(Mention.DOMESTIC_EXEMPT, sale.on, sale.rules.mentions):
+        raise NeedsPerson(_line("exempt_without_mention", band))
+    return Mention.DOMESTIC_EXEMPT, "exonération en France déclarée par la boutique"
 
 
 def _goods_abroad(band: Band, sale: _Sale) -> tuple[Mention, str]:

@@ -6,11 +6,12 @@ import json
 from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, ValidationInfo
 from pydantic_settings import NoDecode
 
 from bridge.billing.buyers import Asked
-from bridge.billing.mentions import Mention
+from bridge.billing.exemptions import exemption
+from bridge.billing.mentions import DATED, Mention
 from bridge.billing.rules import (
     DocumentPolicy,
     Gestures,
@@ -22,7 +23,7 @@ from bridge.billing.rules import (
 )
 from bridge.movements import PaymentMethod
 from bridge.orders import Supply
-from bridge.settings.values import HttpUrl, Platform, Secret, Secrets, ShopName, Table, Template
+from bridge.settings.values import HttpUrl, Platform, Secret, Secrets, ShopName, Table, Template, shown
 from bridge.sources.registry import REGISTRY
 
 
@@ -61,6 +62,29 @@ Regimes = Annotated[
 ]
 
 
+def _readable(exemptions: dict[str, str]) -> dict[str, str]:
+    for written, name in exemptions.items():
+        exemption(written, name)
+    return exemptions
+
+
+def _all_written(mentions: dict[str, str], other: ValidationInfo) -> dict[str, str]:
+    """Each is ours or named by an exemption, and what exemptions name has a text."""
+    named = set(other.data.get("exemptions", {}).values())
+    if unknown := mentions.keys() - set(Mention) - named:
+        raise ValueError(f"{shown(min(unknown))} is none of {', '.join(Mention)}, and no exemption names it")
+    if missing := named - mentions.keys() - DATED.keys():
+        there = ", ".join(sorted(mentions.keys() | DATED.keys()))
+        raise ValueError(
+            f"{shown(min(missing))}, which exemptions name, is not written; write it, or take one of {there}"
+        )
+    return mentions
+
+
+Exemptions = Annotated[dict[str, str], AfterValidator(_readable)]
+Mentions = Annotated[dict[str, str], AfterValidator(_all_written)]
+
+
 class ShopSettings(Table):
     """`[shops.<name>]`: one shop, whose webhooks come to `/webhooks/<name>`."""
 
@@ -92,8 +116,13 @@ class ShopSettings(Table):
     vat_regime: Regimes = (RegimeSince(regime=VatRegime.NORMAL),)
     """normal or franchise; or a list where it changed: [{regime = "franchise"}, {regime = "normal", since =
     2026-07-01}]."""
-    mentions: dict[Mention, str] = Field(default_factory=dict)
-    """Legal texts by name, in place of the French defaults."""
+    exemptions: Exemptions = Field(default_factory=dict)
+    """Which mention lines without VAT bear, { "tax_class:zero-rate" = "domestic_exempt" }: kind and pattern
+    (* is any text; case and accents do not count), the first that fits. Kinds: tax_class, rate (its name),
+    tag (of the order or its buyer), sku, name, fee (name of a fee), untaxed (name of a line that the platform
+    calls untaxed). The mention: a key of mentions, or gift_card, tip, out_of_scope."""
+    mentions: Mentions = Field(default_factory=dict, validate_default=True)
+    """Legal texts by name, in place of the French defaults; texts of your own for `exemptions`."""
     oss: bool = False
     """VAT of other EU countries is declared through the One-Stop Shop."""
     supply: Supply = Supply.UNKNOWN
@@ -121,5 +150,6 @@ class ShopSettings(Table):
     def rules(self) -> Rules:
         """The same choices as the pure value that billing takes."""
         same = self.model_dump(include=set(Rules.__slots__))
+        same["exemptions"] = tuple(exemption(told, name) for told, name in self.exemptions.items())
         regimes = tuple((entry.since or date.min, entry.regime) for entry in self.vat_regime)
         return Rules(**same, vat_regimes=regimes)

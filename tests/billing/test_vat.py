@@ -322,7 +322,7 @@ def test_every_mention_is_dated_and_can_be_overridden() -> None:
     for name, wordings in DATED.items():
         assert list(wordings) == sorted(wordings)
         assert mention(name, date(2026, 11, 22), {}) == wordings[-1][1]
-        assert mention(name, date(2026, 11, 22), {name.value: "autre"}) == "autre"
+        assert mention(name, date(2026, 11, 22), {name: "autre"}) == "autre"
     assert mention(Mention.DOMESTIC_EXEMPT, date(2026, 11, 22), {}) == ""
 
 

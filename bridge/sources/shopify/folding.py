@@ -143,6 +143,7 @@ def _order(key: Key, known: _Known) -> Order:
         cancelled_at=utc(cancelled_at) if cancelled_at else None,
         # a test notification is not confirmed and voided, even where its `test` is filtered out
         test=order.test or (order.confirmed is False and order.financial_status == "voided"),
+        tags=(*order.tags, *(order.customer.tags if order.customer else ())),
         purchase_number=order.po_number,
         problems=tuple(problems_of(order, number, lines, given_back(movements), deleted=known.deleted)),
     )

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 from bridge.orders import ZERO, Line, LineKind, Supply, Tax, ZeroTaxReason, utc
 from bridge.sources.shopify.line_payloads import Allocation, Duty, LineItem, ShippingLine, TaxLine
 from bridge.sources.shopify.payloads import OrderEdit, OrderPayload
+
+SUPPLY: Mapping[bool | None, Supply] = {
+    True: Supply.GOODS,
+    False: Supply.SERVICES,
+    None: Supply.UNKNOWN,
+}
+"""`requires_shipping`: what is not a physical product is a service for VAT, also when it is a file:
+https://help.shopify.com/en/manual/products/digital-service-product"""
 
 
 def lines_of(order: OrderPayload) -> tuple[Line, ...]:
@@ -62,8 +70,14 @@ def _item_line(order: OrderPayload, item: LineItem) -> Line:
         item.discount_allocations,
         sku=item.sku,
         quantity=item.quantity,
-        supply=Supply.GOODS if item.requires_shipping else Supply.UNKNOWN,
+        supply=SUPPLY[item.requires_shipping],
+        untaxed=_exempt_product(item),
     )
+
+
+def _exempt_product(item: LineItem) -> bool:
+    """Gift cards and tips, which are never taxable there, have reasons of their own."""
+    return item.taxable is False and not (item.gift_card or item.is_tip)
 
 
 def _duty_line(order: OrderPayload, duty: Duty) -> Line:
@@ -74,7 +88,14 @@ def _duty_line(order: OrderPayload, duty: Duty) -> Line:
 def _shipping_line(order: OrderPayload, line: ShippingLine) -> Line:
     title = line.title or "Livraison"
     return _line(
-        order, LineKind.SHIPPING, line.id, title, line.base, line.tax_lines, line.discount_allocations
+        order,
+        LineKind.SHIPPING,
+        line.id,
+        title,
+        line.base,
+        line.tax_lines,
+        line.discount_allocations,
+        untaxed=all(_exempt_product(item) for item in order.line_items),
     )
 
 
@@ -90,9 +111,13 @@ def _line(
     sku: str = "",
     quantity: Decimal = Decimal(1),
     supply: Supply = Supply.UNKNOWN,
+    untaxed: bool = False,
 ) -> Line:
-    """`base`: after discounts, VAT inside or not as the order says."""
+    """`base`: after discounts, VAT inside or not as the order says. `untaxed`: what it is bears no tax."""
     taxes = tuple(_tax(order, tax) for tax in tax_lines)
+    reason = _exemption(order) or (ZeroTaxReason.PRODUCT_EXEMPT if untaxed else None)
+    if not taxes and reason:
+        taxes = (Tax(amount=ZERO, rate=ZERO, reason=reason),)
     added = ZERO if order.taxes_included else sum((tax.amount for tax in taxes), ZERO)
     return Line(
         id=line_id,
@@ -109,8 +134,11 @@ def _line(
 
 
 def _tax(order: OrderPayload, tax: TaxLine) -> Tax:
-    """A rate without money is a tax that was *not* charged; the buyer's exemptions may say why."""
-    reason = _exemption(order) if not tax.price and tax.rate else None
+    """A rate without money is a tax that was *not* charged; the buyer's exemptions may say why. A rate of 0
+    that has a name is the shop's own."""
+    reason = None if tax.price else _exemption(order)
+    if not tax.price and tax.rate == 0 and tax.title:
+        reason = reason or ZeroTaxReason.ZERO_RATED
     return Tax(amount=tax.price, rate=tax.rate, title=tax.title, reason=reason)
 
 

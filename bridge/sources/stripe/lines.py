@@ -38,6 +38,9 @@ REASONS: Mapping[str, ZeroTaxReason] = {
 }
 """`taxability_reason`: https://docs.stripe.com/tax/zero-tax. The others give no ground for a VAT mention."""
 
+_MANUAL = frozenset({"", "not_available"})
+"""Of rates that Stripe Tax did not choose, it says no reason."""
+
 EXEMPT: Mapping[str, ZeroTaxReason] = {
     "reverse": ZeroTaxReason.REVERSE_CHARGE,
     "exempt": ZeroTaxReason.CUSTOMER_EXEMPT,
@@ -179,8 +182,14 @@ def _tax(entry: TaxEntry, currency: str, rates: Rates, exempt: ZeroTaxReason | N
         amount=amount,
         rate=None if known.percentage is None else (known.percentage / 100).normalize(),
         title=known.display_name,
-        reason=None if amount else REASONS.get(entry.taxability_reason, exempt),
+        reason=None if amount else REASONS.get(entry.taxability_reason, exempt) or _named_zero(known, entry),
     )
+
+
+def _named_zero(rate: TaxRate, entry: TaxEntry) -> ZeroTaxReason | None:
+    """The shop's own rate of 0 that has a name."""
+    manual = rate.percentage == 0 and entry.taxability_reason in _MANUAL
+    return ZeroTaxReason.ZERO_RATED if manual and rate.display_name else None
 
 
 def _exclusive(line: StripeLine) -> Decimal:

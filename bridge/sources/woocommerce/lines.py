@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from decimal import Decimal
 
 from bridge.keys import Key
@@ -73,7 +73,19 @@ def gross_of(lines: Iterable[Line]) -> Decimal:
 def lines_of(items: Items, order: OrderBody, *, exact: bool) -> tuple[Line, ...]:
     rates = {tax.rate_id: tax for tax in order.tax_lines}
     labels = tuple(sorted({coupon.code for coupon in order.coupon_lines if coupon.code}))
-    return tuple(_line(kind, item, rates, labels, order.vat_exempt, exact) for kind, item in items)
+    taxed = {item.tax_class for kind, item in items if kind is LineKind.PRODUCT and item.taxes}
+    return tuple(
+        _line(kind, item, rates, labels, _untaxed(kind, item, order, taxed), exact) for kind, item in items
+    )
+
+
+def _untaxed(kind: LineKind, item: Item, order: OrderBody, taxed: Set[str]) -> ZeroTaxReason | None:
+    """Why VAT was not even looked for: the buyer, or the tax status, which products only show by having no
+    rate while others of their tax class have one."""
+    if order.vat_exempt:
+        return ZeroTaxReason.CUSTOMER_EXEMPT
+    alone = kind is LineKind.PRODUCT and not item.taxes and item.tax_class in taxed
+    return ZeroTaxReason.PRODUCT_EXEMPT if alone or item.tax_status == "none" else None
 
 
 def _line(
@@ -81,14 +93,14 @@ def _line(
     item: Item,
     rates: Mapping[str, TaxLine],
     labels: tuple[str, ...],
-    vat_exempt: bool,
+    untaxed: ZeroTaxReason | None,
     exact: bool,
 ) -> Line:
     parts = parts_of(item)
     net, tax = _unrounded(item, parts, rates) if exact else (item.total, item.total_tax)
     taxes = _taxes(net, tax, parts, rates)
-    if vat_exempt and not tax:
-        taxes = (Tax(amount=ZERO, rate=ZERO, reason=ZeroTaxReason.CUSTOMER_EXEMPT),)
+    if untaxed and not tax:
+        taxes = (Tax(amount=ZERO, rate=ZERO, reason=untaxed),)
     discount = ZERO
     if item.subtotal is not None:
         discount = max(ZERO, item.subtotal + item.subtotal_tax - item.total - item.total_tax)
@@ -100,6 +112,7 @@ def _line(
         quantity=item.quantity or Decimal(1),
         gross=net + tax,
         taxes=taxes,
+        tax_class=item.tax_class,
         discount=discount,
         discount_labels=labels if discount else (),
     )
@@ -135,7 +148,8 @@ def _tax(net: Decimal, amount: Decimal, rate: TaxLine | None, *, alone: bool) ->
         return Tax(amount=amount, title=rate.label if rate else "")
     fraction = rate.rate_percent / 100
     contradicted = not amount and abs(net * fraction) > HALF_CENT
-    return Tax(amount=amount, rate=None if contradicted else fraction, title=rate.label)
+    named_zero = ZeroTaxReason.ZERO_RATED if not (amount or fraction) and rate.label else None
+    return Tax(amount=amount, rate=None if contradicted else fraction, title=rate.label, reason=named_zero)
 
 
 def _unrounded(item: Item, parts: Parts, rates: Mapping[str, TaxLine]) -> tuple[Decimal, Decimal]:

@@ -85,7 +85,10 @@ class ItemTax(Payload):
 
 
 class Item(Payload):
-    """A product, a shipping or a fee line. `total` is net of VAT, whatever `prices_include_tax` says."""
+    """A product, a shipping or a fee line. `total` is net of VAT, whatever `prices_include_tax` says.
+
+    `tax_class`: "" is the standard one. `tax_status`: taxable or none; products do not state it.
+    """
 
     id: Id = ""
     name: Text = ""
@@ -98,6 +101,8 @@ class Item(Payload):
     total: Amount
     total_tax: Amount = ZERO
     taxes: Many[ItemTax] = ()
+    tax_class: Text = ""
+    tax_status: Id = ""
     meta_data: Meta = Field(default_factory=dict)
 
 
