@@ -98,11 +98,12 @@ class Tax:
     """One VAT amount of a line, as the platform reports it.
 
     `amount`: for the whole line, all units, after discounts. `rate`: a fraction (0.2 is 20 %), None where the
-    platform gives only an id; billing then recovers it from the amounts.
+    platform gives only `rate_id`; billing then recovers it from the amounts of all taxes under this id.
     """
 
     amount: Decimal
     rate: Decimal | None = None
+    rate_id: str = ""
     title: str = ""
     reason: ZeroTaxReason | None = None
 
@@ -271,11 +272,13 @@ class Incomplete:
     """The platform cut its payload short: `path` of the platform's API holds the rest.
 
     `path`: relative to the API's root, with its query. The answer comes back to `fold` as an event with topic
-    `fetched` and `id` = `path`. `reason`: for a person, where the shop has no `platform_api_key`.
+    `fetched` and `id` = `path`. `reason`: for a person, where the shop has no `platform_api_key`. `needed`:
+    otherwise an empty object does where there is no answer.
     """
 
     path: str
     reason: Reason
+    needed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

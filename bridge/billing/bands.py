@@ -6,8 +6,8 @@ stack on one base are not French VAT. Raises NeedsPerson for all that cannot be 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bridge.billing.text import percent
@@ -17,6 +17,8 @@ from bridge.reasons import because
 
 HALF_CENT = Decimal("0.005")
 FINEST_RATE = Decimal("0.001")
+HIGHEST_RATE = Decimal("0.3")
+"""No country's is higher: what is, is a percentage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +35,11 @@ class Band:
 
 def cut(lines: Iterable[Line], known_rates: Sequence[Decimal]) -> tuple[Band, ...]:
     """Every line's bands, in order; free lines have one at rate 0."""
-    lines = tuple(lines)
-    recovered = _recover(lines, known_rates)
-    return tuple(band for line in lines for band in _bands(line, recovered))
+    lines = _recovered([_legible(line, known_rates) for line in lines], known_rates)
+    return tuple(band for line in lines for band in _bands(line))
 
 
-def _bands(line: Line, recovered: dict[tuple[str, str], Decimal]) -> tuple[Band, ...]:
+def _bands(line: Line) -> tuple[Band, ...]:
     taxed = [tax for tax in line.taxes if tax.amount]
     if not taxed:
         if len(line.taxes) == 1 and (rate := _too_small_to_tax(line)):
@@ -47,7 +48,7 @@ def _bands(line: Line, recovered: dict[tuple[str, str], Decimal]) -> tuple[Band,
         if reason is None and any(tax.rate for tax in line.taxes):
             reason = ZeroTaxReason.REVERSE_CHARGE
         return (Band(line=line, rate=ZERO, net=line.gross, gross=line.gross, reason=reason),)
-    rates = [tax.rate if tax.rate is not None else recovered[line.id, tax.title] for tax in taxed]
+    rates = [tax.rate or ZERO for tax in taxed]
     for rate in rates:
         _representable(rate, line)
     if len(taxed) == 1 and _explains(rates[0], line, taxed[0]):
@@ -109,28 +110,57 @@ def _representable(rate: Decimal, line: Line) -> None:
         raise NeedsPerson(because("rate_not_writable", line=line.title, rate=percent(rate)))
 
 
-def _recover(lines: Sequence[Line], known_rates: Sequence[Decimal]) -> dict[tuple[str, str], Decimal]:
-    """The rate of each tax that has none, by line id and tax title.
+def _legible(line: Line, known_rates: Sequence[Decimal]) -> Line:
+    """Its rates as fractions. Apps also write 20.0, 0.19999, or 0 beside an amount, which then tells it."""
+    return replace(line, taxes=tuple(_with_fraction(tax, line, known_rates) for tax in line.taxes))
 
-    The known rate whose rounded tax is the reported one; lines that share a tax's title share its rate, so
-    the larger ones tell it for the small ones.
+
+def _with_fraction(tax: Tax, line: Line, known_rates: Sequence[Decimal]) -> Tax:
+    if tax.rate is None:
+        return tax
+    rate = tax.rate / 100 if tax.rate > HIGHEST_RATE else tax.rate
+    nearest = rate.quantize(FINEST_RATE)
+    if abs(rate - nearest) <= FINEST_RATE / 5:
+        rate = nearest
+    misread = tax.amount and (not rate or rate % FINEST_RATE)
+    told_by_amount = misread and any(_gives(known, line, tax) for known in known_rates)
+    return replace(tax, rate=None if told_by_amount else rate)
+
+
+def _recovered(lines: Sequence[Line], known_rates: Sequence[Decimal]) -> Sequence[Line]:
+    """The lines with the rate of each tax that states none, where it can be told.
+
+    It is the known rate whose rounded tax is the reported one. Taxes of one id have one rate, so that the
+    larger ones tell it for the small ones, also for those that round to nothing.
     """
     possible: dict[str, set[Decimal]] = {}
-    unnamed: dict[tuple[str, str], str] = {}
     for line in lines:
         for tax in line.taxes:
             if tax.rate is None and tax.amount:
-                group = tax.title or f"\0{line.id}"
                 fitting = {rate for rate in known_rates if _gives(rate, line, tax)}
+                group = _group(line, tax)
                 possible[group] = possible.get(group, fitting) & fitting
-                unnamed[line.id, tax.title] = group
-    recovered = {}
-    for (line_id, title), group in unnamed.items():
-        if len(possible[group]) != 1:
-            name = next(line.title for line in lines if line.id == line_id)
-            raise NeedsPerson(because("rate_ambiguous" if possible[group] else "rate_unknown", line=name))
-        recovered[line_id, title] = next(iter(possible[group]))
-    return recovered
+    return [
+        replace(line, taxes=tuple(_with_rate(line, tax, possible) for tax in line.taxes)) for line in lines
+    ]
+
+
+def _group(line: Line, tax: Tax) -> str:
+    return tax.rate_id or tax.title or f"\0{line.id}"
+
+
+def _with_rate(line: Line, tax: Tax, possible: Mapping[str, set[Decimal]]) -> Tax:
+    """Raises NeedsPerson where no rate, or more than one, explains the amount."""
+    group = _group(line, tax)
+    if tax.rate is not None or group not in possible:
+        return tax
+    if len(possible[group]) != 1:
+        code = "rate_ambiguous" if possible[group] else "rate_unknown"
+        raise NeedsPerson(because(code, line=line.title))
+    rate = next(iter(possible[group]))
+    if not tax.amount and abs(line.gross * rate) > CENT:
+        return tax
+    return replace(tax, rate=rate)
 
 
 def _gives(rate: Decimal, line: Line, tax: Tax) -> bool:

@@ -29,7 +29,9 @@ def _rates(*percents: str) -> tuple[Decimal, ...]:
     return tuple(Decimal(percent) / 100 for percent in percents)
 
 
-FRENCH_RATES = _rates("20", "10", "5.5", "2.1", "8.5")
+_MAINLAND = _rates("20", "10", "5.5", "2.1")
+_CORSICAN = _rates("13", "0.9")  # beside the others: CGI art. 297
+FRENCH_RATES = (*_MAINLAND, *_rates("8.5"))
 
 EU_RATES: Mapping[str, tuple[Decimal, ...]] = {
     "AT": _rates("20", "13", "10", "4.9"),  # 4.9 for some food since July 2026
@@ -98,3 +100,11 @@ def zone(address: Address | None) -> Zone:
     if country == "XI":
         return Zone.NORTHERN_IRELAND
     return Zone.EU if country in EU_RATES else Zone.OUTSIDE
+
+
+def french_rates(address: Address | None) -> tuple[Decimal, ...]:
+    """The French rates that can be charged there: all but Corsica's where that is not known."""
+    if zone(address) is not Zone.FRANCE or address is None or not address.postcode:
+        return FRENCH_RATES
+    corsica = address.postcode.strip().startswith("20")
+    return (*_MAINLAND, *_CORSICAN) if corsica else _MAINLAND

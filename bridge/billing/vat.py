@@ -16,7 +16,7 @@ from bridge.billing.exemptions import UNTAXED, mention_told
 from bridge.billing.identifiers import is_eu, vat_country, vat_number
 from bridge.billing.mentions import Mention, mention
 from bridge.billing.rules import Rules, VatRegime
-from bridge.billing.territories import EU_RATES, FRENCH_RATES, LIKE_FRENCH, Zone, zone
+from bridge.billing.territories import EU_RATES, FRENCH_RATES, LIKE_FRENCH, Zone, french_rates, zone
 from bridge.billing.text import percent
 from bridge.errors import NeedsPerson
 from bridge.orders import Address, Line, LineKind, Order, Supply, legal_date
@@ -65,7 +65,7 @@ def assess(order: Order, rules: Rules) -> Vat:
     if rules.regime_on(sale.on) is VatRegime.FRANCHISE:
         return _franchise(order, sale)
     oss = rules.oss and sale.zone is Zone.EU
-    bands = cut(order.lines, EU_RATES[sale.country] if oss else FRENCH_RATES)
+    bands = cut(order.lines, EU_RATES[sale.country] if oss else french_rates(sale.destination))
     country = _oss_country(bands, sale) if oss else ""
     mentions: dict[str, str] = {}
     number = ""
@@ -138,7 +138,7 @@ def _oss_country(bands: Iterable[Band], sale: _Sale) -> str:
 
 def _check_rate(band: Band, sale: _Sale) -> None:
     """Outside OSS only French rates can be owed."""
-    if band.rate not in FRENCH_RATES:
+    if band.rate not in (*FRENCH_RATES, *french_rates(sale.destination)):
         code = "rate_not_french_eu" if sale.zone is Zone.EU else "rate_not_french"
         raise NeedsPerson(_line(code, band, rate=percent(band.rate), country=sale.country or "?"))
     # Goods to Northern Ireland are in the One-Stop Shop, under British VAT.

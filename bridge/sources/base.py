@@ -13,12 +13,14 @@ from decimal import Decimal
 from typing import Protocol
 
 from bridge.keys import PAYMENT, Key
-from bridge.orders import Event, Folded
+from bridge.orders import Event, Folded, Incomplete
 from bridge.reasons import Reason
 from bridge.sources.privacy import PrivacySource
 
 FETCHED = "fetched"
 """Topic of an event that is not a webhook but an answer of the platform's API, asked for by `Incomplete`."""
+NOTHING = b"{}"
+"""The answer that stands for none, where none is needed."""
 UNNAMED = "—"
 """What people read where a topic, a number or a name is missing."""
 
@@ -93,6 +95,11 @@ class Sample:
     body: bytes = field(repr=False)
     number: str
     paid: Decimal
+
+
+def answer_to(wanted: Incomplete, body: bytes, now: datetime) -> Event:
+    """What the platform's API answered, as `fold` takes it."""
+    return Event(id=wanted.path, topic=FETCHED, body=body, received_at=now)
 
 
 class Source(Protocol):

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 import httpx
 
 from bridge.errors import NeedsPerson, RetryLater
+from bridge.failpoints import failpoint
+from bridge.orders import Event, Folded, Incomplete
 from bridge.reasons import because
-from bridge.sources.base import Source
-from bridge.sync.shop import Fetch
+from bridge.sources.base import FETCHED, NOTHING, Source, answer_to
+from bridge.sync.exactly_once import Clock
+from bridge.sync.shop import Fetch, Shop
+
+PAGES = 40
+"""At most so many answers are fetched from a platform for one order."""
+
+
+class Keeping(Protocol):
+    """What fetching needs of the store."""
+
+    async def keep_fetched(self, order_key: str, path: str, body: bytes) -> None: ...
 
 
 def fetcher(http: httpx.AsyncClient, source: Source, shop: str, key: str, base_url: str) -> Fetch:
@@ -40,3 +55,34 @@ def fetcher(http: httpx.AsyncClient, source: Source, shop: str, key: str, base_u
         )
 
     return fetch
+
+
+async def folded_whole(
+    shop: Shop, order_key: str, events: Sequence[Event], store: Keeping, clock: Clock
+) -> Folded:
+    """The order as its events say, after fetching what the platform left out."""
+    asked: set[str] = set()
+    while True:
+        failpoint("sync", "fold")
+        folded = shop.source.fold(shop.name, order_key, events)
+        if not isinstance(folded, Incomplete):
+            return folded
+        if folded.path in asked or len(asked) >= PAGES:
+            raise NeedsPerson(folded.reason)
+        asked.add(folded.path)
+        known = (e for e in events if (e.topic, e.id) != (FETCHED, folded.path))
+        events = (*known, answer_to(folded, await _body(shop, order_key, folded, store), clock.now()))
+
+
+async def _body(shop: Shop, order_key: str, wanted: Incomplete, store: Keeping) -> bytes:
+    """What the platform answers, kept; nothing where it is not needed and cannot be had."""
+    try:
+        if shop.fetch is None:
+            raise NeedsPerson(wanted.reason)
+        body = await shop.fetch(wanted.path)
+    except NeedsPerson:
+        if wanted.needed:
+            raise
+        return NOTHING
+    await store.keep_fetched(order_key, wanted.path, body)
+    return body

@@ -32,14 +32,14 @@ from bridge.errors import (
 from bridge.facturation.quota import Lane
 from bridge.failpoints import failpoint
 from bridge.keys import EVENT, Key
-from bridge.orders import Event, Folded, Incomplete, Order
+from bridge.orders import Order
 from bridge.reasons import Reason, because
-from bridge.sources.base import FETCHED
 from bridge.store.values import HeldOrder, Lease, Outcome
 from bridge.sync.calls import calls, story_of
 from bridge.sync.ending import POISON, Ending, again, bridge_failed, without_order
 from bridge.sync.exactly_once import Clock, Ledger, Run
 from bridge.sync.executor import Executor
+from bridge.sync.fetch import Keeping, folded_whole
 from bridge.sync.index import remembered, terms_of
 from bridge.sync.lease import Background, Renewing, held
 from bridge.sync.progress import Progress
@@ -48,8 +48,6 @@ from bridge.texts import text_of
 
 STEPS = 60
 """More steps than any order needs: a loop would be a bug."""
-PAGES = 40
-"""At most so many answers are fetched from a platform for one order."""
 
 log = structlog.get_logger("bridge.sync")
 
@@ -69,7 +67,7 @@ class Report:
     invoiced_after: float | None
 
 
-class SyncStore(Ledger, Renewing, Protocol):
+class SyncStore(Ledger, Renewing, Keeping, Protocol):
     """What the loop needs of the store, beside the ledger."""
 
     async def take(self, lease: Lease) -> HeldOrder | None: ...
@@ -86,7 +84,6 @@ class SyncStore(Ledger, Renewing, Protocol):
         keep: Mapping[str, str] | None = None,
     ) -> HeldOrder | None: ...
     async def learn_rounding(self, before: str, after: str, contradiction: str) -> str: ...
-    async def keep_fetched(self, order_key: str, path: str, body: bytes) -> None: ...
 
 
 class Syncer:
@@ -181,7 +178,8 @@ class Syncer:
         if view.reason and Key.parse(lease.order_key).kind == EVENT:
             # A dispute, a request, an unknown topic: it never becomes an order, and what it asked stands.
             raise NeedsPerson(view.reason)
-        folded = await self._fold(self._shop_of(lease.order_key), lease, view)
+        shop = self._shop_of(lease.order_key)
+        folded = await folded_whole(shop, lease.order_key, view.events, self._store, self._clock)
         return folded if isinstance(folded, Order) else without_order(folded, view, self._clock)
 
     async def _act(self, order: Order, lease: Lease, view: HeldOrder) -> tuple[Progress, Ending]:
@@ -239,24 +237,6 @@ class Syncer:
         if name not in self._shops:
             raise NeedsPerson(because("shop_not_configured", shop=name))
         return self._shops[name]
-
-    async def _fold(self, shop: Shop, lease: Lease, view: HeldOrder) -> Folded:
-        """The order as its events say, after fetching what the platform left out."""
-        events = view.events
-        asked: set[str] = set()
-        while True:
-            failpoint("sync", "fold")
-            folded = shop.source.fold(shop.name, lease.order_key, events)
-            if not isinstance(folded, Incomplete):
-                return folded
-            if shop.fetch is None or folded.path in asked or len(asked) >= PAGES:
-                raise NeedsPerson(folded.reason)
-            asked.add(folded.path)
-            body = await shop.fetch(folded.path)
-            await self._store.keep_fetched(lease.order_key, folded.path, body)
-            known = tuple(e for e in events if (e.topic, e.id) != (FETCHED, folded.path))
-            answer = Event(id=folded.path, topic=FETCHED, body=body, received_at=self._clock.now())
-            events = (*known, answer)
 
     def _ending_of(self, exc: Exception, lease: Lease, view: HeldOrder) -> Ending:
         """What the class of an error says happens next. What concerns the run itself is raised again."""
