@@ -44,6 +44,15 @@ def to_cents(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, rounding=ROUND_HALF_UP)
 
 
+THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+"""Currencies with thousandths (ISO 4217)."""
+
+
+def payable(amount: Decimal, currency: str) -> Decimal:
+    """Rounded to what can be paid of the currency: no shop is paid parts of a cent."""
+    return amount if currency in THREE_DECIMALS else to_cents(amount)
+
+
 def legal_date(moment: datetime) -> date:
     """The calendar day in France, the only one an invoice knows."""
     return moment.astimezone(PARIS).date()

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from bridge.orders import ZERO, decimal_from
+from bridge.orders import CENT, ZERO, decimal_from, payable
 from bridge.sources.reading import Amount, Id, Payload, Text, plain_text, raw_text
 
 _NO_DATE = re.compile(r"-0001-|0000-")
@@ -160,9 +160,20 @@ class OrderBody(Payload):
     refunds: Many[RefundNote] = ()
 
     @property
+    def charged(self) -> Decimal:
+        """The cash part: a shop may reckon with more decimals than can be paid."""
+        return payable(self.total, self.currency)
+
+    @property
     def due(self) -> Decimal:
         """What the goods cost: the cash part and the gift cards."""
-        return self.total + sum((card.amount for card in self.gift_cards), ZERO)
+        return self.charged + sum((card.amount for card in self.gift_cards), ZERO)
+
+    @property
+    def place(self) -> Decimal:
+        """The last decimal of the shop's prices: 1 where it has none."""
+        items = (*self.line_items, *self.shipping_lines, *self.fee_lines)
+        return min((Decimal(1).scaleb(int(item.total.as_tuple().exponent)) for item in items), default=CENT)
 
     @property
     def vat_exempt(self) -> bool:
