@@ -44,8 +44,11 @@ def to_cents(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, rounding=ROUND_HALF_UP)
 
 
+NO_DECIMALS = frozenset(
+    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split()  # noqa: SIM905
+)
 THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
-"""Currencies with thousandths (ISO 4217)."""
+"""Currencies without cents: whole units, thousandths (ISO 4217)."""
 
 
 def payable(amount: Decimal, currency: str) -> Decimal:
@@ -216,6 +219,15 @@ class Reduction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceRate:
+    """What a euro cost on a day, in `currency`, by the European Central Bank."""
+
+    currency: str
+    per_euro: Decimal
+    on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One sale, folded from all its events. The same events in any order make the same value.
 
@@ -228,6 +240,7 @@ class Order:
     the payment's provider gave to it, under which another shop's order may know the same money; `told_by`:
     the platform whose own order tells this sale, by the payment's own word. `tags`: what the shop marked it
     or its buyer with. `external_ref`: the number of an invoice that the platform itself has issued for it.
+    `reference_rate`: of its currency on its day, where that is asked for.
     """
 
     key: str
@@ -250,6 +263,7 @@ class Order:
     delivered_on: date | None = None
     test: bool = False
     external_ref: str = ""
+    reference_rate: ReferenceRate | None = None
     purchase_number: str = ""
     payment_ids: tuple[str, ...] = ()
     told_by: str = ""

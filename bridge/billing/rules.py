@@ -42,6 +42,13 @@ class Gestures(StrEnum):
     ASK = "ask"
 
 
+class ForeignCurrency(StrEnum):
+    """What VAT becomes that was not charged in euros: stated in euros by the day's rate, or a question."""
+
+    RATE = "rate"
+    ASK = "ask"
+
+
 class TestOrders(StrEnum):
     """What the platform marks as a test."""
 
@@ -95,6 +102,7 @@ class Rules:
     zero_total_orders: bool = False
     refund_seconds: float = 120
     gestures: Gestures = Gestures.CREDIT
+    foreign_currency: ForeignCurrency = ForeignCurrency.ASK
 
     def regime_on(self, day: date) -> VatRegime:
         """The seller's regime on that day."""

@@ -32,9 +32,11 @@ from bridge.receive import ShopEndpoint, Webhooks
 from bridge.runtime.jobs import deserialize, serialize
 from bridge.settings.loading import FacturationSettings, Settings
 from bridge.sources.registry import REGISTRY
+from bridge.store.rates import KeptRates
 from bridge.store.store import Store
 from bridge.sync.calibration import Calibrator
 from bridge.sync.calls import note_call
+from bridge.sync.exchange import Exchange
 from bridge.sync.executor import Executor
 from bridge.sync.fetch import fetcher
 from bridge.sync.lease import in_background
@@ -192,6 +194,7 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
             shops_of(settings, http),
             clock,
             background=in_background,
+            exchange=Exchange(http, settings.ecb_url, KeptRates(store), clock),
             report=report,
             unexpected=lambda exc, key: capture(exc, order_key=key),
         )

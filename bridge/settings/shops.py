@@ -14,6 +14,7 @@ from bridge.billing.exemptions import exemption
 from bridge.billing.mentions import DATED, Mention
 from bridge.billing.rules import (
     DocumentPolicy,
+    ForeignCurrency,
     Gestures,
     InvoiceWhen,
     PartialRefunds,
@@ -108,6 +109,9 @@ class ShopSettings(Table):
     """Key of the platform's API, for what its webhooks leave out."""
     platform_api_url: HttpUrl | None = None
     """Where the platform's API is, when it is the shop's own address."""
+    foreign_currency: ForeignCurrency = ForeignCurrency.ASK
+    """VAT that was not charged in euros: rate (stated in euros too, by the European Central Bank's reference
+    rate of the day), or ask."""
     test_orders: TestOrders = TestOrders.IGNORE
     """ignore, or invoice what the platform marks as a test."""
     gateways: dict[str, PaymentMethod] = Field(default_factory=dict)
