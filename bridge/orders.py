@@ -12,7 +12,9 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from bridge.currencies import ReferenceRate
 from bridge.movements import Dispute, Movement
+from bridge.numbers import fits
 from bridge.reasons import Reason
 
 ZERO = Decimal(0)
@@ -24,7 +26,8 @@ def decimal_from(value: object) -> Decimal:
     """Money or a quantity out of JSON, exactly.
 
     Takes text, int or Decimal (JSON is read with `parse_float=Decimal`). An empty text or None is zero, as
-    WooCommerce sends it. Raises ValueError for anything else, a float above all.
+    WooCommerce sends it. Raises ValueError for anything else, a float above all, and for what no amount is:
+    arithmetic with 1E-999999999 does not end.
     """
     if value is None or value == "":
         return ZERO
@@ -34,26 +37,14 @@ def decimal_from(value: object) -> Decimal:
         number = Decimal(value.strip() if isinstance(value, str) else value)
     except InvalidOperation as exc:
         raise ValueError("not a number") from exc
-    if not number.is_finite():
-        raise ValueError("not a finite number")
+    if not fits(number):
+        raise ValueError("not a number of a size that amounts have")
     return number
 
 
 def to_cents(amount: Decimal) -> Decimal:
     """Rounded half up to two decimals, the way French invoices are."""
     return amount.quantize(CENT, rounding=ROUND_HALF_UP)
-
-
-NO_DECIMALS = frozenset(
-    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split()  # noqa: SIM905
-)
-THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
-"""Currencies without cents: whole units, thousandths (ISO 4217)."""
-
-
-def payable(amount: Decimal, currency: str) -> Decimal:
-    """Rounded to what can be paid of the currency: no shop is paid parts of a cent."""
-    return amount if currency in THREE_DECIMALS else to_cents(amount)
 
 
 def legal_date(moment: datetime) -> date:
@@ -110,13 +101,15 @@ class Tax:
     """One VAT amount of a line, as the platform reports it.
 
     `amount`: for the whole line, all units, after discounts. `rate`: a fraction (0.2 is 20 %), None where the
-    platform gives only `rate_id`; billing then recovers it from the amounts of all taxes under this id.
+    platform gives only an `id` of it; billing then recovers it from the amounts of all taxes under this id.
+    `country`: whose VAT it is, where the platform says so.
     """
 
     amount: Decimal
     rate: Decimal | None = None
-    rate_id: str = ""
     title: str = ""
+    id: str = ""
+    country: str = ""
     reason: ZeroTaxReason | None = None
 
 
@@ -126,10 +119,9 @@ class Line:
 
     `gross`: what was charged for the whole line, after every discount and with VAT; `taxes` is the part of it
     that is VAT, so `gross - tax` is the net. No entry in `taxes`: the platform states no tax at all.
-    `tax_class`: the shop's own name of how it is taxed.
     `discount`: what was taken off, already inside `gross`, as the buyer saw it: for wording only. `since`:
     when it was added, None with the order itself. `owed`: the part of `gross` that was added to an order that
-    was paid, and is not paid yet.
+    was paid, and is not paid yet. `tax_class`, `tags`: the shop's own words for what it is.
     """
 
     id: str
@@ -139,13 +131,14 @@ class Line:
     quantity: Decimal = Decimal(1)
     gross: Decimal
     taxes: tuple[Tax, ...] = ()
-    tax_class: str = ""
     discount: Decimal = ZERO
     discount_labels: tuple[str, ...] = ()
     period: tuple[date, date] | None = None
     supply: Supply = Supply.UNKNOWN
     since: datetime | None = None
     owed: Decimal = ZERO
+    tax_class: str = ""
+    tags: tuple[str, ...] = ()
 
     @property
     def tax(self) -> Decimal:
@@ -219,15 +212,6 @@ class Reduction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReferenceRate:
-    """What a euro cost on a day, in `currency`, by the European Central Bank."""
-
-    currency: str
-    per_euro: Decimal
-    on: date
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One sale, folded from all its events. The same events in any order make the same value.
 
@@ -235,11 +219,13 @@ class Order:
     all that was ever sold, also what left again; `total`: what they come to, VAT included. `reductions`: by
     how much the sale became smaller. `movements`: the money, in and out. `paid_at`: since when what was sold
     at first is paid, None while it is not. `on_account`: the buyer pays the invoice itself, later. `credits`:
-    the keys of the orders whose sales this one makes smaller, when its total is negative. `problems`: what
-    the source could not read without guessing; any entry asks for attention. `payment_ids`: the names that
-    the payment's provider gave to it, under which another shop's order may know the same money; `told_by`:
-    the platform whose own order tells this sale, by the payment's own word. `tags`: what the shop marked it
-    or its buyer with. `external_ref`: the number of an invoice that the platform itself has issued for it.
+    the keys of the orders whose sales this one makes smaller, when its total is negative. `delivered_on`:
+    when it was shipped or the service done, where the platform tells; `due_on`: until when the buyer may pay.
+    `problems`: what the source could not read without guessing; any entry asks for attention. `payment_ids`:
+    the names that the payment's provider gave to it, under which another shop's order may know the same
+    money; `told_by`: the platform whose own order tells this sale, by the payment's own word. `channel`:
+    where it was sold, in the platform's word. `part_of`: the order that it is a part of; `has_parts`: it was
+    split into such. `external_ref`: the number of an invoice that the platform itself has issued for it.
     `reference_rate`: of its currency on its day, where that is asked for.
     """
 
@@ -261,13 +247,16 @@ class Order:
     credits: tuple[str, ...] = ()
     cancelled_at: datetime | None = None
     delivered_on: date | None = None
+    due_on: date | None = None
     test: bool = False
     external_ref: str = ""
     reference_rate: ReferenceRate | None = None
     purchase_number: str = ""
     payment_ids: tuple[str, ...] = ()
     told_by: str = ""
-    tags: tuple[str, ...] = ()
+    channel: str = ""
+    part_of: str = ""
+    has_parts: bool = False
     problems: tuple[Reason, ...] = ()
 
     @property

@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 
 from bridge.reasons import reason_of
 from bridge.texts import text_of
+from bridge.valkey.embedded import EmbeddedValkey
 from tests.worlds.desk import World, key_of, open_world, paid_order
 from tests.worlds.in_process import served
 
@@ -404,6 +405,8 @@ async def test_commands_look_at_the_valkey_of_a_running_bridge(tmp_path: Path) -
 
 def test_commands_look_at_the_data_of_a_bridge_that_is_down(tmp_path: Path) -> None:
     configure(tmp_path)
+    with EmbeddedValkey(tmp_path / "var"):
+        pass
     began = time.monotonic()
     done = bridge(tmp_path, "orders", "list")
     assert (done.returncode, done.stdout, done.stderr) == (0, "no orders\n", "")

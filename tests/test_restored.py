@@ -11,6 +11,7 @@ import pytest
 from bridge.sources.base import ForOrder
 from bridge.store.store import Store
 from bridge.store.values import Lease
+from bridge.valkey.embedded import EmbeddedValkey
 from tests.worlds.commands import bridge, write_config
 
 SCOPE = "shopify:boutique:"
@@ -79,3 +80,28 @@ async def test_the_command_says_what_it_did(store: Store, redis_url: str, tmp_pa
     warned = await bridge("restored", cwd=tmp_path)
     assert warned.status == 0
     assert "Workers heard of in the last 15 s: 1" in warned.err
+
+
+@pytest.mark.parametrize("command", [("restored",), ("orders", "list"), ("alerts",), ("check",)])
+async def test_who_looks_where_no_data_are_is_told_so(command: tuple[str, ...], tmp_path: Path) -> None:
+    write_config(tmp_path, api_url="http://127.0.0.1:9")
+    ended = await bridge(*command, cwd=tmp_path)
+    assert ended.status == 1
+    assert "no data under" in ended.err + ended.out
+    assert not (tmp_path / "var").exists()
+
+
+async def test_each_layout_of_the_runbook_reaches_its_data(tmp_path: Path) -> None:
+    """Configuration here, data there, and the command run from somewhere else."""
+    etc, lib, home = (tmp_path / name for name in ("etc", "lib", "home"))
+    for folder in (etc, lib, home):
+        folder.mkdir()
+    write_config(etc, api_url="http://127.0.0.1:9")
+    beside = {"BRIDGE_CONFIG": str(etc / "bridge.toml")}
+    unit = beside | {"BRIDGE_DATA_DIR": str(lib)}
+    for env, data in ((beside, etc / "var"), (unit, lib)):
+        with EmbeddedValkey(data):
+            pass
+        ended = await bridge("restored", cwd=home, env=env)
+        assert (ended.status, ended.err) == (0, "")
+    assert sorted(path.name for path in home.iterdir() if path.is_dir()) == []

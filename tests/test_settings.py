@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from bridge.billing.exemptions import Exemption, Kind
 from bridge.billing.rules import DocumentPolicy, Rules, VatRegime
 from bridge.errors import ConfigurationError
 from bridge.movements import PaymentMethod
@@ -146,8 +145,12 @@ def test_every_choice_of_a_shop_reaches_the_rules(load: Any) -> None:
         test_orders = "invoice"
         gateways = { "Virement B2B" = "transfer" }
         vat_regime = [{ regime = "franchise" }, { regime = "normal", since = 2026-07-01 }]
-        mentions = { franchise = "TVA non applicable" }
-        exemptions = { "name:Consigne*" = "out_of_scope" }
+        mentions = { franchise = "TVA non applicable", occasion = "Biens d'occasion" }
+        exemptions = { "name:Occasion*" = "occasion" }
+        stored_value = ["Via wallet"]
+        skip_channels = ["amazon"]
+        suborders = "children"
+        wait_minutes = 2.5
         oss = true
         supply = "services"
         category_id = 678
@@ -351,23 +354,22 @@ def test_a_mistake_is_named_with_its_cure(problems: Any, text: str, problem: str
 
 def test_an_unknown_mention_is_named_with_those_there_are(problems: Any) -> None:
     found = problems(shop_with('mentions = { franchize = "TVA" }'))
-    assert found[0].startswith('shops.boutique.mentions: "franchize" is none of franchise, ')
-
-
-def test_an_exemption_names_a_mention_that_is_written(problems: Any, load: Any) -> None:
-    found = problems(shop_with('exemptions = { "sku:F-*" = "training" }'))
-    assert found[0].startswith('shops.boutique.mentions: "training", which exemptions name, is not written')
-    own = 'mentions = { training = "art. 261-4-4° du CGI" }'
-    shop = load(shop_with('exemptions = { "sku:F-*" = "training" }\n' + own)).shops["boutique"]
-    assert shop.rules().exemptions == (Exemption(Kind.SKU, "F-*", "training"),)
-
-
-@pytest.mark.parametrize("written", ["Formation*", "colour:red", "name:"])
-def test_an_exemption_is_a_kind_and_a_pattern(problems: Any, written: str) -> None:
-    found = problems(shop_with(f'exemptions = {{ "{written}" = "tip" }}'))
     assert found[0].startswith(
-        'shops.boutique.exemptions: must be "kind:pattern", the kind one of tax_class,'
+        'shops.boutique: mentions: "franchize" is used by nothing; known are franchise, '
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ('{ "nom:Formation*" = "tip" }', '"nom:Formation*" must begin with one of tax_class, '),
+        ('{ "name:" = "tip" }', '"name:" must begin with one of tax_class, '),
+        ('{ "name:Formation*" = "exempte" }', '"exempte" is no mention; write its text under mentions'),
+    ],
+)
+def test_an_exemption_leads_to_a_mention(problems: Any, written: str, problem: str) -> None:
+    (found,) = problems(shop_with(f"exemptions = {written}"))
+    assert found.startswith(f"shops.boutique: exemptions: {problem}")
 
 
 def test_all_mistakes_are_told_at_once(problems: Any) -> None:

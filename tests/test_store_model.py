@@ -102,6 +102,12 @@ class Both(RuleBasedStateMachine):
     def time_passes(self, ms: int) -> None:
         self.move(ms)
 
+    @rule(ms=st.sampled_from([-172_800_000, -600_000, -4_000, 600_000, 172_800_000]))
+    def the_clock_steps(self, ms: int) -> None:
+        self.someone_sweeps("w1", 0)
+        self.move(ms)
+        self.someone_sweeps("w1", 0)
+
     def move(self, ms: int) -> None:
         """Leases whose time has come end here: in Redis they last as long as the test."""
         self.now += ms
@@ -449,6 +455,7 @@ class Both(RuleBasedStateMachine):
             },
             "floor": int(read.get(f"{PREFIX}meta", {}).get("floor", 0)),
             "born": int(read.get(f"{PREFIX}meta", {}).get("born", 0)),
+            "times": tuple(int(read.get(f"{PREFIX}meta", {}).get(name, 0)) for name in _TIMES),
             "rounding": tuple(
                 read.get(f"{PREFIX}meta", {}).get(name, "")
                 for name in ("rounding", "contradicted", "contradiction")
@@ -485,11 +492,13 @@ class Both(RuleBasedStateMachine):
             "verdicts": {scope: f"{at} {said}" for scope, (at, said) in data.verdicts.items()},
             "floor": data.trusted_since,
             "born": data.born,
+            "times": (data.seen or 0, data.witnessed if data.seen else 0, data.trusted_witnessed),
             "rounding": (data.rounding, *(str(each or "") for each in data.contradiction)),
         }
 
 
 _SCORES = ("due", "waiting", "attention", "open", "ignored", "listed", "workers", "queue")
+_TIMES = ("seen", "witnessed", "floor_witnessed")
 _ORDER_FIELDS = ("version", "created", "takes", "attempts", "failing_since", "state", "reason", "done")
 
 

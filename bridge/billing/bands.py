@@ -146,7 +146,7 @@ def _recovered(lines: Sequence[Line], known_rates: Sequence[Decimal]) -> Sequenc
 
 
 def _group(line: Line, tax: Tax) -> str:
-    return tax.rate_id or tax.title or f"\0{line.id}"
+    return tax.id or tax.title or f"\0{line.id}"
 
 
 def _with_rate(line: Line, tax: Tax, possible: Mapping[str, set[Decimal]]) -> Tax:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 
 from bridge.billing.books.reading import names_of, sale_of
 from bridge.billing.books.sale import Sale
@@ -14,10 +15,12 @@ from bridge.billing.credit_notes import revoked
 from bridge.billing.currency import can_be_stated
 from bridge.billing.drafting import Drafting, negative_sale
 from bridge.billing.drafts import Documents
+from bridge.billing.exemptions import folded
 from bridge.billing.invoices import Context, same_total
 from bridge.billing.made import LedgerEntry
 from bridge.billing.rounding import FirmRounding
-from bridge.billing.rules import DocumentPolicy, InvoiceWhen, Rules, TestOrders
+from bridge.billing.rules import DocumentPolicy, InvoiceWhen, Rules, Suborders, TestOrders
+from bridge.billing.stored_value import with_stored_value
 from bridge.billing.vat import Vat, assess
 from bridge.errors import NeedsPerson
 from bridge.orders import ZERO, Order, to_cents
@@ -38,10 +41,19 @@ def documents_for(
     `made`: what the ledger knows of the order. `now`: None where nothing is waited for. A document is
     `agreed`, and may be final at once, when the firm's rule is known and gives its total.
     """
-    order = as_written(order, rules.fields)
+    order = with_stored_value(as_written(order, rules.fields), rules.stored_value)
     order, until = _without_awaited(order, rules, now)
+    offers = _end_of_offers(order, rules, now)
+    if offers and order.key not in (made or {}):
+        return Documents(wait=because("waits_for_offers"), waits_until=offers)
     documents = _documents(order, rules, rounding, made or {})
     return replace(documents, revoked=revoked(order), waits_until=until)
+
+
+def _end_of_offers(order: Order, rules: Rules, now: datetime | None) -> datetime | None:
+    """Until when something may be added to the order before it is invoiced."""
+    until = (order.paid_at or order.placed_at) + timedelta(minutes=rules.wait_minutes)
+    return until if rules.wait_minutes and now and now < until else None
 
 
 def _without_awaited(order: Order, rules: Rules, now: datetime | None) -> tuple[Order, datetime | None]:
@@ -98,6 +110,12 @@ def _nothing_due(order: Order, rules: Rules) -> Documents | None:
     """Tests, cancelled and unpaid orders; free ones are looked at once they are paid for."""
     if order.told_by and rules.defer_to:
         return Documents(ignore=because("told_by_another", platform=order.told_by))
+    if any(fnmatchcase(folded(order.channel), folded(each)) for each in rules.skip_channels):
+        return Documents(ignore=because("channel_skipped", channel=order.channel))
+    if order.part_of and rules.suborders is Suborders.PARENT:
+        return Documents(ignore=because("part_of_another", order=order.part_of))
+    if order.has_parts and rules.suborders is Suborders.CHILDREN:
+        return Documents(ignore=because("split_into_parts"))
     if order.test and rules.test_orders is TestOrders.IGNORE:
         return Documents(ignore=because("test_order"))
     if order.cancelled_at is not None and not order.paid:

@@ -67,7 +67,8 @@ class InvoiceDraft:
 
     `total`: what was charged, VAT included: the document must come to exactly that. `agreed`: the firm's
     rounding rule is known and gives that total for `lines`, so it may be made final at once. `delivered_on`:
-    day of the sale. `vat_exemption`: the legal mention, "" where VAT is charged. `vat_country`: ISO alpha-2
+    when it was delivered. `due_on`: until when it may be paid.
+    `vat_exemption`: the legal mention, "" where VAT is charged. `vat_country`: ISO alpha-2
     under OSS. `parts` and `less`: see `books.documents.Document`. `why`: in French, for the accountant.
     """
 
@@ -81,6 +82,7 @@ class InvoiceDraft:
     title: str = ""
     information: str = ""
     delivered_on: date | None = None
+    due_on: date | None = None
     paid: PaymentNote | None = None
     vat_exemption: str = ""
     vat_country: str = ""

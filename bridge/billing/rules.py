@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from bridge.billing.exemptions import Exemption
 from bridge.movements import PaymentMethod
 from bridge.orders import Supply
 
@@ -49,6 +48,13 @@ class ForeignCurrency(StrEnum):
     ASK = "ask"
 
 
+class Suborders(StrEnum):
+    """Of a marketplace's order and the parts that it is split into, which are the sales."""
+
+    PARENT = "parent"
+    CHILDREN = "children"
+
+
 class TestOrders(StrEnum):
     """What the platform marks as a test."""
 
@@ -70,7 +76,10 @@ class Rules:
 
     `vat_regimes`: from which day on which regime, ascending; the first day of all is `date.min`.
     `mentions`: legal texts by name (see `vat.py`), overriding the French defaults.
-    `exemptions`: what the shop says itself of lines without VAT; the first that fits counts.
+    `exemptions`: "kind:pattern" of a line → the mention of why it bears no VAT (see `exemptions.py`).
+    `stored_value`: names of fees that are money already held (wallets), as patterns.
+    `skip_channels`: channels, as patterns, whose orders are not invoiced. `suborders`: whether the order of
+    a marketplace counts, or its parts. `wait_minutes`: so long the first invoice waits for what is added.
     `oss`: the seller declares VAT of other EU countries through the One-Stop Shop.
     `gateways`: the platform's word for a payment gateway → payment method, beside the source's own table.
     `fields`: what is asked (vat_number, siret, company, purchase_number) → the shop's own names of fields.
@@ -88,7 +97,11 @@ class Rules:
     gateways: Mapping[str, PaymentMethod] = field(default_factory=dict)
     vat_regimes: tuple[tuple[date, VatRegime], ...] = ((date.min, VatRegime.NORMAL),)
     mentions: Mapping[str, str] = field(default_factory=dict)
-    exemptions: tuple[Exemption, ...] = ()
+    exemptions: Mapping[str, str] = field(default_factory=dict)
+    stored_value: tuple[str, ...] = ()
+    skip_channels: tuple[str, ...] = ()
+    suborders: Suborders = Suborders.PARENT
+    wait_minutes: float = 0
     oss: bool = False
     supply: Supply = Supply.UNKNOWN
     category_id: int | None = None

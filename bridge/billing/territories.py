@@ -30,8 +30,9 @@ def _rates(*percents: str) -> tuple[Decimal, ...]:
 
 
 _MAINLAND = _rates("20", "10", "5.5", "2.1")
-_CORSICAN = _rates("13", "0.9")  # beside the others: CGI art. 297
 FRENCH_RATES = (*_MAINLAND, *_rates("8.5"))
+_CORSICAN = (*_MAINLAND, *_rates("13", "0.9"))
+"""CGI art. 297: https://www.legifrance.gouv.fr/codes/article_lc/LEGIARTI000042910466"""
 
 EU_RATES: Mapping[str, tuple[Decimal, ...]] = {
     "AT": _rates("20", "13", "10", "4.9"),  # 4.9 for some food since July 2026
@@ -70,10 +71,16 @@ LIKE_FRENCH: Mapping[str, tuple[Decimal, ...]] = {
 }
 """Countries outside the EU whose own rates can be taken for French ones: shops may be registered there."""
 
-_OVERSEAS = frozenset({"GP", "MQ", "GF", "RE", "YT", "PM", "BL", "MF", "NC", "PF", "WF", "TF"})
+_OVERSEAS = frozenset({"GP", "MQ", "GF", "RE", "YT"})
+"""The five departments; other territories are outside French VAT like a foreign country (CGI art. 294)."""
+OVERSEAS_RATES = _rates("8.5", "2.1", "1.75", "1.05")
+"""CGI art. 296."""
 
 _SPECIAL: Mapping[str, tuple[tuple[tuple[str, ...], Zone], ...]] = {
-    "FR": ((("97", "984", "986", "987", "988"), Zone.OVERSEAS),),
+    "FR": (
+        (("975", "977", "978", "984", "986", "987", "988"), Zone.OUTSIDE),
+        (("97",), Zone.OVERSEAS),
+    ),
     "ES": ((("35", "38", "51", "52"), Zone.OUTSIDE),),  # Canary Islands, Ceuta, Melilla
     "FI": ((("22",), Zone.OUTSIDE),),  # Åland
     "IT": ((("23041", "22061"), Zone.OUTSIDE),),  # Livigno, Campione d'Italia
@@ -106,5 +113,4 @@ def french_rates(address: Address | None) -> tuple[Decimal, ...]:
     """The French rates that can be charged there: all but Corsica's where that is not known."""
     if zone(address) is not Zone.FRANCE or address is None or not address.postcode:
         return FRENCH_RATES
-    corsica = address.postcode.strip().startswith("20")
-    return (*_MAINLAND, *_CORSICAN) if corsica else _MAINLAND
+    return _CORSICAN if address.postcode.strip().startswith("20") else _MAINLAND

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from bridge.orders import NO_DECIMALS, THREE_DECIMALS
+from bridge.currencies import NO_DECIMALS, THREE_DECIMALS
 
 _SYMBOLS = {"EUR": "€"}
 

@@ -10,7 +10,8 @@ from bridge.billing.drafts import DraftLine
 from bridge.billing.rounding import ATOMS_OF_CENT, RATE, SUSPECTS, Rounding, half_up, total_under
 from bridge.billing.search import ONE, LineState, Reached, Target, misses, reach
 from bridge.billing.text import count
-from bridge.orders import CENT, NO_DECIMALS, THREE_DECIMALS, ZERO, to_cents
+from bridge.currencies import NO_DECIMALS, THREE_DECIMALS
+from bridge.orders import CENT, ZERO, to_cents
 
 MILL = Decimal("0.001")
 ROUNDING_TITLE = "Arrondi"

@@ -12,16 +12,25 @@ from datetime import date
 from decimal import Decimal
 
 from bridge.billing.bands import Band, cut
-from bridge.billing.exemptions import UNTAXED, mention_told
+from bridge.billing.exemptions import UNTAXED, exemption_of
 from bridge.billing.identifiers import is_eu, vat_country, vat_number
 from bridge.billing.mentions import Mention, mention
 from bridge.billing.rules import Rules, VatRegime
-from bridge.billing.territories import EU_RATES, FRENCH_RATES, LIKE_FRENCH, Zone, french_rates, zone
+from bridge.billing.territories import (
+    EU_RATES,
+    FRENCH_RATES,
+    LIKE_FRENCH,
+    OVERSEAS_RATES,
+    Zone,
+    french_rates,
+    zone,
+)
 from bridge.billing.text import percent
 from bridge.errors import NeedsPerson
 from bridge.orders import Address, Line, LineKind, Order, Supply, legal_date
 from bridge.reasons import Reason, because
 
+REUNION = Decimal("0.085")
 BY_NUMBER = frozenset({Mention.INTRA_EU_GOODS, Mention.INTRA_EU_SERVICES})
 """Exempt because of the buyer's VAT number, which the document must show (CGI ann. II, art. 242 nonies A)."""
 
@@ -51,7 +60,6 @@ class _Sale:
     company: bool
     number: str
     goods_shipped: bool
-    tags: tuple[str, ...]
     rules: Rules
 
     @property
@@ -107,7 +115,6 @@ def _sale(order: Order, rules: Rules) -> _Sale:
         company=bool(customer.company.strip()),
         number=vat_number(customer),
         goods_shipped=shipped or _first_with_country(customer.shipping) is not None,
-        tags=order.tags,
         rules=rules,
     )
 
@@ -138,21 +145,37 @@ def _oss_country(bands: Iterable[Band], sale: _Sale) -> str:
 
 def _check_rate(band: Band, sale: _Sale) -> None:
     """Outside OSS only French rates can be owed."""
-    if band.rate not in (*FRENCH_RATES, *french_rates(sale.destination)):
+    _check_place(band, sale)
+    if band.rate not in french_rates(sale.destination):
         code = "rate_not_french_eu" if sale.zone is Zone.EU else "rate_not_french"
         raise NeedsPerson(_line(code, band, rate=percent(band.rate), country=sale.country or "?"))
+
+
+def _check_place(band: Band, sale: _Sale) -> None:
+    """French VAT where none is owed, or not at this rate: what an invoice shows is owed all the same (CGI
+    art. 283-3)."""
+    told = {tax.country for tax in band.line.taxes if tax.amount and tax.country}
+    if foreign := sorted(told - {"FR", "MC"}):
+        raise NeedsPerson(_line("vat_of_that_country", band, rate=percent(band.rate), country=foreign[0]))
     # Goods to Northern Ireland are in the One-Stop Shop, under British VAT.
     abroad = sale.zone is Zone.OUTSIDE or (sale.zone is Zone.NORTHERN_IRELAND and sale.rules.oss)
-    if abroad and band.rate in LIKE_FRENCH.get(sale.country, ()):
+    if abroad and not told and band.rate in LIKE_FRENCH.get(sale.country, ()):
         raise NeedsPerson(_line("vat_of_that_country", band, rate=percent(band.rate), country=sale.country))
+    goods = _supply(band.line, sale) is Supply.GOODS
+    if goods and sale.zone is Zone.OUTSIDE:
+        raise NeedsPerson(_line("vat_on_export", band, rate=percent(band.rate), country=sale.country))
+    if goods and sale.zone is Zone.OVERSEAS and band.rate not in OVERSEAS_RATES:
+        raise NeedsPerson(_line("vat_of_the_mainland", band, rate=percent(band.rate), country=sale.country))
+    if sale.zone is Zone.FRANCE and band.rate == REUNION:
+        raise NeedsPerson(_line("vat_of_overseas", band, rate=percent(band.rate)))
 
 
 def _exemption(band: Band, sale: _Sale) -> tuple[str, str]:
     """The name of the mention of an amount without VAT, and the reason in French."""
     line = band.line
-    told = mention_told(sale.rules.exemptions, line, band.reason, sale.tags)
+    told = exemption_of(line, sale.rules.exemptions)
     if told and told != Mention.DOMESTIC_EXEMPT:
-        return told, f"réglage `exemptions` de la boutique ({line.title})"
+        return told, f"réglage exemptions de la boutique pour « {line.title} »"
     if line.kind is LineKind.GIFT_CARD:
         return Mention.GIFT_CARD, "carte cadeau vendue, taxée lors de son utilisation"
     if line.kind is LineKind.TIP:
@@ -218,7 +241,7 @@ def _services_abroad(band: Band, sale: _Sale) -> tuple[Mention, str]:
         case Zone.OVERSEAS:
             raise NeedsPerson(_line("service_overseas", band, country=place))
         case _:
-            if sale.company and number:
+            if sale.company:
                 return Mention.SERVICES_ABROAD, f"service à une entreprise hors de l'Union ({place})"
             consumer = Mention.CONSUMER_SERVICES_ABROAD
             if mention(consumer, sale.on, sale.rules.mentions):

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -23,11 +22,12 @@ from bridge.errors import (
     QuotaReached,
     RequestForbidden,
 )
+from bridge.numbers import exact_json
 from bridge.reasons import NO_REASON, Reason, because
 
 PAUSE_WITHOUT_RETRY_AFTER: Final = 60.0
-LONGEST_PAUSE: Final = 86_400.0
-"""The longest window is a day: no honest Retry-After is longer."""
+LONGEST_PAUSE: Final = 3600.0
+"""Whatever Retry-After says: asked again each hour, the API says itself when it is enough."""
 LONGEST_EXPLANATION: Final = 500
 
 REFUSALS: Final[Mapping[int, str]] = {
@@ -60,7 +60,7 @@ def _data(call: str, status: int, body: bytes) -> Any:
     if not body.strip():
         return None
     try:
-        return json.loads(body, parse_float=Decimal)
+        return exact_json(body)
     except (ValueError, RecursionError) as exc:
         raise OutcomeUnknown(because("answer_without_json", call=call, status=status)) from exc
 

@@ -89,8 +89,19 @@ def invoice_fields(draft: InvoiceDraft, customer_id: int, today: date) -> Fields
             external_ref=draft.external_ref if draft.policy is DocumentPolicy.EXTERNAL else "",
             purchase_number=draft.purchase_number,
         ),
-        **({"delivery_on": draft.delivered_on.isoformat()} if draft.delivered_on else {}),
+        **_dates(draft, _issued_on(draft, today)),
         **({"pay_before": PAY_AT_ONCE, **payment_fields(draft.paid)} if draft.paid else {}),
+    }
+
+
+def _dates(draft: InvoiceDraft, issued_on: date) -> Fields:
+    """The day of delivery, where it is another one than that of issue (CGI ann. II, art. 242 nonies A, 10°),
+    and until when an unpaid invoice may be paid (code de commerce, art. L441-9)."""
+    delivered = draft.delivered_on if draft.delivered_on != issued_on else None
+    due = draft.due_on if draft.paid is None else None
+    return {
+        **({"delivery_on": delivered.isoformat()} if delivered else {}),
+        **({"term_on": due.isoformat()} if due else {}),
     }
 
 

@@ -41,7 +41,7 @@ class _Environment(EnvSettingsSource):
 
 
 def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
-    """The settings of this environment. A relative `data_dir` is meant from `cwd`.
+    """The settings of this environment. A relative `data_dir` is meant from where the file is, or from `cwd`.
 
     Raises ConfigurationError with one line per problem: key, what is wrong, cure.
     """
@@ -65,7 +65,7 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
         raise ConfigurationError(*problems, *(_problem(error, environ) for error in errors)) from None
     if problems:
         raise ConfigurationError(*problems)
-    return settings.model_copy(update={"data_dir": cwd / settings.data_dir})
+    return settings.model_copy(update={"data_dir": (path.parent if path else cwd) / settings.data_dir})
 
 
 def _read_file(environ: Mapping[str, str], cwd: Path) -> tuple[Path | None, dict[str, Any]]:

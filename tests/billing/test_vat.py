@@ -56,7 +56,7 @@ FREE_OF_VAT: list[tuple[str, Customer, Rules, str]] = [
     ("shipped means goods", sent_to("US"), Rules(), "art. 262 I du"),
     ("Reunion by code", sent_to("RE", "97400"), GOODS, "262 I et 294-2"),
     ("Reunion by postcode", sent_to("FR", "97400"), GOODS, "262 I et 294-2"),
-    ("New Caledonia by postcode", sent_to("FR", "98800"), GOODS, "262 I et 294-2"),
+    ("New Caledonia by postcode", sent_to("FR", "98800"), GOODS, "art. 262 I du"),
     ("Canary Islands", sent_to("ES", "35001"), GOODS, "art. 262 I du"),
     ("Livigno", sent_to("IT", "23041"), GOODS, "art. 262 I du"),
     ("Åland", sent_to("FI", "22100"), GOODS, "art. 262 I du"),
@@ -148,6 +148,28 @@ REFUSED: list[tuple[str, Customer, Rules, tuple[Line, ...], str]] = [
     ("foreign VAT without OSS", sent_to("DE"), GOODS, (line("119", tax("19", "0.19")),), "set `oss`"),
     ("British VAT", sent_to("GB"), GOODS, (line("120", tax("20", "0.2")),), "own tax"),
     ("the Isle of Man's", sent_to("IM"), GOODS, (line("120", tax("20", "0.2")),), "own tax"),
+    (
+        "French VAT on an export",
+        sent_to("CH"),
+        GOODS,
+        (line("120", Tax(amount=D("20"), rate=D("0.2"), country="FR")),),
+        "leaves the Union (CH) with French VAT of 20",
+    ),
+    ("the mainland's rate overseas", sent_to("RE"), GOODS, (line("120", tax("20", "0.2")),), "goes overseas"),
+    (
+        "the overseas rate on the mainland",
+        sent_to("FR"),
+        GOODS,
+        (line("108.50", tax("8.50", "0.085")),),
+        "the rate of the overseas departments",
+    ),
+    (
+        "Austrian VAT by its own word, at a rate that is French too",
+        sent_to("AT"),
+        GOODS,
+        (line("120", Tax(amount=D("20"), rate=D("0.2"), country="AT")),),
+        "VAT for AT",
+    ),
     ("Australian GST", sent_to("AU"), GOODS, (line("110", tax("10", "0.1")),), "own tax"),
     (
         "British VAT of the One-Stop Shop",
@@ -212,14 +234,14 @@ BANDS: list[tuple[str, Line, list[tuple[str, str, str]]]] = [
 
 @pytest.mark.parametrize(("one", "expected"), [row[1:] for row in BANDS], ids=[row[0] for row in BANDS])
 def test_a_line_is_cut_by_rate(one: Line, expected: list[tuple[str, str, str]]) -> None:
-    bands = assess(order(sent_to("FR"), one), GOODS).bands
+    bands = assess(order(sent_to("RE") if one.tax == D("8.50") else sent_to("FR"), one), GOODS).bands
     assert [(band.rate, band.net, band.gross) for band in bands] == [tuple(map(D, row)) for row in expected]
     assert sum(band.gross for band in bands) == one.gross
 
 
 @pytest.mark.parametrize(("small", "least"), [("0.06", "0.01"), ("0.02", "0")])
 def test_large_lines_tell_the_rate_of_small_ones_that_share_its_id(small: str, least: str) -> None:
-    named = {"rate_id": "txr_1", "title": "TVA"}
+    named = {"id": "txr_1", "title": "TVA"}
     one, other = (replace(tax(amount), **named) for amount in (least, "20"))  # type: ignore[arg-type]
     vat = assess(order(sent_to("FR"), line(small, one), line("120", other)), GOODS)
     assert [band.rate for band in vat.bands] == [D("0.2"), D("0.2")]
@@ -302,9 +324,10 @@ def test_a_sale_that_is_exempt_by_a_number_shows_it_whatever_the_customers_recor
     assert "acheteur" not in documents.invoice.information
 
 
-def test_french_vat_may_go_to_northern_ireland_and_to_switzerland() -> None:
-    for customer in (sent_to("GB", "BT1 1AA"), sent_to("CH")):
-        assert assess(order(customer, line("120", tax("20", "0.2"))), GOODS).exemption == ""
+def test_french_vat_may_go_to_northern_ireland_and_with_services_to_switzerland() -> None:
+    sold = line("120", tax("20", "0.2"))
+    assert assess(order(sent_to("GB", "BT1 1AA"), sold), GOODS).exemption == ""
+    assert assess(order(sent_to("CH"), sold), SERVICES).exemption == ""
 
 
 def test_franchise_carries_its_mention() -> None:
@@ -369,7 +392,7 @@ def test_a_mention_changes_on_its_day(monkeypatch: pytest.MonkeyPatch) -> None:
         ("FR", "20000", Zone.FRANCE),
         ("MC", "98000", Zone.FRANCE),
         ("FR", "97133", Zone.OVERSEAS),
-        ("PF", "98713", Zone.OVERSEAS),
+        ("PF", "98713", Zone.OUTSIDE),
         ("EL", "10557", Zone.EU),
         ("GR", "63086", Zone.OUTSIDE),
         ("XI", "", Zone.NORTHERN_IRELAND),

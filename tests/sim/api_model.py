@@ -273,7 +273,7 @@ class Client:
         """When the quota gave leave. Waits as long for it as `Quota.take` does."""
         while True:
             wait, at = await self._server.call(
-                lambda data, now: ((data.paused_until - now) / 1000, self._server.world.now)
+                lambda data, now: (data.paused(now) / 1000, self._server.world.now)
             )
             if wait <= 0:
                 return at

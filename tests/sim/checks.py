@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from bridge.facturation.records import CustomerRecord, InvoiceRecord
 from tests.sim.api_model import Facturation
-from tests.sim.data import Data
+from tests.sim.data import LEASE_MS, Data
 from tests.sim.shops import Sale
 
 
@@ -31,7 +31,7 @@ def of_the_store_at_rest(data: Data, now: int, sales: Iterable[Sale]) -> Iterato
         if entry.state != "done":
             yield f"in the ledger: {key} is {entry.state}"
     for key, (_, until) in data.leases.items():
-        if until > now:
+        if now < until <= now + LEASE_MS:
             yield f"still leased: {key}"
     for sale in sales:
         order = data.orders.get(sale.key)

@@ -23,6 +23,10 @@ LEASE_MS = int(LEASE.total_seconds() * 1000)
 REHINT_MS = int(REHINT.total_seconds() * 1000)
 ARCHIVE_AGE_MS = int(ARCHIVE_AGE.total_seconds() * 1000)
 YOUNG_MS = 300_000
+AHEAD_OF_US_MS = 7_200_000
+BEAT_MS = 5_000
+LONGEST_PAUSE_MS = 3_600_000
+YOUNG_LEDGER_MS = 3_600_000
 BELL_AGE_MS = 600_000
 BELL_LIFE_MS = 60_000
 AHEAD_MS = 30_000
@@ -69,6 +73,7 @@ class Entry:
     attempt: str = ""
     owner: str = ""
     record: str = ""
+    witnessed: int | None = None
 
 
 @dataclass(slots=True)
@@ -94,6 +99,9 @@ class Data:
     known_run: str = ""
     born: int = 0
     trusted_since: int = 0
+    trusted_witnessed: int = 0
+    seen: int | None = None
+    witnessed: int = 1
     verdicts: dict[str, tuple[int, str]] = field(default_factory=dict)
     archived: tuple[dict[str, int], int] | None = None
     rounding: str = ""
@@ -127,9 +135,23 @@ class Data:
         if not self.known_run:
             self.born = now
         if not self.known_run or not durable:
-            self.trusted_since = now
+            self._trust_from(now, self.witness(now))
         self.known_run = self.run
         return self.trusted_since
+
+    def _trust_from(self, now: int, witnessed: int) -> None:
+        self.trusted_since, self.trusted_witnessed = now, witnessed
+
+    def witness(self, now: int) -> int:
+        """The time that somebody has seen pass, ms."""
+        passed = now - (now if self.seen is None else self.seen)
+        self.seen, self.witnessed = now, self.witnessed + min(max(passed, 0), BEAT_MS)
+        if passed < -BEAT_MS:
+            self.due = {key: at + passed for key, at in self.due.items()}
+            self.queue.clear()
+        if abs(passed) > 3 * BEAT_MS and self.witnessed < YOUNG_LEDGER_MS and self.trusted_since:
+            self._trust_from(now, self.witnessed)
+        return self.witnessed
 
     def _verdict(self, scope: str, trusted_since: int) -> str:
         at, verdict = self.verdicts.get(scope, (-1, ""))
@@ -250,7 +272,11 @@ class Data:
         if key not in self.orders:
             self.due.pop(key, None)
             return None
-        if key not in self.due or self._holder(key, now):
+        if key not in self.due:
+            return None
+        if self._holder(key, now):
+            token, until = self.leases[key]
+            self.leases[key] = (token, min(until, now + LEASE_MS))
             return None
         self.leases[key] = (lease.token, now + LEASE_MS)
         self.due[key] = now + LEASE_MS + 200
@@ -337,6 +363,7 @@ class Data:
         for each in (self.orders[name] for name in (*own, *concerned) if name in self.orders):
             if key not in each.further:
                 each.further = (*each.further, key)
+        witnessed = self.witness(now)
         entry = self.entries.get(key)
         state = entry.state if entry else ""
         if entry and state == "done":
@@ -354,16 +381,21 @@ class Data:
             if rival:
                 return CreationPermit(act="claimed", other=rival)
         self.payments |= dict.fromkeys(payments, order)
-        forgotten = not state and placed_ms < trusted_since + YOUNG_MS
+        known_time = trusted_since + YOUNG_MS <= placed_ms <= now + AHEAD_OF_US_MS
+        forgotten = not state and verdict != "clean" and not known_time
         if forgotten or (entry and state and entry.at < trusted_since):
             state = "intent"
-            entry = self.entries[key] = Entry(state, trusted_since, entry.attempt if entry else "?", order)
-            entry.attempt = entry.attempt or "?"
+            since = max((entry and entry.witnessed) or 0, self.trusted_witnessed)
+            entry = self.entries[key] = Entry(
+                state, trusted_since, (entry and entry.attempt) or "?", order, witnessed=since
+            )
         if entry and state == "intent":
             unsure = entry.attempt == "?" and not verdict
-            age = max(0, now - entry.at) / 1000
+            if entry.witnessed is None:
+                entry.witnessed = witnessed - max(0, now - entry.at)
+            age = (witnessed - entry.witnessed) / 1000
             return CreationPermit(act="lookup", attempt=entry.attempt, age=age, unsure=unsure)
-        self.entries[key] = Entry("intent", now, attempt, order)
+        self.entries[key] = Entry("intent", now, attempt, order, witnessed=witnessed)
         return CreationPermit(act="post", attempt=attempt)
 
     def _rival(self, payment: str, order: str) -> str:
@@ -382,6 +414,7 @@ class Data:
         if not held or entry is None or entry.state != "intent" or entry.attempt != current:
             raise LeaseLost(lease.order_key)
         entry.at, entry.attempt, entry.owner = now, attempt, lease.order_key
+        entry.witnessed = self.witness(now)
 
     def clear(self, key: str, attempt: str) -> None:
         """clear.lua"""
@@ -396,10 +429,11 @@ class Data:
 
     def forget(self, now: int, keys: Sequence[str], customer_id: int, attempt: str) -> None:
         """forget.lua"""
+        witnessed = self.witness(now)
         for key in keys:
             entry = self.entries.get(key)
             if entry and entry.state == "done" and json.loads(entry.record)["id"] == customer_id:
-                self.entries[key] = Entry("intent", now, attempt)
+                self.entries[key] = Entry("intent", now, attempt, witnessed=witnessed)
 
     def judge(self, now: int, scope: str, clean: bool, durable: bool) -> None:
         """set_shop_verdict.lua"""
@@ -427,6 +461,7 @@ class Data:
 
     def sweep(self, now: int, worker: str, limit: int = WAKE_UPS) -> int:
         """sweep.lua"""
+        self.witness(now)
         self.workers[worker] = now
         _drop(self.workers, now - 60_000)
         _drop(self.queue, now - BELL_AGE_MS - BELL_LIFE_MS)
@@ -443,7 +478,12 @@ class Data:
 
     def pause(self, now: int, seconds: float) -> None:
         """quota.lua, `pause`: nobody sends for so long."""
-        self.paused_until = max(self.paused_until, now + int(seconds * 1000))
+        self.paused_until = now + max(self.paused(now), int(seconds * 1000))
+
+    def paused(self, now: int) -> int:
+        """For how long nobody may send, ms; an end too far ahead is from before the clock was set back."""
+        left = self.paused_until - now
+        return left if 0 < left <= LONGEST_PAUSE_MS else 0
 
     def retry(self, now: int, key: str) -> None:
         """A person has looked at an order that asked for attention: it is due again."""

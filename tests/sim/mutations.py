@@ -80,6 +80,24 @@ class FloorForMissingOnly(Data):
         return Data.begin(self, now, lease, key, attempt, placed_ms, scope, durable, payments, concerned)
 
 
+class WallClock(Data):
+    """An attempt is as old as the clock says."""
+
+    def witness(self, now: int) -> int:
+        return now
+
+
+class NeverSetBack(Data):
+    """What was due before the clock was set back sleeps until the clock is there again."""
+
+    def witness(self, now: int) -> int:
+        due = dict(self.due)
+        try:
+            return Data.witness(self, now)
+        finally:
+            self.due = due
+
+
 class AlwaysClean(Data):
     """No ledger has ever forgotten anything."""
 
@@ -200,6 +218,8 @@ class NoDeadline(StandsStill):
     """Whatever the time since the intent, the request is sent."""
 
     async def _call(self, change: Callable[[], T], before_send: BeforeSend | None = None) -> T:
+        if before_send and self._api.world.random.random() < 0.2:
+            await self._hesitate(self._api.world)
         return await super()._call(change)
 
 
@@ -236,6 +256,8 @@ MUTATIONS: Mapping[str, Mutation] = {
     "no ledger age, tail lost": Mutation(
         parts=Parts(data=NoLedgerAge), mode=Mode.TAIL, shows=NOTES, within=150
     ),
+    "ages by the clock": Mutation(parts=Parts(data=WallClock), shows=INVOICES, within=100),
+    "asleep after a step back": Mutation(parts=Parts(data=NeverSetBack), shows="not at rest", within=30),
     "every shop clean": Mutation(parts=Parts(data=AlwaysClean), mode=Mode.TOTAL, shows=INVOICES, within=30),
     "no customer buyer_lock": Mutation(parts=Parts(store=NoCustomerFence), shows=CUSTOMERS, within=30),
     "no waiting for a neighbour": Mutation(parts=Parts(data=NeverBusy), shows=CUSTOMERS, within=50),

@@ -58,6 +58,7 @@ class Parts:
     client: Callable[[Facturation, Server], Client] = Client
     settle: float = 120.0
     sweeper: bool = True
+    steps: bool = True
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ class SimClock:
     process: Process
 
     def now(self) -> datetime:
-        return EPOCH + timedelta(seconds=self.world.now + self.process.skew)
+        return EPOCH + timedelta(seconds=self.world.now + self.process.skew + self.process.stepped)
 
     def boottime(self) -> float:
         return self.world.now + 1000 * (2 + self.process.skew)
@@ -95,6 +96,7 @@ class History:
     def __init__(self, seed: int, mode: Mode, parts: Parts, configured: dict[str, Shop]) -> None:
         self.world = World(seed)
         self.chance = self.world.random
+        self.clocks = Random(f"clocks that step, in history {seed}")
         self.person = Random(f"a person who deletes customers, in history {seed}")
         self.mode = mode
         self.parts = parts
@@ -137,6 +139,8 @@ class History:
         world.mishaps = 0.01
         self._redis_will_crash()
         world.at(self._next(150), self._outage)
+        if self.parts.steps and self.clocks.random() < 0.5:
+            self._a_clock_steps()
         if self.person.random() < 0.5:
             world.at(self.person.expovariate(1), self._a_person_deletes)
         for sale in self.sales:
@@ -184,7 +188,10 @@ class History:
         self.server.loss = 0.0
         self.facturation.bad = 0.0
         self.facturation.down = False
+        self.server.skew = 0.0
+        self.facturation.forgotten()
         for process in (*self.workers, *self.webs):
+            process.stepped = 0.0
             process.frozen_until = min(process.frozen_until, self.world.now)
             process.start()
         if self.mode is not Mode.ALWAYS:
@@ -232,6 +239,24 @@ class History:
     def _end_of_outage(self) -> None:
         self.facturation.down = False
         self.world.at(self._next(150), self._outage)
+
+    def _a_clock_steps(self) -> None:
+        """Redis', or some process'; forward or back, by seconds or by days, and right again at the end.
+
+        Not back by minutes where all is lost: a ledger that is born meanwhile takes an order placed just
+        before for a new one, once the wrong clock has caught up. That hole is known (README, limits)."""
+        if self.faults:
+            by = self.clocks.choice((-172_800.0, -600.0, -20.0, 0.0, 20.0, 600.0, 172_800.0))
+            if self.mode is Mode.TOTAL and -172_800 < by < 0:
+                by = 0.0
+            process = self.clocks.choice((None, None, *self.workers, *self.webs))
+            if process is None:
+                self.server.skew = by
+                self.facturation.forgotten()
+            else:
+                process.stepped = by
+            self.verdict.totals["clock steps"] += 1
+            self.world.at(self.clocks.expovariate(1 / 40), self._a_clock_steps)
 
     def _a_person_deletes(self) -> None:
         """A customer who was never invoiced, as Facturation.pro allows."""

@@ -23,7 +23,8 @@ T = TypeVar("T")
 
 class Server:
     """Redis as a process. `loss`: of a request, and as likely of a reply. `durable`: nothing acknowledged is
-    lost at a crash. Crashes come from outside: `remember`, then `crash`."""
+    lost at a crash. `skew`: seconds by which its clock is wrong. Crashes come from outside: `remember`,
+    then `crash`."""
 
     TIMEOUT = 2.0
 
@@ -42,6 +43,7 @@ class Server:
         self.durable = durable
         self.loss = loss
         self.up = True
+        self.skew = 0.0
         self.crashes = 0
         self._remembered = b""
         self._epoch_ms = int(epoch.timestamp() * 1000)
@@ -50,7 +52,7 @@ class Server:
 
     @property
     def now_ms(self) -> int:
-        return self._epoch_ms + int(self.world.now * 1000)
+        return self._epoch_ms + int((self.world.now + self.skew) * 1000)
 
     def call(self, script: Callable[[Data, int], T]) -> Awaitable[T]:
         """One round trip. Raises StoreUnavailable: it may or may not have been carried out."""

@@ -130,7 +130,8 @@ class Task:
 
 
 class Process:
-    """Tasks that live and die together. `started` begins its work, at the start and after each kill."""
+    """Tasks that live and die together. `started` begins its work, at the start and after each kill.
+    `stepped`: seconds by which somebody has set its wall clock wrong."""
 
     def __init__(self, world: World, name: str, started: Callable[[Process], None], *, mortal: bool) -> None:
         self.world = world
@@ -141,6 +142,7 @@ class Process:
         self.frozen_until = 0.0
         self.tasks: set[Task] = set()
         self.skew = world.random.uniform(-2, 2)
+        self.stepped = 0.0
         self._started = started
 
     def start(self) -> None:

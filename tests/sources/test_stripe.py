@@ -190,7 +190,7 @@ def test_the_shops_own_rate_of_0_is_asked_for_by_its_id(reason: str | None) -> N
     (tax,) = order_of(sold, named).lines[0].taxes
     assert (tax.rate, tax.title, tax.reason) == (Decimal(0), "Exonere", ZeroTaxReason.ZERO_RATED)
     (tax,) = order_of(sold, rate_answer(b"{}")).lines[0].taxes
-    assert (tax.rate, tax.rate_id, tax.reason) == (None, "txr_1", None)
+    assert (tax.rate, tax.id, tax.reason) == (None, "txr_1", None)
 
 
 @pytest.mark.parametrize(

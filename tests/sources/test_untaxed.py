@@ -64,7 +64,7 @@ def test_shopify_names_tags_of_order_and_buyer_and_what_is_no_product() -> None:
         "orders/paid",
         shopify_order(1, [untaxed(requires_shipping=False)], tags="b2b, École", customer={"tags": ["asso"]}),
     )
-    assert order.tags == ("b2b", "École", "asso")
+    assert order.lines[0].tags == ("b2b", "École", "asso")
     assert order.lines[0].supply is Supply.SERVICES
 
 

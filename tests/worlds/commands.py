@@ -22,6 +22,7 @@ from tests.builders.shopify import as_body
 from tests.worlds.in_process import SECRETS, SHOPS
 from tests.worlds.waiting import until
 
+ROOT = Path(__file__).resolve().parents[2]
 BRIDGE = Path(sys.executable).parent / "bridge"
 
 
@@ -54,8 +55,9 @@ class Running:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Nothing of the tester's own."""
-    return {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "COLUMNS": "200", "LANG": "C.UTF-8", **more}
+    """Nothing of the tester's own, and the code of this checkout, wherever `bridge` is installed from."""
+    said = {"HOME": "/nonexistent", "COLUMNS": "200", "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT)}
+    return {"PATH": os.environ["PATH"], **said, **more}
 
 
 @asynccontextmanager

@@ -20,11 +20,31 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local minute = math.floor(now / MINUTE)
 
+local LONGEST_PAUSE = 3600000
+
+-- One clock was set back: what it noted since is of now, or nobody would send until it is there again.
+local function of_now()
+  for _, request in ipairs(redis.call('ZRANGEBYSCORE', log, '(' .. string.format('%.0f', now + IN_FLIGHT), '+inf')) do
+    redis.call('ZADD', log, now, request)
+  end
+  if (tonumber(redis.call('HGET', day, 'first') or 0)) > minute then
+    local total = redis.call('HGET', day, 'total') or 0
+    local serial = redis.call('HGET', day, 'serial') or 0
+    redis.call('DEL', day)
+    redis.call('HSET', day, 'total', total, 'serial', serial, 'first', minute, minute, total)
+  end
+end
+
+local function paused()
+  local left = tonumber(redis.call('GET', pause) or 0) - now
+  return left <= LONGEST_PAUSE and math.max(left, 0) or 0
+end
+
 local function text(number) return string.format('%.0f', number) end
 
 local function learnt_value(name, lasts)
   local pair = redis.call('HMGET', learnt, name, name .. '_at')
-  if pair[1] and now - tonumber(pair[2]) < lasts then return tonumber(pair[1]) end
+  if pair[1] and math.abs(now - tonumber(pair[2])) < lasts then return tonumber(pair[1]) end
   return nil
 end
 
@@ -100,9 +120,9 @@ local commands = {}
 -- ARGV 4: share of each window for this lane; 5: longest wait the caller accepts. -> {wait, permit's time}
 function commands.take()
   local share, patience = tonumber(ARGV[4]), tonumber(ARGV[5])
-  local paused = tonumber(redis.call('GET', pause) or 0) - now
+  of_now()
   local sent, first = sent_today()
-  local wait = math.max(0, paused, wait_for_five(share), wait_for_day(share, sent, first))
+  local wait = math.max(paused(), wait_for_five(share), wait_for_day(share, sent, first))
   if wait > 0 then
     if wait > patience then redis.call('HINCRBY', health, 'refused', 1) end
     return { wait, 0 }
@@ -142,8 +162,7 @@ end
 
 -- ARGV 4: milliseconds. The longest pause asked for holds.
 function commands.pause()
-  local span = tonumber(ARGV[4])
-  local till = math.max(now + span, tonumber(redis.call('GET', pause) or 0))
+  local till = now + math.max(math.min(tonumber(ARGV[4]), LONGEST_PAUSE), paused())
   redis.call('SET', pause, text(till), 'PX', text(till - now))
   redis.call('HINCRBY', health, 'throttled', 1)
 end
@@ -162,12 +181,11 @@ function commands.state()
   local room, at = left(), {}
   local flat = redis.call('HGETALL', health)
   for i = 1, #flat, 2 do at[flat[i]] = flat[i + 1] end
-  local till = tonumber(redis.call('GET', pause) or 0)
   return cjson.encode({
     limit_five = limit_of('five'), limit_day = limit_of('day'),
     left_five = room.five, left_day = room.day,
     foreign_five = foreign_of('five'), foreign_day = foreign_of('day'),
-    paused_until = till > now and text(till) or nil,
+    paused_until = paused() > 0 and text(now + paused()) or nil,
     refused = tonumber(at.refused or 0), throttled = tonumber(at.throttled or 0),
     last_success = at.last_success, last_failure = at.last_failure,
     last_failure_kind = at.last_failure_kind, last_failure_reason = at.last_failure_reason,

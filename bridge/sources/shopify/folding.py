@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,6 +23,7 @@ from bridge.sources.shopify.payloads import (
     OrderPayload,
     RefundPayload,
     Transaction,
+    slug,
 )
 from bridge.sources.shopify.payments import (
     STATUS,
@@ -38,6 +39,8 @@ from bridge.sources.shopify.topics import PLATFORM, SNAPSHOTS
 
 SAMPLE_ORDER = "820982911946154508"
 """The order of every test notification, whatever its topic; it never existed."""
+NAMES_OF_PAYMENTS = ("order_id", "payment_id", "payment_intent", "transaction_id", "capture_id", "charge_id")
+"""Ends of the names under which such apps keep the payment: "amazon-order-id"."""
 EDIT_GRACE = timedelta(seconds=5)
 """An edit and the snapshot that holds it may differ by their rounding."""
 
@@ -112,6 +115,11 @@ def _newness(snapshot: tuple[OrderPayload, bytes]) -> tuple[datetime, bool, int,
     return order.changed_at, order.cancelled_at is not None, progress, len(order.refunds), body
 
 
+def _noted(order: OrderPayload) -> Iterator[str]:
+    """What apps that copy orders of other channels wrote down of the payment there."""
+    return (each.text for each in order.note_attributes if slug(each.name).endswith(NAMES_OF_PAYMENTS))
+
+
 def _order(key: Key, known: _Known) -> Order:
     order = known.newest
     snapshots = [snapshot for snapshot, _ in known.snapshots]
@@ -143,7 +151,10 @@ def _order(key: Key, known: _Known) -> Order:
         cancelled_at=utc(cancelled_at) if cancelled_at else None,
         # a test notification is not confirmed and voided, even where its `test` is filtered out
         test=order.test or (order.confirmed is False and order.financial_status == "voided"),
-        tags=(*order.tags, *(order.customer.tags if order.customer else ())),
+        delivered_on=order.delivered_on,
+        due_on=order.due_on,
         purchase_number=order.po_number,
+        payment_ids=tuple(filter(None, (order.source_identifier, *_noted(order)))),
+        channel=order.source_name,
         problems=tuple(problems_of(order, number, lines, given_back(movements), deleted=known.deleted)),
     )

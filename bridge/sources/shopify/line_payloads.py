@@ -74,8 +74,8 @@ class LineItem(Payload):
     current_quantity: Stated = None
     price: Amount
     gift_card: Flag = False
-    taxable: bool | None = None
     requires_shipping: bool | None = None
+    taxable: bool | None = None
     tip: Any = None
     tip_payment_gateway: Any = None
     tip_payment_method: Any = None

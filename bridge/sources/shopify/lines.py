@@ -10,13 +10,14 @@ from bridge.orders import ZERO, Line, LineKind, Supply, Tax, ZeroTaxReason, utc
 from bridge.sources.shopify.line_payloads import Allocation, Duty, LineItem, ShippingLine, TaxLine
 from bridge.sources.shopify.payloads import OrderEdit, OrderPayload
 
-SUPPLY: Mapping[bool | None, Supply] = {
-    True: Supply.GOODS,
-    False: Supply.SERVICES,
-    None: Supply.UNKNOWN,
-}
-"""`requires_shipping`: what is not a physical product is a service for VAT, also when it is a file:
-https://help.shopify.com/en/manual/products/digital-service-product"""
+EU_COUNTRIES = frozenset(
+    (
+        *("AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU"),
+        *("IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"),
+    )
+)
+SUPPLY: Mapping[bool | None, Supply] = {True: Supply.GOODS, False: Supply.SERVICES, None: Supply.UNKNOWN}
+"""`requires_shipping`: what is no physical product is a service, also when it is a download."""
 
 
 def lines_of(order: OrderPayload) -> tuple[Line, ...]:
@@ -130,6 +131,7 @@ def _line(
         discount=sum((discount.amount for discount in discounts), ZERO),
         discount_labels=_labels(order, discounts),
         supply=supply,
+        tags=(*order.tags, *(order.customer.tags if order.customer else ())),
     )
 
 
@@ -139,7 +141,15 @@ def _tax(order: OrderPayload, tax: TaxLine) -> Tax:
     reason = None if tax.price else _exemption(order)
     if not tax.price and tax.rate == 0 and tax.title:
         reason = reason or ZeroTaxReason.ZERO_RATED
-    return Tax(amount=tax.price, rate=tax.rate, title=tax.title, reason=reason)
+    return Tax(
+        amount=tax.price, rate=tax.rate, title=tax.title, country=_country_of(tax.title), reason=reason
+    )
+
+
+def _country_of(title: str) -> str:
+    """Shopify's own titles begin with the country: "FR TVA", "AT USt"."""
+    country, _, name = title.partition(" ")
+    return country if name and country in EU_COUNTRIES else ""
 
 
 def _exemption(order: OrderPayload) -> ZeroTaxReason | None:

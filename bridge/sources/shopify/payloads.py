@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
-from bridge.orders import ZERO
-from bridge.sources.reading import Amount, Id, Payload, Text, plain_text
+from bridge.orders import ZERO, legal_date
+from bridge.sources.reading import Amount, Id, Payload, Text, Time, plain_text
 from bridge.sources.shopify.line_payloads import (
     DiscountApplication,
     Flag,
@@ -52,8 +52,8 @@ class Transaction(Payload):
     amount: Amount = ZERO
     currency: Text = ""
     authorization: Text = ""
-    created_at: AwareDatetime | None = None
-    processed_at: AwareDatetime | None = None
+    created_at: Time | None = None
+    processed_at: Time | None = None
 
     @property
     def at(self) -> datetime | None:
@@ -116,8 +116,8 @@ class RefundPayload(Payload):
     """A refund, as `refunds/create` sends it and as the order's `refunds` list it."""
 
     id: Id = Field(min_length=1)
-    created_at: AwareDatetime
-    processed_at: AwareDatetime | None = None
+    created_at: Time
+    processed_at: Time | None = None
     note: Text = ""
     refund_line_items: Many[RefundLine] = ()
     refund_shipping_lines: Many[RefundShippingLine] = ()
@@ -131,6 +131,21 @@ class RefundPayload(Payload):
         return tuple(each for each in self.order_adjustments if not each.of_shipping)
 
 
+class Fulfillment(Payload):
+    """A parcel, or what takes its place."""
+
+    status: Text = ""
+    created_at: Time | None = None
+
+
+class PaymentSchedule(Payload):
+    due_at: Time | None = None
+
+
+class PaymentTerms(Payload):
+    payment_schedules: Many[PaymentSchedule] = ()
+
+
 class DisputePayload(Payload):
     """https://shopify.dev/docs/api/webhooks?reference=disputes. `status`: needs_response, under_review,
     charge_refunded, accepted, won or lost."""
@@ -139,7 +154,7 @@ class DisputePayload(Payload):
     amount: Amount
     reason: Text = ""
     status: Text = ""
-    evidence_due_by: AwareDatetime | None = None
+    evidence_due_by: Time | None = None
     finalized_on: Any = None
 
 
@@ -205,11 +220,13 @@ class OrderPayload(Payload):
     financial_status: Text = ""
     confirmed: bool | None = None
     test: Flag = False
-    created_at: AwareDatetime
-    updated_at: AwareDatetime | None = None
-    processed_at: AwareDatetime | None = None
-    cancelled_at: AwareDatetime | None = None
+    created_at: Time
+    updated_at: Time | None = None
+    processed_at: Time | None = None
+    cancelled_at: Time | None = None
     payment_gateway_names: Many[Text] = ()
+    source_name: Text = ""
+    source_identifier: Text = ""
     po_number: Text = ""
     tags: Words = ()
     note_attributes: Many[NoteAttribute] = ()
@@ -224,6 +241,20 @@ class OrderPayload(Payload):
     shipping_lines: Many[ShippingLine] = ()
     discount_applications: Many[DiscountApplication] = ()
     refunds: Many[RefundPayload] = ()
+    fulfillments: Many[Fulfillment] = ()
+    payment_terms: PaymentTerms | None = None
+
+    @property
+    def delivered_on(self) -> date | None:
+        """The day on which the first of it left, in France."""
+        left = [each.created_at for each in self.fulfillments if each.status == "success" and each.created_at]
+        return legal_date(min(left)) if left else None
+
+    @property
+    def due_on(self) -> date | None:
+        """The last day on which it may be paid, in France."""
+        schedules = self.payment_terms.payment_schedules if self.payment_terms else ()
+        return max((legal_date(each.due_at) for each in schedules if each.due_at), default=None)
 
     @property
     def changed_at(self) -> datetime:
@@ -243,7 +274,7 @@ class OrderEdit(Payload):
     """What `orders/edited` carries: line ids and quantities only, so its time and what was added are of
     use."""
 
-    committed_at: AwareDatetime
+    committed_at: Time
     line_items: EditedLines = EditedLines()
     shipping_lines: EditedLines = EditedLines()
 

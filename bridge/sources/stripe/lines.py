@@ -159,8 +159,9 @@ def _tax(entry: TaxEntry, currency: str, rates: Rates, exempt: ZeroTaxReason | N
     return Tax(
         amount=money(entry.amount, currency),
         rate=None if known.percentage is None else (known.percentage / 100).normalize(),
-        rate_id=known.id if known.percentage is None else "",
         title=known.display_name,
+        id=stated.id,
+        country=known.country,
         reason=reason_of(entry, known, exempt),
     )
 

@@ -13,7 +13,7 @@ from bridge.errors import NeedsPerson
 from bridge.keys import Key
 from bridge.orders import Event, Incomplete, decimal_from
 from bridge.reasons import Reason, because
-from bridge.sources.reading import Payload, read, read_value
+from bridge.sources.reading import Payload, of_our_time, read, read_value
 from bridge.sources.stripe.receiving import SANE_ID
 
 ZERO_DECIMALS = frozenset(
@@ -41,7 +41,7 @@ def _moment(value: object) -> datetime | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 10**11:
         raise ValueError("not a time")
-    return datetime.fromtimestamp(value, UTC)
+    return of_our_time(datetime.fromtimestamp(value, UTC))
 
 
 def _reference(value: object) -> str:

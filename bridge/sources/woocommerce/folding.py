@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bridge.errors import NeedsPerson
 from bridge.keys import Key
-from bridge.orders import Event, Folded, Ignored, Incomplete, Order
+from bridge.orders import Event, Folded, Ignored, Incomplete, Order, legal_date
 from bridge.reasons import because
 from bridge.sources.base import FETCHED
 from bridge.sources.reading import read
@@ -20,6 +20,9 @@ from bridge.sources.woocommerce.problems import problems_of
 from bridge.sources.woocommerce.reductions import reductions_of
 from bridge.sources.woocommerce.topics import DELETED, PLATFORM
 
+SPLIT = ("has_sub_order", "wcfm_has_sub_order")
+"""What marketplaces write on an order that they split by vendor: https://dokan.co/docs/,
+https://wclovers.com/knowledgebase/."""
 DRAFTS: Mapping[str, str] = {
     "auto-draft": "woo_auto_draft",
     "draft": "woo_draft",
@@ -64,6 +67,10 @@ def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
         lines=tuple(replace(line, since=added_when(history, line.id)) for line in lines),
         customer=customer_of(newest),
         payment_ids=tuple(newest.meta_data[key] for key in PAYMENT_KEYS if key in newest.meta_data),
+        delivered_on=legal_date(newest.date_completed_gmt) if newest.date_completed_gmt else None,
+        channel=newest.created_via,
+        part_of="" if newest.parent_id == "0" else newest.parent_id,
+        has_parts=any(newest.meta_data.get(key) for key in SPLIT),
         paid_at=paid_when(newest),
         on_account=on_account(newest) and paid,
         movements=movements_of(newest, reductions),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from decimal import Decimal
 
+from bridge.currencies import payable
 from bridge.keys import Key
-from bridge.orders import CENT, ZERO, Line, LineKind, Tax, ZeroTaxReason, payable, to_cents
+from bridge.orders import CENT, ZERO, Line, LineKind, Tax, ZeroTaxReason, to_cents
 from bridge.reasons import NO_REASON, Reason, because
 from bridge.sources.woocommerce.payloads import Item, OrderBody, RefundBody, TaxLine
 
@@ -51,7 +52,7 @@ def order_lines(order: OrderBody, key: Key) -> tuple[tuple[Line, ...], tuple[Rea
         lines=to_cents(gross_of(stated)),
         currency=order.currency,
         total=order.due,
-        cards=because("woo_by_gift_card", cards=cards) if order.gift_cards else NO_REASON,
+        cards=because("woo_by_gift_card", cards=cards) if order.stored_value else NO_REASON,
     )
     return stated, (problem,)
 
@@ -124,9 +125,9 @@ def _line(
         quantity=item.quantity or Decimal(1),
         gross=net + tax,
         taxes=taxes,
-        tax_class=item.tax_class,
         discount=discount,
         discount_labels=labels if discount else (),
+        tax_class=item.tax_class,
     )
 
 
@@ -161,7 +162,13 @@ def _tax(net: Decimal, amount: Decimal, rate: TaxLine | None, *, alone: bool) ->
     fraction = rate.rate_percent / 100
     contradicted = not amount and abs(net * fraction) > HALF_CENT
     named_zero = ZeroTaxReason.ZERO_RATED if not (amount or fraction) and rate.label else None
-    return Tax(amount=amount, rate=None if contradicted else fraction, title=rate.label, reason=named_zero)
+    return Tax(
+        amount=amount,
+        rate=None if contradicted else fraction,
+        title=rate.label,
+        country=rate.country,
+        reason=named_zero,
+    )
 
 
 def slack(place: Decimal, parts: Parts) -> Decimal:

@@ -9,8 +9,9 @@ from typing import Annotated, TypeVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from bridge.orders import CENT, ZERO, decimal_from, payable
-from bridge.sources.reading import Amount, Id, Payload, Text, plain_text, raw_text
+from bridge.currencies import payable
+from bridge.orders import CENT, ZERO, decimal_from
+from bridge.sources.reading import Amount, Id, Payload, Text, of_our_time, plain_text, raw_text
 
 _NO_DATE = re.compile(r"-0001-|0000-")
 
@@ -41,6 +42,7 @@ def _moment(value: object) -> datetime | None:
         moment = datetime.fromisoformat(value)
     except ValueError:
         raise ValueError("not a time") from None
+    moment = of_our_time(moment)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -69,6 +71,13 @@ def _meta(value: object) -> object:
     return {key: word for key, word in pairs if isinstance(key, str) and word}
 
 
+STORED_COUPONS = frozenset({"smart_coupon", "store_credit"})
+"""Types of coupons that are credit: https://woocommerce.com/document/smart-coupons/,
+https://woocommerce.com/document/store-credit/."""
+STORED_META = ("_ywgc_applied_gift_cards_totals",)
+"""YITH Gift Cards: https://docs.yithemes.com/yith-woocommerce-gift-cards/."""
+_AMOUNT = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
+
 Many = Annotated[tuple[T, ...], BeforeValidator(_listed)]
 Stated = Annotated[Decimal | None, BeforeValidator(_stated)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
@@ -94,6 +103,8 @@ class Item(Payload):
     name: Text = ""
     method_title: Text = ""
     sku: Text = ""
+    tax_class: Text = ""
+    tax_status: Text = ""
     quantity: Amount = Decimal(1)
     price: Stated = None
     subtotal: Stated = None
@@ -101,20 +112,28 @@ class Item(Payload):
     total: Amount
     total_tax: Amount = ZERO
     taxes: Many[ItemTax] = ()
-    tax_class: Text = ""
-    tax_status: Id = ""
     meta_data: Meta = Field(default_factory=dict)
 
 
 class TaxLine(Payload):
     rate_id: Id = ""
+    rate_code: Text = ""
     label: Text = ""
     rate_percent: Stated = None
     compound: bool = False
 
+    @property
+    def country(self) -> str:
+        """`rate_code` is COUNTRY-STATE-NAME-PRIORITY: WC_Tax::get_rate_code."""
+        country = self.rate_code.partition("-")[0]
+        return country if re.fullmatch("[A-Z]{2}", country) else ""
+
 
 class Coupon(Payload):
     code: Text = ""
+    discount_type: Text = ""
+    discount: Amount = ZERO
+    discount_tax: Amount = ZERO
 
 
 class GiftCard(Payload):
@@ -137,6 +156,8 @@ class RefundNote(Payload):
 
 class OrderBody(Payload):
     id: ResourceId
+    parent_id: Id = ""
+    created_via: Text = ""
     status: Id
     number: Text = ""
     currency: Text
@@ -145,6 +166,7 @@ class OrderBody(Payload):
     date_created_gmt: Moment = None
     date_modified_gmt: Moment = None
     date_paid_gmt: Moment = None
+    date_completed_gmt: Moment = None
     customer_id: Id = ""
     payment_method: Id = ""
     transaction_id: Id = ""
@@ -165,15 +187,37 @@ class OrderBody(Payload):
         return payable(self.total, self.currency)
 
     @property
-    def due(self) -> Decimal:
-        """What the goods cost: the cash part and the gift cards."""
-        return self.charged + sum((card.amount for card in self.gift_cards), ZERO)
-
-    @property
     def place(self) -> Decimal:
         """The last decimal of the shop's prices: 1 where it has none."""
         items = (*self.line_items, *self.shipping_lines, *self.fee_lines)
         return min((Decimal(1).scaleb(int(item.total.as_tuple().exponent)) for item in items), default=CENT)
+
+    @property
+    def stored_value(self) -> tuple[GiftCard, ...]:
+        """What was paid with money that the shop held already. A plugin's own way to say so counts where the
+        positions show it: they come to more than the total by just that."""
+        told = [
+            GiftCard(id="coupon", amount=each.discount + each.discount_tax)
+            for each in self.coupon_lines
+            if each.discount_type in STORED_COUPONS
+        ]
+        told += [
+            GiftCard(id=key, amount=Decimal(self.meta_data[key]))
+            for key in STORED_META
+            if _AMOUNT.fullmatch(self.meta_data.get(key, ""))
+        ]
+        items = (*self.line_items, *self.shipping_lines, *self.fee_lines)
+        positions = sum((item.total + item.total_tax for item in items), ZERO)
+        official = sum((card.amount for card in self.gift_cards), ZERO)
+        missing = positions - self.total - official
+        shown = abs(missing - sum((card.amount for card in told), ZERO)) <= CENT
+        return (*self.gift_cards, *told) if told and missing > 0 and shown else self.gift_cards
+
+    @property
+    def due(self) -> Decimal:
+        """What the goods cost: the cash part and the stored value."""
+        held = sum((card.amount for card in self.stored_value), ZERO)
+        return payable(self.total + held, self.currency)
 
     @property
     def vat_exempt(self) -> bool:

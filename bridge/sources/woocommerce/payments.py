@@ -84,7 +84,7 @@ def movements_of(order: OrderBody, reductions: Iterable[Reduction]) -> tuple[Mov
         return ()
     ins = [
         Movement(method=PaymentMethod.GIFT_CARD, gateway="gift_card", reference=card.id, amount=card.amount)
-        for card in order.gift_cards
+        for card in order.stored_value
         if card.amount
     ]
     gateway = Movement(

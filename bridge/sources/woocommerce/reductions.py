@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from bridge.currencies import payable
 from bridge.keys import Key
-from bridge.orders import ZERO, Event, Incomplete, Line, Reduction, payable, to_cents
+from bridge.orders import ZERO, Event, Incomplete, Line, Reduction, to_cents
 from bridge.reasons import because
 from bridge.sources.base import FETCHED
 from bridge.sources.reading import read

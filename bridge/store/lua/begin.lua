@@ -1,7 +1,7 @@
 -- begin: may this document be created now? Writes the intent when it may.
 -- ARGV: document key, order key, token, attempt, placed ms, scope, durable,
 --   keys of other orders that it concerns, one per line, payment id...
--- → {'done', record} | {'busy'} | {'claimed', order key} | {'post', attempt} | {'lookup', age ms, attempt, 1 when only the ledger's youth
+-- → {'done', record} | {'busy'} | {'claimed', order key} | {'post', attempt} | {'lookup', witnessed age ms, attempt, 1 when only the ledger's youth
 --   is the reason and nobody has asked yet whether it forgot anything} | {'lost'}
 local ledger, order, attempt = ledger_of(ARGV[1]), ARGV[2], ARGV[4]
 if redis.call('GET', lease_of(order)) ~= ARGV[3] then return {'lost'} end
@@ -17,8 +17,9 @@ for other in string.gmatch(ARGV[8], '[^\n]+') do
   if redis.call('EXISTS', order_of(other)) == 1 then remember_with(other) end
 end
 local now = now_ms()
-local entry = redis.call('HMGET', ledger, 'state', 'at', 'attempt', 'owner', 'record')
-local state, at, owner = entry[1], tonumber(entry[2]), entry[4]
+local witnessed = witnessed_ms(now)
+local entry = redis.call('HMGET', ledger, 'state', 'at', 'attempt', 'owner', 'record', 'witnessed')
+local state, at, owner, since = entry[1], tonumber(entry[2]), entry[4], tonumber(entry[6])
 if state == 'done' then return {'done', entry[5]} end
 local trusted_since = trusted_since_ms(ARGV[7], now)
 local verdict = verdict_on(ARGV[6], trusted_since)
@@ -41,14 +42,19 @@ for i = 9, #ARGV do
   if rival then return {'claimed', rival} end
 end
 for i = 9, #ARGV do redis.call('SET', payment_of(ARGV[i]), order) end
--- An older attempt, or one that this ledger has forgotten, may exist: its time counts from the trusted_since.
-if (not state and tonumber(ARGV[5]) < trusted_since + 300000) or (state and at < trusted_since) then
-  state, at = 'intent', trusted_since
-  redis.call('HSET', ledger, 'state', state, 'at', at, 'attempt', entry[3] or '?', 'owner', order)
+-- An older attempt, or one that this ledger has forgotten, may exist: its time counts from the trusted_since. What was
+-- placed hours after now says that the clock is wrong, and nothing of when the ledger was born.
+local placed = tonumber(ARGV[5])
+local unknown = not state and verdict ~= 'clean' and (placed < trusted_since + 300000 or placed > now + 7200000)
+if unknown or (state and at < trusted_since) then
+  state, since = 'intent', math.max(since or 0, tonumber(redis.call('HGET', META, 'floor_witnessed')) or witnessed)
+  redis.call('HSET', ledger, 'state', state, 'at', trusted_since, 'attempt', entry[3] or '?', 'owner', order)
   entry[3] = entry[3] or '?'
 end
 if state == 'intent' then
-  return {'lookup', now - at, entry[3], entry[3] == '?' and not verdict and 1 or 0}
+  since = since or witnessed - math.max(0, now - at)  -- an older version noted the clock's time alone
+  redis.call('HSET', ledger, 'witnessed', since)
+  return {'lookup', witnessed - since, entry[3], entry[3] == '?' and not verdict and 1 or 0}
 end
-redis.call('HSET', ledger, 'state', 'intent', 'at', now, 'attempt', attempt, 'owner', order)
+redis.call('HSET', ledger, 'state', 'intent', 'at', now, 'witnessed', witnessed, 'attempt', attempt, 'owner', order)
 return {'post', attempt}

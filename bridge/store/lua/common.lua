@@ -54,6 +54,31 @@ local function notify(key, now, ahead)
   redis.call('ZADD', 'arq:queue', now - 600000 - (ahead or 0), id)
 end
 
+-- A clock was set back by -by ms: what is due then is due as soon as it was. Wake-ups may be lost, and are rung again.
+local function set_back(by)
+  local due = redis.call('ZRANGE', DUE, 0, -1, 'WITHSCORES')
+  for i = 1, #due, 2 do redis.call('ZADD', DUE, due[i + 1] + by, due[i]) end
+  redis.call('DEL', 'arq:queue')
+end
+
+local function trust_from(now, witnessed)
+  redis.call('HSET', META, 'floor', now, 'floor_witnessed', witnessed)
+end
+
+-- Time that somebody has seen pass, ms. The sweep of every worker looks each second; what passes between two looks
+-- beyond BEAT is a step of the clock, or nobody was there: neither makes an attempt older, which may still be under
+-- way. A ledger that was just born may have been born under a wrong clock: it begins anew with each step.
+local BEAT, YOUNG = 5000, 3600000
+local function witnessed_ms(now)
+  local last = redis.call('HMGET', META, 'seen', 'witnessed', 'floor')
+  local passed = now - (tonumber(last[1]) or now)
+  local witnessed = (tonumber(last[2]) or 1) + math.min(math.max(passed, 0), BEAT)
+  redis.call('HSET', META, 'seen', now, 'witnessed', witnessed)
+  if passed < -BEAT then set_back(passed) end
+  if math.abs(passed) > 3 * BEAT and witnessed < YOUNG and last[3] then trust_from(now, witnessed) end
+  return witnessed
+end
+
 -- The ledger's trusted_since: attempts made before it may have been forgotten. It is born with the ledger, and moves
 -- when a Redis that may have lost its tail was restarted or put in place of another. durable: '1' when writes
 -- are flushed before they are acknowledged (a script cannot see that itself).
@@ -65,7 +90,7 @@ local function trusted_since_ms(durable, now)
     and string.find(redis.call('INFO', 'replication'), 'master_replid2:0+%s')
   redis.call('HSET', META, 'run', run)
   if not known then redis.call('HSET', META, 'born', now) end
-  if not known or not kept then redis.call('HSET', META, 'floor', now) end
+  if not known or not kept then trust_from(now, witnessed_ms(now)) end
   return tonumber(redis.call('HGET', META, 'floor'))
 end
 

@@ -2,5 +2,6 @@
 -- → the trusted_since as it was, the trusted_since as it is
 local now = now_ms()
 local before = trusted_since_ms(ARGV[1], now)
-redis.call('HSET', META, 'floor', now, 'born', now)
+trust_from(now, witnessed_ms(now))
+redis.call('HSET', META, 'born', now)
 return {before, now}

@@ -4,5 +4,6 @@ local ledger = ledger_of(ARGV[1])
 if redis.call('GET', lease_of(ARGV[2])) ~= ARGV[3] then return 0 end
 local entry = redis.call('HMGET', ledger, 'state', 'attempt')
 if entry[1] ~= 'intent' or entry[2] ~= ARGV[4] then return 0 end
-redis.call('HSET', ledger, 'at', now_ms(), 'attempt', ARGV[5], 'owner', ARGV[2])
+local now = now_ms()
+redis.call('HSET', ledger, 'at', now, 'witnessed', witnessed_ms(now), 'attempt', ARGV[5], 'owner', ARGV[2])
 return 1
