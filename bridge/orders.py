@@ -274,9 +274,15 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished:
-    """Not enough is known yet to say what the order is; `reason` says what is awaited."""
+    """Not enough is known yet to say what the order is; `reason` says what is awaited.
+
+    `reductions` and `disputes`: what is told all the same, of an order that may have been documented when its
+    events were still there.
+    """
 
     reason: Reason
+    reductions: tuple[Reduction, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,7 +290,7 @@ class Incomplete:
     """The platform cut its payload short: `path` of the platform's API holds the rest.
 
     `path`: relative to the API's root, with its query. The answer comes back to `fold` as an event with topic
-    `fetched` and `id` = `path`. `reason`: for a person, where the shop has no `platform_api_key`. `needed`:
+    `answer` and `id` = `path`. `reason`: for a person, where the shop has no `platform_api_key`. `needed`:
     otherwise an empty object does where there is no answer.
     """
 
@@ -295,7 +301,7 @@ class Incomplete:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One stored webhook, or one answer fetched from the platform (`topic` = "fetched", `id` = its path)."""
+    """One stored webhook, or one answer fetched from the platform (`topic` = "answer", `id` = its path)."""
 
     id: str
     topic: str

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from bridge.orders import PARIS
 from bridge.runtime.check import Finding, findings
 from bridge.runtime.wiring import open_services
 from bridge.sandbox import Fault, FaultKind
 from tests.builders.shopify import shopify_order
 from tests.worlds.in_process import bridge_here, served, settings_for
+from tests.worlds.platforms import KEYS, Platforms
 
 
 async def found(redis_url: str, fault: Fault | None = None, **changed: Any) -> Mapping[str, tuple[str, str]]:
@@ -159,3 +163,35 @@ async def test_a_ledger_younger_than_the_documents_is_told_here_and_by_health(
         assert (finding.state, health["status"]) == ("warn", "warn")
         assert "shopify:boutique" in finding.text
         assert health["reason"] == finding.text
+
+
+async def test_from_which_day_on_orders_are_invoiced(redis: Any, redis_url: str) -> None:
+    midnight = datetime(2026, 11, 22, tzinfo=PARIS)
+    await redis.hset("bridge:shop:atelier", "first_event", int(midnight.timestamp() * 1000))
+    said = await found(redis_url, boutique={"invoice_from": "2026-01-01"})
+    assert "on 2026-01-01 or later" in said["orders of boutique"][1]
+    assert "on 2026-11-22 or later" in said["orders of atelier"][1]
+    assert "first heard from" in said["orders of abonnements"][1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "hint"),
+    [
+        (None, "ok", "its sales can be listed; 2 changed"),
+        (JSONResponse({}, 401), "fail", "platform_api_key"),
+        (JSONResponse({"errors": "no"}), "fail", "no list"),
+        (RedirectResponse("https://elsewhere.example/"), "fail", "elsewhere.example"),
+    ],
+)
+async def test_a_shops_key_is_tried_with_the_reads_that_will_be_needed(
+    redis: Any, redis_url: str, answer: Response | None, state: str, hint: str
+) -> None:
+    platforms = Platforms(shopify=[shopify_order(1)], next=[answer])
+    async with platforms.served() as url:
+        key = {"platform_api_key": SecretStr(KEYS["shopify"]), "platform_api_url": url}
+        async with served() as (sandbox, _):
+            settings = settings_for(Path("unused"), sandbox, boutique=key)
+            async with open_services(settings, redis_url) as services:
+                said = [f async for f in findings(settings, services) if f.name == "shop boutique"]
+    assert [each.state for each in said] == ["ok", state]
+    assert hint in said[1].text

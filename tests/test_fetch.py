@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from bridge.runtime.server import listen, serve
@@ -23,7 +23,7 @@ from tests.worlds.in_process import bridge_here
 
 FOLDER = FIXTURES / "woocommerce"
 ORDER = (FOLDER / "order.updated__partial_refund.json").read_bytes()
-FETCHED = json.loads((FOLDER / "fetched__partial_refund.json").read_text())
+ANSWER = json.loads((FOLDER / "answer__partial_refund.json").read_text())
 KEY = "ck_reader:cs_secret"
 
 
@@ -64,18 +64,18 @@ async def outcome_with(shop: Shop, redis_url: str, *, runs: int = 1) -> tuple[di
 
 @pytest.mark.usefixtures("redis")
 async def test_the_lines_of_a_refund_are_fetched_and_credited(redis_url: str) -> None:
-    shop = Shop(JSONResponse(FETCHED["answer"]))
+    shop = Shop(JSONResponse(ANSWER["answer"]))
     state, documents = await outcome_with(shop, redis_url)
     assert (state["state"], documents) == ("done", 2)
     (asked,) = shop.asked
-    assert f"{asked.url.path}?{asked.url.query}" == FETCHED["path"]
+    assert f"{asked.url.path}?{asked.url.query}" == ANSWER["path"]
     assert asked.headers["authorization"] == "Basic " + base64.b64encode(KEY.encode()).decode()
 
 
 @pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_a_platform_that_is_busy_is_asked_again_later(redis_url: str, status: int) -> None:
-    shop = Shop(Response(status_code=status), JSONResponse(FETCHED["answer"]))
+    shop = Shop(Response(status_code=status), JSONResponse(ANSWER["answer"]))
     state, documents = await outcome_with(shop, redis_url)
     assert (state["state"], documents) == ("waiting", 0)
     assert f"answers {status}" in state["reason"]
@@ -88,6 +88,36 @@ async def test_a_key_that_is_refused_is_a_persons_to_mend(redis_url: str, status
     assert (state["state"], documents) == ("attention", 0)
     assert "platform_api_key and platform_api_url of shop atelier" in state["reason"]
     assert KEY not in state["reason"]
+
+
+POISON = b"<br />\n<b>Fatal error</b>: Uncaught Error in x.php"
+
+
+@pytest.mark.parametrize("noise", [b"", b"\xef\xbb\xbf<br />\n<b>Notice</b>: array [0] {x}<br />\n"])
+@pytest.mark.parametrize("bad", [POISON, b'{"code": "woocommerce_rest_cannot_view", "message": "no"}'])
+async def test_an_answer_that_cannot_be_read_poisons_nothing(
+    redis: Redis, redis_url: str, noise: bytes, bad: bytes
+) -> None:
+    good = noise + json.dumps(ANSWER["answer"]).encode()
+    shop = Shop(Response(bad), Response(good))
+    state, documents = await outcome_with(shop, redis_url)
+    assert (state["state"] in ("waiting", "attention"), documents) == (True, 0)
+    (key,) = await redis.zrange("bridge:orders", 0, -1)
+    assert not await redis.exists(b"bridge:fetched:" + key)
+    shown = [name async for name in redis.scan_iter("bridge:event:atelier:fetched:*")]
+    assert len(shown) == (bad == POISON), "people find it among the events"
+    async with shop.served() as url:
+        changed = {"platform_api_key": SecretStr(KEY), "platform_api_url": url}
+        async with bridge_here(redis_url, atelier=changed) as here:
+            await here.redis.zadd("bridge:due", {key: 0})
+            assert (await here.sync(key.decode()))["state"] == "done"
+
+
+@pytest.mark.usefixtures("redis")
+async def test_a_key_is_not_led_to_another_host(redis_url: str) -> None:
+    shop = Shop(RedirectResponse("https://elsewhere.example/wp-json"))
+    state, _ = await outcome_with(shop, redis_url)
+    assert (state["state"], "elsewhere.example" in state["reason"]) == ("attention", True)
 
 
 @pytest.mark.usefixtures("redis")

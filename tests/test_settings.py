@@ -162,6 +162,7 @@ def test_every_choice_of_a_shop_reaches_the_rules(load: Any) -> None:
         zero_total_orders = true
         fields = { siret = ["ma_cle"] }
         defer_to = ["atelier"]
+        invoice_from = 2026-11-01
         """
     ).shops["boutique"]
     rules = shop.rules()

@@ -448,7 +448,7 @@ async def test_what_was_fetched_comes_back_among_the_events(store: Store) -> Non
     await store.keep_fetched(KEY, "/v1/lines", b"[1]")
     await store.keep_fetched(KEY, "/v1/lines", b"[2]")
     _, view = await taken(store)
-    assert [(e.topic, e.id, e.body) for e in view.events[1:]] == [("fetched", "/v1/lines", b"[2]")]
+    assert [(e.topic, e.id, e.body) for e in view.events[1:]] == [("answer", "/v1/lines", b"[2]")]
 
 
 # --- the ledger

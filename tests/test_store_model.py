@@ -137,8 +137,11 @@ class Both(RuleBasedStateMachine):
         links=links,
         again=st.sampled_from([False, False, False, True]),
         fate=st.sampled_from(["", "", "", "", "i", "a"]),
+        found=st.sampled_from([False, False, True]),
     )
-    def an_event_comes(self, order: str, links: tuple[str, ...], again: bool, fate: str) -> None:
+    def an_event_comes(
+        self, order: str, links: tuple[str, ...], again: bool, fate: str, found: bool = False
+    ) -> None:
         self.sent += not (again and self.sent)
         event_id, topic = f"e{self.sent}", "orders/paid"
         identity: Identity = ForOrder(
@@ -148,8 +151,8 @@ class Both(RuleBasedStateMachine):
             kind = Ignored if fate == "i" else Alarm
             identity = kind(event_id=event_id, topic=topic, reason=because("told", text="look"))
         body = f"body of {self.sent}".encode()
-        told = self.run(self.store.record(SHOP, "shopify", identity, {"x": "y"}, body))
-        assert told == self.data.record(self.now, SHOP, "shopify", identity, {"x": "y"}, body)
+        told = self.run(self.store.record(SHOP, "shopify", identity, {"x": "y"}, body, found=found))
+        assert told == self.data.record(self.now, SHOP, "shopify", identity, {"x": "y"}, body, found=found)
 
     @rule(worker=st.sampled_from(["w1", "w2"]), after=st.sampled_from([0, 1_000, 60_500]))
     def someone_sweeps(self, worker: str, after: int) -> None:
@@ -499,7 +502,17 @@ class Both(RuleBasedStateMachine):
 
 _SCORES = ("due", "waiting", "attention", "open", "ignored", "listed", "workers", "queue")
 _TIMES = ("seen", "witnessed", "floor_witnessed")
-_ORDER_FIELDS = ("version", "created", "takes", "attempts", "failing_since", "state", "reason", "done")
+_ORDER_FIELDS = (
+    "version",
+    "created",
+    "takes",
+    "attempts",
+    "failing_since",
+    "state",
+    "reason",
+    "lane",
+    "done",
+)
 
 
 # A field that is missing and one that is 0 mean the same.

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, Literal, cast
 
 from bridge.alerts.rules import Alert
@@ -89,12 +90,14 @@ class AlertOutbox:
         found: dict[str, Asking] = {}
         for offset in range(0, 100 * PAGE, PAGE):
             page = await self._scripts.run("asking", offset, PAGE)
-            for key, since, created, reason in page:
+            for key, since, created, reason, total, currency in page:
                 found[key.decode()] = Asking(
                     key=key.decode(),
                     created=_time(created),
                     since=_time(since),
                     reason=reason_from(reason.decode()),
+                    total=Decimal(total.decode() or 0),
+                    currency=currency.decode(),
                 )
             if len(page) < PAGE:
                 break

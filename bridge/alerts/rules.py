@@ -11,11 +11,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from bridge.alerts.runbook import PAGE, Meaning, Severity, runbook
 from bridge.alerts.silence import silence_of
 from bridge.alerts.situation import Asking, Situation
+from bridge.billing.earlier import PAID_SINCE
 from bridge.billing.lessons import Contradiction
 from bridge.billing.rounding import FirmRounding
 from bridge.facturation.quota import SHARES, Failure, Lane, standing_failure
@@ -104,7 +106,7 @@ def evaluate(seen: Situation) -> tuple[Alert, ...]:
 def _attention(seen: Situation) -> Iterator[Alert]:
     causes: dict[str, list[Asking]] = defaultdict(list)
     for order in seen.asking:
-        if privacy_of(order.key) is None:
+        if privacy_of(order.key) is None and order.reason.code != PAID_SINCE:
             causes[_codes(order.reason)].append(order)
     for cause, orders in causes.items():
         why = _why(order.reason for order in orders)
@@ -124,7 +126,7 @@ def _codes(reason: Reason) -> str:
     return f"{reason.code}({','.join(inner)})" if inner else reason.code
 
 
-def _many(code: str, count: int, **facts: str | date | Reason) -> Reason:
+def _many(code: str, count: int, **facts: str | date | Reason | Iterable[Reason]) -> Reason:
     """The catalogue has one of each such reason for one, and one for many."""
     return because(f"{code}_one", **facts) if count == 1 else because(code, count=count, **facts)
 
@@ -141,6 +143,21 @@ def _privacy(seen: Situation) -> Iterator[Alert]:
         # Near its end it is said again, and the first alert stands: nothing is over.
         for name in ("privacy", "privacy_due") if due - seen.now <= SOON else ("privacy",):
             yield _alert_of(f"{name}:{shop}:{topic}", orders, reason, shop)
+
+
+def _earlier(seen: Situation) -> Iterator[Alert]:
+    shops: dict[str, list[Asking]] = defaultdict(list)
+    for order in seen.asking:
+        if order.reason.code == PAID_SINCE:
+            shops[Key.parse(order.key).shop].append(order)
+    for shop, orders in shops.items():
+        sums: dict[str, Decimal] = defaultdict(Decimal)
+        for order in orders:
+            sums[order.currency] += order.total
+        told = [because("alert_sum", amount=amount, currency=name) for name, amount in sorted(sums.items())]
+        since = common(order.reason for order in orders).fact("since")
+        reason = _many("alert_earlier", len(orders), shop=shop, sums=told, since=since)
+        yield _alert_of(f"earlier:{shop}", orders, reason, shop)
 
 
 def _alert_of(key: str, orders: list[Asking], reason: Reason, shop: str = "") -> Alert:
@@ -273,6 +290,7 @@ RULES: Final[tuple[Callable[[Situation], Iterator[Alert]], ...]] = (
     _backlog,
     _durability,
     _privacy,
+    _earlier,
     _attention,
     _quota,
     _ledger,

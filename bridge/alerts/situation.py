@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 from bridge.facturation.quota import QuotaState
 from bridge.reasons import Reason
@@ -14,12 +15,15 @@ from bridge.valkey.durability import Durability
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """An order that asks for a person. `created`: its first event; `since`: it asks."""
+    """An order that asks for a person. `created`: its first event; `since`: it asks; `total`: 0 where nobody
+    could read it."""
 
     key: str
     created: datetime
     since: datetime
     reason: Reason
+    total: Decimal = Decimal(0)
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

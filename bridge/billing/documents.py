@@ -15,6 +15,7 @@ from bridge.billing.credit_notes import revoked
 from bridge.billing.currency import can_be_stated
 from bridge.billing.drafting import Drafting, negative_sale
 from bridge.billing.drafts import Documents
+from bridge.billing.earlier import from_before
 from bridge.billing.exemptions import folded
 from bridge.billing.invoices import Context, same_total
 from bridge.billing.made import LedgerEntry
@@ -35,18 +36,20 @@ def documents_for(
     rounding: FirmRounding,
     made: Ledger | None = None,
     now: datetime | None = None,
+    vat: Vat | None = None,
 ) -> Documents:
     """The customer, the invoices and the credit notes that this order should have, or why not (yet).
 
-    `made`: what the ledger knows of the order. `now`: None where nothing is waited for. A document is
-    `agreed`, and may be final at once, when the firm's rule is known and gives its total.
+    `made`: what the ledger knows of the order. `now`: None where nothing is waited for. `vat`: where it is
+    known already. A document is `agreed`, and may be final at once, when the firm's rule is known and gives
+    its total.
     """
     order = with_stored_value(as_written(order, rules.fields), rules.stored_value)
     order, until = _without_awaited(order, rules, now)
     offers = _end_of_offers(order, rules, now)
     if offers and order.key not in (made or {}):
         return Documents(wait=because("waits_for_offers"), waits_until=offers)
-    documents = _documents(order, rules, rounding, made or {})
+    documents = _documents(order, rules, rounding, made or {}, vat)
     return replace(documents, revoked=revoked(order), waits_until=until)
 
 
@@ -65,21 +68,23 @@ def _without_awaited(order: Order, rules: Rules, now: datetime | None) -> tuple[
     return replace(order, reductions=told), min(young.values(), default=None)
 
 
-def _documents(order: Order, rules: Rules, rounding: FirmRounding, made: Ledger) -> Documents:
+def _documents(
+    order: Order, rules: Rules, rounding: FirmRounding, made: Ledger, vat: Vat | None
+) -> Documents:
     names = names_of(order)
     ledger = {
         key: entry
         for key, entry in made.items()
         if names.is_document(key) or any(names.of_lines(invoice) for invoice in entry.on)
     }
-    nothing = _nothing_due(order, rules)
+    nothing = _nothing_due(order, rules) or from_before(order, rules, made)
     withdrawn = order.cancelled_at is not None and not order.paid and bool(ledger)
     if nothing is not None and not withdrawn:
         return nothing
     if nothing is not None and rules.document is DocumentPolicy.EXTERNAL:
         return replace(nothing, hold_refunds=(because("cancelled_external"),))
     try:
-        here, sale = _understood(order, rules, rounding)
+        here, sale = _understood(order, rules, rounding, vat)
     except NeedsPerson as exc:
         if nothing is None:
             return Documents(hold=exc.reason)
@@ -92,9 +97,9 @@ def _documents(order: Order, rules: Rules, rounding: FirmRounding, made: Ledger)
         return Documents(hold=exc.reason)
 
 
-def _understood(order: Order, rules: Rules, rounding: FirmRounding) -> tuple[Context, Sale]:
+def _understood(order: Order, rules: Rules, rounding: FirmRounding, vat: Vat | None) -> tuple[Context, Sale]:
     _refuse(order, rules)
-    vat = assess(order, rules)
+    vat = vat or assess(order, rules)
     can_be_stated(order, vat.bands, rules)
     same_total(order, vat.bands)
     return Context(order, rules, rounding, vat), sale_of(order, vat.bands)

@@ -84,6 +84,7 @@ class Rules:
     `gateways`: the platform's word for a payment gateway → payment method, beside the source's own table.
     `fields`: what is asked (vat_number, siret, company, purchase_number) → the shop's own names of fields.
     `defer_to`: shops that tell the same sales and lead: what they have documented is ignored here.
+    `invoice_from`: an order placed before this day, in Paris, is not invoiced by itself; None: each one is.
     `refund_seconds`: so long a refund waits for the lines that the platform may still tell.
     `title`, `information`: French templates with {number}, {shop}, {platform}.
     `language`: two letters, or "" for the buyer's own.
@@ -116,6 +117,7 @@ class Rules:
     refund_seconds: float = 120
     gestures: Gestures = Gestures.CREDIT
     foreign_currency: ForeignCurrency = ForeignCurrency.ASK
+    invoice_from: date | None = None
 
     def regime_on(self, day: date) -> VatRegime:
         """The seller's regime on that day."""

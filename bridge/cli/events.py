@@ -10,11 +10,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bridge.cli.operations import asked, event_of, query
 from bridge.cli.options import Json, Shop, Since, Who
-from bridge.cli.tables import many, show_events
-from bridge.cli.terminal import FAILED, command, err, failed, open_desk, out, print_json, tell
-from bridge.cli.words import why
+from bridge.cli.tables import show_events, show_replayed
+from bridge.cli.terminal import command, err, open_desk, tell
 from bridge.desk.operations import OPERATIONS
-from bridge.desk.values import RawEvent, Replayed
+from bridge.desk.values import RawEvent
 from bridge.errors import ConfigurationError
 
 app = typer.Typer()
@@ -70,11 +69,4 @@ async def _replay(as_json: bool, names: Any, **given: Any) -> int:
                 **dict(wanted) | {"events": ids},
                 progress=lambda done, of: bar.update(task, completed=done, total=of),
             )
-    if as_json:
-        print_json(result, Replayed)
-    else:
-        more = f", {len(result.already)} were in hand already" if result.already else ""
-        out.print(f"{many(len(result.resumed), 'order')} will be looked at again{more}")
-        for reason in result.refused.values():
-            failed(why(reason))
-    return FAILED if result.refused else 0
+    return show_replayed(result, as_json=as_json)

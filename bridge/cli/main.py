@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "replay": ("events", "Look again at many orders. Nothing is made twice."),
     "stats": ("watch", "The system in figures."),
     "tail": ("watch", "What happens, as it happens, or what happened between two times."),
+    "import": ("looking", "Bring all sales of a range of a shop's past. Nothing is made twice."),
     "orders": ("orders", "Look at orders, and decide about them."),
     "events": ("events", "Look at webhooks as they came."),
     "alerts": ("alerts", "What somebody must look at now."),

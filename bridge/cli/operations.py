@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from inspect import Parameter, Signature
 from typing import Any, Final
@@ -56,25 +56,30 @@ def action(app: typer.Typer, name: str, operation: Operation) -> None:
     several = "refund" not in operation.asked.model_fields
 
     async def run(*, orders: list[str] | str, as_json: bool, **given: Any) -> int:
-        wanted = asked(operation, given)
-        results: list[dict[str, Any]] = []
-        async with open_desk() as desk:
-            for order in [orders] if isinstance(orders, str) else orders:
-                try:
-                    key = await key_of(desk, order)
-                    done = (await operation.run(desk, key, wanted))["done"]
-                except NotDone as exc:
-                    results.append({"order": order, "done": False, "error": why(exc.reason)})
-                    failed(why(exc.reason))
-                else:
-                    results.append({"order": key, "done": done})
-                    if not as_json:
-                        tell(f"{key}: {say(('done.' if done else 'already.') + operation.name)}")
-        if as_json:
-            print_json(results)
-        return FAILED if any("error" in result for result in results) else 0
+        return await act(operation, [orders] if isinstance(orders, str) else orders, as_json, **given)
 
     _register(app, name, operation, run, {"orders": OrderNames if several else OrderName})
+
+
+async def act(operation: Operation, orders: Sequence[str], as_json: bool, **given: Any) -> int:
+    """Does it to each of these orders, and says so; the exit status."""
+    wanted = asked(operation, given)
+    results: list[dict[str, Any]] = []
+    async with open_desk() as desk:
+        for order in orders:
+            try:
+                key = await key_of(desk, order)
+                done = (await operation.run(desk, key, wanted))["done"]
+            except NotDone as exc:
+                results.append({"order": order, "done": False, "error": why(exc.reason)})
+                failed(why(exc.reason))
+            else:
+                results.append({"order": key, "done": done})
+                if not as_json:
+                    tell(f"{key}: {say(('done.' if done else 'already.') + operation.name)}")
+    if as_json:
+        print_json(results)
+    return FAILED if any("error" in result for result in results) else 0
 
 
 def _register(

@@ -32,6 +32,14 @@ def _known_shop(given: str) -> str:
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 Shop = Annotated[str, typer.Option(help="Of this shop only.", autocompletion=_shops, callback=_known_shop)]
+EarlierOf = Annotated[
+    str,
+    typer.Option(
+        help="All of this shop that were placed before its invoice_from and paid since.",
+        autocompletion=_shops,
+        callback=_known_shop,
+    ),
+]
 Since = Annotated[str, typer.Option(help="Not older than this: 90m, 2h, 3d, 03:00 or 2026-11-22T03:00.")]
 Until = Annotated[str, typer.Option(help="Not newer than this, written likewise.")]
 Who = Annotated[str, typer.Option(help="Who decides; written down with the order.")]

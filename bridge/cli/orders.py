@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from bridge.cli.operations import action, query
-from bridge.cli.tables import show_orders, show_story
+from bridge.cli.looking import ShopName, platform_of
+from bridge.cli.operations import act, action, asked, query
+from bridge.cli.options import EarlierOf, Json, Who
+from bridge.cli.tables import show_orders, show_replayed, show_story
+from bridge.cli.terminal import command, open_bridge, open_desk, print_json, tell
+from bridge.cli.words import say
 from bridge.desk.operations import OPERATIONS
+from bridge.errors import ConfigurationError
+from bridge.looking.importing import fetch_sale
 
 app = typer.Typer()
 orders = typer.Typer(name="orders", help="Look at orders, and decide about them.", no_args_is_help=True)
@@ -17,5 +25,41 @@ query(orders, "show", OPERATIONS["read_order"], show_story)
 action(orders, "retry", OPERATIONS["retry_order"])
 action(orders, "ignore", OPERATIONS["ignore_order"])
 action(orders, "hold", OPERATIONS["send_to_person"])
-action(orders, "accept", OPERATIONS["accept_difference"])
 action(orders, "credit", OPERATIONS["issue_credit_note"])
+
+
+@command(orders, "accept")
+async def accept(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="ORDER", help="Keys, or numbers if they are unique.")
+    ] = None,
+    earlier: EarlierOf = "",
+    who: Who = "",
+    as_json: Json = False,
+) -> int:
+    """Take documents' totals as they are; or take in orders placed before `invoice_from`."""
+    if bool(names) == bool(earlier):
+        raise ConfigurationError("--earlier: name orders, or the shop whose earlier orders are all taken in")
+    if names:
+        return await act(OPERATIONS["accept_difference"], names, as_json, who=who)
+    async with open_desk() as desk:
+        wanted = asked(OPERATIONS["accept_earlier"], {"shop": earlier, "who": who})
+        return show_replayed(await desk.accept_earlier(**dict(wanted)), as_json=as_json)
+
+
+@command(orders, "fetch")
+async def fetch(
+    shop: ShopName,
+    number: Annotated[
+        str, typer.Argument(metavar="NUMBER", help="The order's number, or the platform's id.")
+    ],
+    as_json: Json = False,
+) -> int:
+    """Ask the platform for one sale, whatever invoice_from says. Nothing is made twice."""
+    async with open_bridge() as services:
+        order, arrivals = await fetch_sale(services.store, platform_of(services, shop), number)
+    if as_json:
+        print_json({"order": order, "recorded": arrivals.fates["accepted"]})
+    else:
+        tell(f"{order}: {say('done.fetch' if arrivals.fates['accepted'] else 'already.fetch')}")
+    return 0

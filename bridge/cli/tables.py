@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bridge.alerts.rules import Alert
-from bridge.cli.terminal import out, tell
+from bridge.cli.terminal import FAILED, failed, out, print_json, tell
 from bridge.cli.words import LANG, say, why
 from bridge.desk.figures import Stats
 from bridge.desk.offers import offers
@@ -27,6 +27,7 @@ from bridge.desk.values import (
     Kept,
     OrderRow,
     Page,
+    Replayed,
     RunRow,
     State,
     Story,
@@ -48,6 +49,7 @@ COLOURS = {
 OFFERED = {
     "accept": "accept {name}",
     "credit-note": "credit {name} {refund}",
+    "take-in": "accept {name}",
     "retry": "retry {name}",
     "ignore": "ignore {name} --reason TEXT",
 }
@@ -137,6 +139,18 @@ def show_story(story: Story) -> None:
         out.print(_told_of(entry), soft_wrap=True)
     if order.state in RESTING:
         _show_offers(story)
+
+
+def show_replayed(result: Replayed, *, as_json: bool) -> int:
+    """What a replay did, or the like; the exit status."""
+    if as_json:
+        print_json(result, Replayed)
+    else:
+        more = f", {len(result.already)} were in hand already" if result.already else ""
+        out.print(f"{many(len(result.resumed), 'order')} will be looked at again{more}")
+        for reason in result.refused.values():
+            failed(why(reason))
+    return FAILED if result.refused else 0
 
 
 def _told_of(entry: Entry) -> Text:

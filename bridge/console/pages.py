@@ -37,6 +37,7 @@ STATES: Final = tuple(state.value for state in State)
 ACTIONS: Final[Mapping[str, tuple[Callable[..., Awaitable[bool]], tuple[str, ...]]]] = {
     "retry": (Desk.retry, ()),
     "accept": (Desk.accept, ()),
+    "take-in": (Desk.accept, ()),
     "credit-note": (Desk.issue_credit_note, ("refund",)),
     "ignore": (Desk.ignore, ("reason",)),
     "send-to-person": (Desk.send_to_person, ("reason",)),

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from bridge.billing.earlier import EARLIER, PAID_SINCE
 from bridge.desk.operations import Because, EventIds, FailedOnly, RefundId, ShopName, Since, Who, operation
-from bridge.desk.queries import ReadingDesk
+from bridge.desk.queries import ReadingDesk, every
 from bridge.desk.rows import text
 from bridge.desk.values import NotDone, Replayed, State, UnknownOrder
 from bridge.facturation.quota import Quota
@@ -25,6 +26,8 @@ SPACING_MS: Final = 20
 """Between two orders of a big replay."""
 LET_GO_SECONDS: Final = 3.0
 """How long a worker may take to let go of an order that a person wants to set aside."""
+TAKEN_IN: Final = ("taken_in", "1")
+"""What is kept with an order that is invoiced here whenever it was placed."""
 LONGEST_TEXT: Final = 500
 """Of a reason or a name that a person gives."""
 
@@ -67,6 +70,17 @@ class Desk(ReadingDesk):
         `progress`: hears (done, of how many). More than a few orders give way to new ones.
         """
         keys = await self.replayable(events=events, since=since, failed_only=failed_only, shop=shop)
+        return await self._resume_all(keys, who, "replay", progress=progress)
+
+    async def _resume_all(
+        self,
+        keys: Sequence[str],
+        who: str,
+        what: str,
+        *,
+        field: tuple[str, str] = ("", ""),
+        progress: Callable[[int, int], None] = lambda *_: None,
+    ) -> Replayed:
         crowd = len(keys) > CROWD
         resumed: list[str] = []
         already: list[str] = []
@@ -74,7 +88,8 @@ class Desk(ReadingDesk):
         for n, key in enumerate(keys):
             try:
                 delay = n * SPACING_MS if crowd else None
-                (resumed if await self._resume(key, who, "replay", delay=delay) else already).append(key)
+                done = await self._resume(key, who, what, delay=delay, field=field)
+                (resumed if done else already).append(key)
             except NotDone as exc:
                 refused[key] = exc.reason
             progress(n + 1, len(keys))
@@ -106,13 +121,16 @@ class Desk(ReadingDesk):
 
     @operation("accept_difference", "orders/{key}/accept", acts=True, under="done")
     async def accept(self, key: str, who: Who = "api") -> bool:
-        """Takes its documents' totals as they are, in place of the order's.
+        """Takes its documents' totals as they are; or takes in an order placed before `invoice_from`.
 
-        False when they were taken already.
+        False when that was done already.
         """
         story = await self.known_story(key)
+        if story.order.reason.code in EARLIER:
+            return await self._resume(key, who, "take_in", field=TAKEN_IN)
         wrong = [document for document in story.documents if document.differs]
-        if not wrong and any(document.accepted is not None for document in story.documents):
+        taken_in = any(action.what == "take_in" for action in story.actions)
+        if not wrong and (taken_in or any(each.accepted is not None for each in story.documents)):
             return False
         if not wrong or story.order.state is not State.ATTENTION:
             raise NotDone(because("no_difference", order=key))
@@ -126,6 +144,13 @@ class Desk(ReadingDesk):
             changes += [document.key, was, becomes]
         totals = [because("other_total", total=str(each.total), wanted=str(each.wanted)) for each in wrong]
         return await self._resume(key, who, "accept", because("accepted", totals=totals), changes=changes)
+
+    @operation("accept_earlier", "accept-earlier", acts=True)
+    async def accept_earlier(self, shop: ShopName, who: Who = "api") -> Replayed:
+        """Takes in all orders of a shop that were placed before its `invoice_from` and paid since."""
+        asking = [each async for each in every(self.orders, state=State.ATTENTION, shop=shop)]
+        keys = [each.key for each in asking if each.reason.code == PAID_SINCE]
+        return await self._resume_all(keys, who, "take_in", field=TAKEN_IN)
 
     @operation("issue_credit_note", "orders/{key}/credit-note", acts=True, under="done")
     async def issue_credit_note(self, key: str, refund: RefundId, who: Who = "api") -> bool:

@@ -6,21 +6,19 @@ them; orders that still need theirs are refused by name.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from bridge.desk.actions import Desk, short
 from bridge.desk.plain import Why
+from bridge.desk.queries import every
 from bridge.desk.rows import text
-from bridge.desk.values import EventRow, Kept, Page, Row
+from bridge.desk.values import EventRow, Kept
 from bridge.keys import CUSTOMER, Key
 from bridge.reasons import Reason, because
 from bridge.store.store import PREFIX
 from bridge.sync.index import term
 from bridge.valkey.scripts import redis_errors
-
-PAGE: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,15 +85,3 @@ async def guests(desk: Desk, platform: str, shop: str) -> list[str]:
     with redis_errors("guests"):
         keys = desk.store.redis.scan_iter(match=f"{start}{pattern}", count=1000)
         return [text(key).removeprefix(start) async for key in keys]
-
-
-async def every(read: Callable[..., Awaitable[Page[Row]]], **which: str) -> AsyncIterator[Row]:
-    """All rows of `Desk.orders` or `Desk.events`, page by page."""
-    cursor = ""
-    while True:
-        page = await read(cursor=cursor, limit=PAGE, **which)
-        for row in page.rows:
-            yield row
-        cursor = page.cursor
-        if not cursor:
-            return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bridge.billing.earlier import EARLIER
 from bridge.desk.values import State, Story
 
 
@@ -23,6 +24,8 @@ def offers(story: Story) -> list[Offer]:
     offered = []
     if state is State.ATTENTION and any(document.differs for document in story.documents):
         offered.append(Offer("accept", primary=True))
+    if story.order.reason.code in EARLIER:
+        offered.append(Offer("take-in", primary=state is State.ATTENTION))
     invoiced = any(document.kind == "invoice" and document.id for document in story.documents)
     for document in story.documents:
         due = document.kind == "credit_note" and (not document.id or document.draft)

@@ -67,8 +67,13 @@ def _look(source: Source, shop: str, rules: Rules, delivery: Delivery, now: date
     event = Event(
         id=identity.event_id, topic=identity.topic, body=delivery.body, received_at=now, headers=headers
     )
+    return preview_of_event(source, shop, rules, identity.key(source.PLATFORM, shop), event)
+
+
+def preview_of_event(source: Source, shop: str, rules: Rules, order_key: str, event: Event) -> Preview:
+    """What the order would become of which nothing but this event is known."""
     try:
-        return _judge(_folded(source, shop, identity.key(source.PLATFORM, shop), event), rules)
+        return _judge(_folded(source, shop, order_key, event), rules)
     except NeedsPerson as exc:
         return Preview(because("preview_attention", why=exc.reason))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -43,6 +43,7 @@ from bridge.desk.values import (
     OrderRow,
     Page,
     RawEvent,
+    Row,
     State,
     Story,
     Unknown,
@@ -56,6 +57,7 @@ from bridge.store.values import moment
 from bridge.sync.index import terms_in
 from bridge.valkey.scripts import COMMON, Scripts
 
+PAGE: Final = 200
 LOOK: Final = 5000
 """So many entries are looked at for one page; a page may then be short, and its cursor goes on."""
 
@@ -244,6 +246,18 @@ class ReadingDesk:
             oldest_since=moment(float_text(since)),
             quota=await self._quota.state(),
         )
+
+
+async def every(read: Callable[..., Awaitable[Page[Row]]], **which: str) -> AsyncIterator[Row]:
+    """All rows of `Desk.orders` or `Desk.events`, page by page."""
+    cursor = ""
+    while True:
+        page = await read(cursor=cursor, limit=PAGE, **which)
+        for row in page.rows:
+            yield row
+        cursor = page.cursor
+        if not cursor:
+            return
 
 
 def _place(cursor: str) -> tuple[str, str]:

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from bridge.desk.actions import Desk, short
-from bridge.desk.erasure import Erased, erase_orders, every, guests, mentions
+from bridge.desk.erasure import Erased, erase_orders, guests, mentions
+from bridge.desk.queries import every
 from bridge.desk.values import DocumentRow, Kept, NotDone, OrderRow, RawEvent, State, Story
 from bridge.errors import NeedsPerson
 from bridge.keys import CUSTOMER, Key

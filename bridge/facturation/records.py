@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from bridge.billing.drafts import DraftLine
 from bridge.orders import decimal_from
 
 T = TypeVar("T")
@@ -42,6 +43,7 @@ class InvoiceRecord:
 
     `number`: with its prefix, "" for a draft. `total`: excluding VAT; `total_with_vat`: including it; both
     None when the answer does not say. `refund_id`: on an automatic credit note, the invoice it cancels.
+    `lines`: none where the answer leaves them out, as lists do.
     """
 
     id: int
@@ -60,6 +62,9 @@ class InvoiceRecord:
     payment_mode: int | None = None
     refund_id: int | None = None
     soft_deleted: bool = False
+    lines: tuple[DraftLine, ...] = ()
+    vat_exemption: str = ""
+    vat_country: str = ""
 
 
 def account_record(answer: object) -> AccountRecord:
@@ -104,6 +109,9 @@ def invoice_record(answer: object) -> InvoiceRecord:
         payment_mode=_whole(row, "payment_mode"),
         refund_id=_whole(row, "refund_id"),
         soft_deleted=_flag(row, "soft_deleted"),
+        lines=tuple(_line(_object(item)) for item in row.get("items") or ()),
+        vat_exemption=_text(row, "vat_exemption"),
+        vat_country=_text(row, "vat_country"),
     )
 
 
@@ -131,6 +139,11 @@ def _whole(row: Mapping[str, Any], name: str) -> int | None:
 
 def _text(row: Mapping[str, Any], name: str) -> str:
     return _optional(row, name, str) or ""
+
+
+def _line(row: Mapping[str, Any]) -> DraftLine:
+    quantity, price, vat = (decimal_from(row.get(name)) for name in ("quantity", "unit_price", "vat"))
+    return DraftLine(title=_text(row, "title"), quantity=quantity, unit_price=price, vat=vat)
 
 
 def _flag(row: Mapping[str, Any], name: str) -> bool:

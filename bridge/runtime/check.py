@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from bridge.alerts.rules import rounding_problem
 from bridge.billing.rounding import FirmRounding
-from bridge.errors import ApiRefused, BridgeError, NotSent, RetryLater, StoreUnavailable
+from bridge.errors import (
+    ApiRefused,
+    BridgeError,
+    NeedsPerson,
+    NotSent,
+    RetryLater,
+    StoreUnavailable,
+    UnreadableBody,
+)
 from bridge.facturation.client import open_client
 from bridge.facturation.quota import Failure, Lane, Permit, Quota
+from bridge.looking.asking import Platform
+from bridge.orders import legal_date
 from bridge.reasons import Reason
 from bridge.runtime.wiring import Services, wire_to
 from bridge.settings.loading import Settings
+from bridge.settings.shops import ShopSettings
 from bridge.sources.base import Source
+from bridge.sources.listing import Changed, Created
 from bridge.sources.registry import REGISTRY
+from bridge.store.store import Store
 from bridge.store.values import Vitals
 from bridge.telemetry.health import ledger_problem
 from bridge.texts import cure_of, text_of
@@ -70,12 +84,15 @@ async def findings(settings: Settings, services: Services) -> AsyncIterator[Find
     yield await _account(settings, services)
     yield _console(settings)
     for name, shop in settings.shops.items():
+        yield await _since(name, shop, services.store)
         secrets = [secret.get_secret_value() for secret in shop.secrets]
         yield _shop(name, REGISTRY[shop.platform], secrets)
         if strangers := sorted(set(shop.defer_to) - settings.shops.keys()):
             known = ", ".join(settings.shops)
             unknown = f"defer_to names {', '.join(strangers)}, which is no shop; there are {known}"
             yield Finding(f"shop {name}", "fail", unknown)
+        if name in services.platforms:
+            yield await _listing(services.platforms[name])
 
 
 def _version(server: str, version: str) -> tuple[str, str]:
@@ -124,6 +141,45 @@ def _console(settings: Settings) -> Finding:
         hint = f"make one of at least {SHORTEST_TOKEN} characters: openssl rand -hex 16"
         return Finding("console", "warn", f"ops_token is short, and it opens the console: {hint}")
     return Finding("console", "ok", "/console and /api are open to who has the ops_token")
+
+
+async def _since(name: str, shop: ShopSettings, store: Store) -> Finding:
+    label, since = f"orders of {name}", shop.invoice_from
+    if since is None:
+        try:
+            heard = await store.first_heard(name)
+        except StoreUnavailable:
+            return Finding(
+                label, "warn", "the day from which on they are invoiced is in Redis, which is away"
+            )
+        if heard is None:
+            return Finding(label, "ok", "are invoiced from the day on which the shop is first heard from")
+        since = legal_date(heard)
+    return Finding(label, "ok", f"are invoiced if they were placed on {since} or later (invoice_from)")
+
+
+async def _listing(platform: Platform) -> Finding:
+    """Asks for the last hour, as a poll does: whether the key opens what will be needed."""
+    label, listing = f"shop {platform.shop}", platform.source.LISTING
+    if listing is None:
+        return Finding(label, "ok", f"{platform.source.TITLE} cannot be asked for its sales")
+    now = datetime.now(UTC)
+    hour = Created(since=now - timedelta(hours=1), until=now)
+    try:
+        sales = 0
+        for question in (hour, Changed(since=hour.since)):
+            for path in listing.paths(question):
+                answer = await platform.get(path)
+                listed = listing.page(platform.shop, path, answer.headers, answer.body).listed
+                sales += sum(entry.sale is not None for entry in listed)
+    except (RetryLater, NeedsPerson) as exc:
+        return Finding(label, "fail", f"{text_of(exc.reason)}. {cure_of(exc.reason)}".rstrip())
+    except UnreadableBody:
+        where = path.partition("?")[0]
+        return Finding(
+            label, "fail", f"{platform.source.TITLE} answers {where} with no list: look at platform_api_url"
+        )
+    return Finding(label, "ok", f"its sales can be listed; {sales} changed within the hour")
 
 
 def _shop(name: str, source: Source, secrets: list[str]) -> Finding:

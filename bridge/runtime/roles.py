@@ -41,7 +41,7 @@ def operators_routes(services: Services) -> list[Route]:
 
 async def serve_worker(services: Services, stop: asyncio.Event) -> None:
     """Brings orders in line until `stop`."""
-    async with services.notifier.at_work(), services.calibrator.at_work():
+    async with services.notifier.at_work(), services.calibrator.at_work(), services.poller.at_work():
         await run_worker(services.syncer, services.store, services.connect_arq, stop)
 
 

@@ -9,7 +9,7 @@ import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,9 +28,13 @@ from bridge.errors import ConfigurationError, StoreUnavailable
 from bridge.facturation.client import ApiCall, FacturationClient, open_client
 from bridge.facturation.quota import Quota
 from bridge.facturation.wire import OnCall, Wire
+from bridge.looking.arrivals import keeper
+from bridge.looking.asking import Platform
+from bridge.looking.credential import ClientCredentials, Credential, FixedKey
+from bridge.looking.poller import Poller, Watched
 from bridge.receive import ShopEndpoint, Webhooks
 from bridge.runtime.jobs import deserialize, serialize
-from bridge.settings.loading import FacturationSettings, Settings
+from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
 from bridge.sources.registry import REGISTRY
 from bridge.store.rates import KeptRates
 from bridge.store.store import Store
@@ -38,7 +42,6 @@ from bridge.sync.calibration import Calibrator
 from bridge.sync.calls import note_call
 from bridge.sync.exchange import Exchange
 from bridge.sync.executor import Executor
-from bridge.sync.fetch import fetcher
 from bridge.sync.lease import in_background
 from bridge.sync.loop import Report, Syncer
 from bridge.sync.shop import Shop
@@ -87,6 +90,8 @@ class Services:
     syncer: Syncer
     calibrator: Calibrator
     notifier: Notifier
+    platforms: Mapping[str, Platform]
+    poller: Poller
 
     def connect_arq(self) -> ArqRedis:
         """A fresh pool for arq, which closes the one it is given."""
@@ -120,17 +125,44 @@ def endpoints_of(settings: Settings) -> dict[str, ShopEndpoint]:
     }
 
 
-def shops_of(settings: Settings, http: httpx.AsyncClient) -> dict[str, Shop]:
+def shops_of(settings: Settings, platforms: Mapping[str, Platform]) -> dict[str, Shop]:
     """Each configured shop, as syncing sees it."""
-    shops = {}
+    return {
+        name: Shop(
+            name, REGISTRY[shop.platform], shop.rules(), platforms[name].fetch if name in platforms else None
+        )
+        for name, shop in settings.shops.items()
+    }
+
+
+def platforms_of(settings: Settings, http: httpx.AsyncClient, store: Store) -> dict[str, Platform]:
+    """The APIs of those shops that we have a key of."""
+    platforms = {}
     for name, shop in settings.shops.items():
-        source = REGISTRY[shop.platform]
-        fetch = None
-        if shop.platform_api_key:
-            key, url = shop.platform_api_key.get_secret_value(), shop.platform_api_url or ""
-            fetch = fetcher(http, source, name, key, url)
-        shops[name] = Shop(name, source, shop.rules(), fetch)
-    return shops
+        source, url = REGISTRY[shop.platform], shop.platform_api_url or ""
+        if credential := credential_of(shop, name, http):
+            platforms[name] = Platform(http, source, name, credential, url, keeper(store, name, source))
+    return platforms
+
+
+def credential_of(shop: ShopSettings, name: str, http: httpx.AsyncClient) -> Credential | None:
+    """What opens the shop's API, if something does."""
+    source, url = REGISTRY[shop.platform], shop.platform_api_url or ""
+    if shop.platform_api_key:
+        return FixedKey(shop.platform_api_key)
+    if source.GRANT and shop.platform_client_id and shop.platform_client_secret:
+        client = (shop.platform_client_id, shop.platform_client_secret, url)
+        return ClientCredentials(http, source, source.GRANT, name, *client, SystemClock().boottime)
+    return None
+
+
+def watched_of(settings: Settings, platforms: Mapping[str, Platform]) -> Iterator[Watched]:
+    """The shops that are polled."""
+    for name, platform in platforms.items():
+        listing, minutes = platform.source.LISTING, settings.shops[name].poll_minutes
+        if listing and minutes != 0:
+            every = listing.EVERY if minutes is None else timedelta(minutes=minutes)
+            yield Watched(platform, listing, every)
 
 
 def wire_to(firm: FacturationSettings, quota: Quota, on_call: OnCall | None = None) -> Wire:
@@ -185,19 +217,22 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
         client = await stack.enter_async_context(open_client(wire_to(firm, quota, on_call)))
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=20))
 
+        platforms = platforms_of(settings, http, store)
+
         def report(run: Report) -> None:
             metrics.synced(run.outcome.value, seconds=run.seconds, ack_to_invoice=run.invoiced_after)
 
         syncer = Syncer(
             store,
             lambda lane: Executor(store, client.using(lane=lane), clock, settle=firm.settle_seconds),
-            shops_of(settings, http),
+            shops_of(settings, platforms),
             clock,
             background=in_background,
             exchange=Exchange(http, settings.ecb_url, KeptRates(store), clock),
             report=report,
             unexpected=lambda exc, key: capture(exc, order_key=key),
         )
+        poller = Poller(store, watched_of(settings, platforms), clock)
         rejected = Counter[str]()
         calibrator = Calibrator(client, store, clock, random.randint)
         notifier = Notifier(
@@ -219,7 +254,19 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
         )
         health = Health(store, quota, metrics, clock.now)
         yield Services(
-            settings, redis_url, store, quota, client, metrics, health, webhooks, syncer, calibrator, notifier
+            settings,
+            redis_url,
+            store,
+            quota,
+            client,
+            metrics,
+            health,
+            webhooks,
+            syncer,
+            calibrator,
+            notifier,
+            platforms,
+            poller,
         )
 
 

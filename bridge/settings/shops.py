@@ -10,6 +10,7 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    NonNegativeFloat,
     PositiveInt,
     StringConstraints,
     model_validator,
@@ -93,11 +94,21 @@ class ShopSettings(Table):
     """So long a refund waits for lines that may still be told."""
     platform_api_key: Secret | None = None
     """Key of the platform's API, for what its webhooks leave out."""
+    platform_client_id: str | None = Field(default=None, min_length=1)
+    """Client id of an app of Shopify's Dev Dashboard, in place of a key."""
+    platform_client_secret: Secret | None = None
+    """Its client secret, which also signs the app's webhooks: name it in `secrets` as well."""
     platform_api_url: HttpUrl | None = None
     """Where the platform's API is, when it is the shop's own address."""
     foreign_currency: ForeignCurrency = ForeignCurrency.ASK
     """VAT that was not charged in euros: rate (stated in euros too, by the European Central Bank's reference
     rate of the day), or ask."""
+    invoice_from: date | None = None
+    """Orders placed before this day, in Paris, are not invoiced by themselves. Left out: the day on which the
+    bridge first heard from the shop; `bridge check` tells it."""
+    poll_minutes: NonNegativeFloat | None = None
+    """How often the platform is asked what has changed, where it can be asked; 0: never. Left out: every 15
+    minutes for woocommerce, which sends each webhook once, every 60 for the others."""
     test_orders: TestOrders = TestOrders.IGNORE
     """ignore, or invoice what the platform marks as a test."""
     gateways: dict[str, PaymentMethod] = Field(default_factory=dict)
@@ -158,6 +169,16 @@ class ShopSettings(Table):
         for name in self.mentions:
             if name not in {*Mention, *self.exemptions.values()}:
                 raise ValueError(f'mentions: "{name}" is used by nothing; known are {", ".join(Mention)}')
+        return self
+
+    @model_validator(mode="after")
+    def _a_client_has_both(self) -> Self:
+        if (self.platform_client_id is None) != (self.platform_client_secret is None):
+            raise ValueError(
+                "platform_client_id and platform_client_secret go together; set both, or neither"
+            )
+        if self.platform_client_id and not REGISTRY[self.platform].GRANT:
+            raise ValueError(f"{self.platform} gives no keys to clients: set platform_api_key")
         return self
 
     def rules(self) -> Rules:

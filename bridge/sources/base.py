@@ -10,15 +10,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bridge.keys import PAYMENT, Key
 from bridge.orders import Event, Folded, Incomplete
 from bridge.reasons import Reason
+from bridge.sources.access import Grant
 from bridge.sources.privacy import PrivacySource
 
+if TYPE_CHECKING:  # it needs `Identity` itself
+    from bridge.sources.listing import Listing
+
 FETCHED = "fetched"
-"""Topic of an event that is not a webhook but an answer of the platform's API, asked for by `Incomplete`."""
+"""Topic of an event that no webhook brought: the bridge found it in the platform's list (`listing`)."""
+ANSWER = "answer"
+"""Topic of an answer of the platform's API to the question of an `Incomplete`; its id is the path."""
 NOTHING = b"{}"
 """The answer that stands for none, where none is needed."""
 UNNAMED = "—"
@@ -99,7 +105,7 @@ class Sample:
 
 def answer_to(wanted: Incomplete, body: bytes, now: datetime) -> Event:
     """What the platform's API answered, as `fold` takes it."""
-    return Event(id=wanted.path, topic=FETCHED, body=body, received_at=now)
+    return Event(id=wanted.path, topic=ANSWER, body=body, received_at=now)
 
 
 class Source(Protocol):
@@ -114,6 +120,10 @@ class Source(Protocol):
     """Topic → why nothing is done. A topic in neither of the two is alarming."""
     KEPT_HEADERS: frozenset[str]
     """The headers that `fold` may read; they are stored with the body."""
+    GRANT: Grant | None
+    """How it gives keys that last for hours, if it does."""
+    LISTING: Listing | None
+    """How it is asked for its sales, if it can be."""
     PRIVACY: PrivacySource | None
     """How it passes on requests about personal data, if it does."""
 

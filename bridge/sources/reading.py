@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import html
+import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -163,3 +165,58 @@ def read_value(model: type[P], data: object, order: Key, part: str) -> P:
                 problem=first["msg"],
             )
         ) from exc
+
+
+def glimpse(model: type[P], body: bytes) -> P | None:
+    """The body as `model`, numbers exact, or None where it cannot be read: who needs it must ask `read`."""
+    try:
+        return model.model_validate(json.loads(body, parse_float=Decimal))
+    except (ValueError, RecursionError):
+        return None
+
+
+_OPENS = re.compile(rb"(?<![:,\[{\s])\s*([\[{])")
+"""Where JSON may begin: not inside of other JSON, which would be an answer that was cut short."""
+MOST_OPENINGS = 200
+
+
+def json_in(body: bytes) -> bytes:
+    """The JSON object or list of an answer, without what stands before it: a byte order mark, the notices of
+    PHP, HTML. Raises UnreadableBody unless what follows is whole."""
+    for opening in itertools.islice(_OPENS.finditer(body), MOST_OPENINGS):
+        rest = body[opening.start(1) :]
+        with contextlib.suppress(UnreadableBody):
+            whole(rest)
+            return rest
+        if not body[: opening.start(1)].strip():
+            break  # nothing stands before it: the answer itself is broken
+    raise UnreadableBody("the answer is not JSON")
+
+
+def entries(body: bytes, name: str = "") -> list[bytes]:
+    """The entries of a JSON list, or of the list under `name`, each as it came: amounts keep every digit.
+
+    Raises UnreadableBody where there is no such list.
+    """
+    try:
+        found = _LIST_IN.decode(body).get(name) if name else body
+        return [bytes(entry) for entry in _LIST.decode(found or b"")]
+    except (ValueError, RecursionError):
+        return _entries_of_odd_json(body, name)
+
+
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_LIST_IN = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _entries_of_odd_json(body: bytes, name: str) -> list[bytes]:
+    """What the quick reader is too strict for (see `whole`). Numbers with a point become texts."""
+    try:
+        content = json.loads(body.decode("utf-8", "replace"), parse_float=str, parse_int=whole_number)
+    except (ValueError, RecursionError) as exc:
+        raise UnreadableBody("the answer is not JSON") from exc
+    if name:
+        content = content.get(name) if isinstance(content, dict) else None
+    if not isinstance(content, list):
+        raise UnreadableBody("the answer is no list")
+    return [json.dumps(entry, ensure_ascii=False).encode("utf-8", "replace") for entry in content]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import zstandard
 from pydantic_core import to_json
@@ -17,15 +17,17 @@ from redis.asyncio import Redis
 
 from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.failpoints import failpoint
-from bridge.keys import EVENT, Key
 from bridge.reasons import Reason
-from bridge.sources.base import Alarm, ForOrder, Identity, Ignored
+from bridge.sources.base import Identity
 from bridge.store.values import (
     CreationPermit,
+    Fate,
     HeldOrder,
     Lease,
     Outcome,
     Vitals,
+    fate_of,
+    moment,
     view_of,
     vitals_of,
 )
@@ -47,7 +49,7 @@ WAKE_UPS: Final = 500
 """So many jobs wait in arq at the most; the rest wait in `due`, first come first served."""
 SCRIPTS: Final = (
     *("open", "mark_restored", "record", "take", "extend", "release", "fetched"),
-    *("sweep", "claim_next", "vitals"),
+    *("sweep", "claim_next", "vitals", "first_heard"),
     *("ledger", "begin", "replace_attempt", "clear", "done", "forget", "set_shop_verdict"),
     *("archived", "keep_archived", "rounding", "learn_rounding"),
 )
@@ -93,13 +95,24 @@ class Store:
         return int(bool(self._durable))
 
     async def record(
-        self, shop: str, platform: str, identity: Identity, headers: Mapping[str, str], body: bytes
-    ) -> tuple[Literal["accepted", "duplicate", "ignored"], str]:
-        """Keeps the event durably, once, and marks its order changed. Returns its fate and its order."""
+        self,
+        shop: str,
+        platform: str,
+        identity: Identity,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        found: bool = False,
+        taken_in: bool = False,
+    ) -> tuple[Fate, str]:
+        """Keeps the event durably, once, and marks its order changed. Returns its fate and its order.
+
+        `found`: in the platform's list; it gives way to what webhooks bring. `taken_in`: a person wants it.
+        """
         if self.memory_used > FULL:
             raise StoreUnavailable(f"record: Redis is full ({self.memory_used:.0%} of maxmemory)")
         event_id = f"{shop}:{identity.event_id}"
-        order, ignored, alarm, links = _fate(shop, platform, identity)
+        order, ignored, alarm, links = fate_of(shop, platform, identity)
         status, order_key = await self._run(
             "record",
             event_id,
@@ -113,6 +126,8 @@ class Store:
             alarm,
             self._retention,
             REHINT,
+            int(found),
+            int(taken_in),
             *links,
             keys=[f"{PREFIX}event:{event_id}"],
         )
@@ -270,6 +285,10 @@ class Store:
         """What health and metrics look at."""
         return vitals_of(await self._run("vitals"))
 
+    async def first_heard(self, shop: str) -> datetime | None:
+        """When the bridge first heard from this shop; None before that."""
+        return moment(await self._run("first_heard", shop))
+
     async def version(self) -> tuple[str, str]:
         """What the server is, "Redis" or "Valkey", and its version. Raises StoreUnavailable."""
         with redis_errors("version"):
@@ -284,14 +303,3 @@ class Store:
             raise StoreUnavailable(f"probe: Redis is full ({self.memory_used:.0%} of maxmemory)")
         with redis_errors("probe"):
             await self.redis.set(f"{PREFIX}probe", b"1", px=60_000)
-
-
-def _fate(shop: str, platform: str, identity: Identity) -> tuple[str, str, str, tuple[str, ...]]:
-    """As record.lua wants it: the order's key, why it is ignored, why it alarms, and links; "" for none."""
-    match identity:
-        case ForOrder():
-            return identity.order_key or "", "", "", identity.links
-        case Ignored():
-            return "", identity.reason.as_json(), "", ()
-        case Alarm():
-            return str(Key(platform, shop, EVENT, identity.event_id)), "", identity.reason.as_json(), ()

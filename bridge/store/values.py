@@ -10,8 +10,13 @@ from typing import Any, Literal
 
 import zstandard
 
+from bridge.keys import EVENT, Key
 from bridge.orders import Event
 from bridge.reasons import NO_REASON, Reason, reason_from
+from bridge.sources.base import Alarm, ForOrder, Identity, Ignored
+
+Fate = Literal["accepted", "duplicate", "ignored"]
+"""What became of an event."""
 
 
 class Outcome(StrEnum):
@@ -30,7 +35,9 @@ class HeldOrder:
     `rounding`: what is known of the firm's rule, see `FirmRounding.text`. What people said: `lane`: of the
     quota, or ""; `issue_credit_notes`: final, whatever the shop's rule; `set_aside`: the state in which a
     person left it. `reason`: why it rested last. `further`: keys of documents that were begun for it and that
-    its own facts do not name."""
+    its own facts do not name. `first_heard`: when the bridge first heard from its shop. `ours`: whenever it
+    was placed, it is invoiced here: its invoice was begun, or a person took it in. `number`, `placed_at` and
+    `documents` (their keys, and the customer's): as its last run saw them."""
 
     version: int
     attempts: int
@@ -38,11 +45,16 @@ class HeldOrder:
     failing_since: datetime | None
     rounding: str
     events: tuple[Event, ...]
+    first_heard: datetime | None = None
     lane: str = ""
     issue_credit_notes: bool = False
     set_aside: Outcome | None = None
     reason: Reason = NO_REASON
     further: tuple[str, ...] = ()
+    ours: bool = False
+    number: str = ""
+    placed_at: datetime | None = None
+    documents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +122,16 @@ def moment(ms: int | bytes | str | None) -> datetime | None:
 
 def view_of(answer: list[Any], *, takes: int) -> HeldOrder:
     """What the scripts `take` and `release` tell of an order."""
-    version, attempts, failing_since, rounding, events, said = answer
-    lane, credit, set_aside, reason, further = (each.decode() for each in said)
+    version, attempts, failing_since, first_heard, rounding, events, said = answer
+    lane, credit, set_aside, reason, further, ours, number, placed, documents = (
+        each.decode() for each in said
+    )
     return HeldOrder(
         version=version,
         attempts=attempts,
         takes=takes,
         failing_since=moment(failing_since),
+        first_heard=moment(first_heard),
         rounding=rounding.decode(),
         events=tuple(_event_of(*event) for event in events),
         lane=lane,
@@ -124,6 +139,10 @@ def view_of(answer: list[Any], *, takes: int) -> HeldOrder:
         set_aside=Outcome(set_aside) if set_aside else None,
         reason=reason_from(reason),
         further=tuple(filter(None, further.split("\n"))),
+        ours=bool(ours),
+        number=number,
+        placed_at=datetime.fromisoformat(placed) if placed else None,
+        documents=tuple(key for _, key, _ in json.loads(documents or "[]")),
     )
 
 
@@ -159,3 +178,14 @@ def _event_of(event_id: bytes, topic: bytes, at: bytes, headers: bytes, body: by
         received_at=datetime.fromtimestamp(int(at) / 1000, UTC),
         headers=json.loads(headers),
     )
+
+
+def fate_of(shop: str, platform: str, identity: Identity) -> tuple[str, str, str, tuple[str, ...]]:
+    """As record.lua wants it: the order's key, why it is ignored, why it alarms, and links; "" for none."""
+    match identity:
+        case ForOrder():
+            return identity.order_key or "", "", "", identity.links
+        case Ignored():
+            return "", identity.reason.as_json(), "", ()
+        case Alarm():
+            return str(Key(platform, shop, EVENT, identity.event_id)), "", identity.reason.as_json(), ()

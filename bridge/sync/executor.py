@@ -19,6 +19,7 @@ from bridge.billing.steps import (
     UpdateCustomer,
 )
 from bridge.errors import ApiRefused, RetryLater
+from bridge.facturation.records import InvoiceRecord
 from bridge.orders import legal_date
 from bridge.reasons import because
 from bridge.sync.customers import Customers
@@ -34,9 +35,14 @@ class Executor:
 
     def __init__(self, store: Ledger, api: Api, clock: Clock, *, settle: float) -> None:
         self._clock = clock
+        self._api = api
         attempts = Attempts(store, api, clock, settle=settle)
         self._customers = Customers(attempts)
         self._documents = DocumentBook(attempts, self._customers)
+
+    async def read(self, invoice_id: int) -> InvoiceRecord:
+        """A document as it is now."""
+        return await self._api.get_invoice(invoice_id)
 
     async def act(self, step: Step, run: Run) -> dict[str, LedgerEntry]:
         """Does what the step says and returns what now exists, by ledger key."""

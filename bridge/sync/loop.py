@@ -15,12 +15,14 @@ import structlog
 
 from bridge.billing.documents import documents_for
 from bridge.billing.drafts import Documents
+from bridge.billing.late import Late
 from bridge.billing.lessons import lesson_of
 from bridge.billing.made import LedgerEntry
 from bridge.billing.plan import keys_of, next_step
 from bridge.billing.rounding import FirmRounding
-from bridge.billing.rules import Gestures, PartialRefunds
+from bridge.billing.rules import Gestures, PartialRefunds, Rules
 from bridge.billing.steps import CreateInvoice, Rest
+from bridge.billing.vat import Vat
 from bridge.errors import (
     BridgeError,
     LeaseLost,
@@ -32,7 +34,7 @@ from bridge.errors import (
 from bridge.facturation.quota import Lane
 from bridge.failpoints import failpoint
 from bridge.keys import EVENT, Key
-from bridge.orders import Order
+from bridge.orders import Order, legal_date
 from bridge.reasons import Reason, because
 from bridge.store.values import HeldOrder, Lease, Outcome
 from bridge.sync.calls import calls, story_of
@@ -40,10 +42,10 @@ from bridge.sync.ending import POISON, Ending, again, bridge_failed, without_ord
 from bridge.sync.exactly_once import Clock, Ledger, Run
 from bridge.sync.exchange import Exchange
 from bridge.sync.executor import Executor
-from bridge.sync.fetch import Keeping, folded_whole
 from bridge.sync.index import remembered, terms_of
 from bridge.sync.lease import Background, Renewing, held
 from bridge.sync.progress import Progress
+from bridge.sync.reading import Reader, Remembering
 from bridge.sync.shop import Shop
 from bridge.texts import text_of
 
@@ -68,7 +70,7 @@ class Report:
     invoiced_after: float | None
 
 
-class SyncStore(Ledger, Renewing, Keeping, Protocol):
+class SyncStore(Ledger, Renewing, Remembering, Protocol):
     """What the loop needs of the store, beside the ledger."""
 
     async def take(self, lease: Lease) -> HeldOrder | None: ...
@@ -167,12 +169,18 @@ class Syncer:
     async def _settle(self, lease: Lease, view: HeldOrder) -> tuple[Progress, Ending]:
         """fold → plan → act until there is nothing to do, or something ends it."""
         try:
-            order = await self._order_of(lease, view)
+            known = await self._order_of(lease, view)
         except Exception as exc:
             return Progress(), self._ending_of(exc, lease, view)
-        return (Progress(), order) if isinstance(order, Ending) else await self._act(order, lease, view)
+        match known:
+            case Ending():
+                return Progress(), known
+            case Late():
+                return await self._act(known.order, lease, view, known.vat)
+            case Order():
+                return await self._act(known, lease, view)
 
-    async def _order_of(self, lease: Lease, view: HeldOrder) -> Order | Ending:
+    async def _order_of(self, lease: Lease, view: HeldOrder) -> Order | Late | Ending:
         """What the events say, or why they come to nothing that could be acted on."""
         if view.takes > POISON:
             raise NeedsPerson(because("worker_died", times=view.takes - 1))
@@ -181,15 +189,17 @@ class Syncer:
         if view.reason and Key.parse(lease.order_key).kind == EVENT:
             # A dispute, a request, an unknown topic: it never becomes an order, and what it asked stands.
             raise NeedsPerson(view.reason)
-        shop = self._shop_of(lease.order_key)
-        folded = await folded_whole(shop, lease.order_key, view.events, self._store, self._clock)
-        return folded if isinstance(folded, Order) else without_order(folded, view, self._clock)
+        reader = Reader(self._store, self._clock, self._executor(_lane_of(view)).read)
+        known = await reader.understood(self._shop_of(lease.order_key), lease.order_key, view)
+        return known if isinstance(known, Order | Late) else without_order(known, view, self._clock)
 
-    async def _act(self, order: Order, lease: Lease, view: HeldOrder) -> tuple[Progress, Ending]:
+    async def _act(
+        self, order: Order, lease: Lease, view: HeldOrder, vat: Vat | None = None
+    ) -> tuple[Progress, Ending]:
         """plan → act. What was done before something ended it is told all the same."""
         progress = Progress(order=order)
         try:
-            rules = self._shop_of(lease.order_key).rules
+            rules = _since(self._shop_of(lease.order_key).rules, view)
             if view.issue_credit_notes:
                 rules = replace(rules, partial_refunds=PartialRefunds.FINAL, gestures=Gestures.CREDIT)
             if self._exchange:
@@ -199,11 +209,11 @@ class Syncer:
             records = await self._store.ledger(keys_of(order, rules, view.further))
             made = {key: LedgerEntry.from_record(record) for key, record in records.items()}
             for _ in range(STEPS):
-                documents = documents_for(order, rules, run.rounding, made, self._clock.now())
+                documents = documents_for(order, rules, run.rounding, made, self._clock.now(), vat)
                 rounding = await self._learn(documents, made, run.rounding)
                 if rounding != run.rounding:
                     run = replace(run, rounding=rounding)
-                    documents = documents_for(order, rules, rounding, made, self._clock.now())
+                    documents = documents_for(order, rules, rounding, made, self._clock.now(), vat)
                 progress = _with_documents(
                     replace(progress, documents=remembered(order, documents)), order, made
                 )
@@ -267,6 +277,12 @@ class Syncer:
         if first in shop.rules.defer_to:
             return Ending(Outcome.IGNORED, because("paid_elsewhere_known", other=other))
         return Ending(Outcome.ATTENTION, because("paid_elsewhere", other=other, shop=first))
+
+
+def _since(rules: Rules, view: HeldOrder) -> Rules:
+    """From which day on orders are invoiced: every one that is ours already."""
+    heard = legal_date(view.first_heard) if view.first_heard else None
+    return replace(rules, invoice_from=None if view.ours else rules.invoice_from or heard)
 
 
 def _lane_of(view: HeldOrder) -> Lane:

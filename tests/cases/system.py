@@ -23,7 +23,7 @@ from bridge.facturation.client import open_client
 from bridge.facturation.quota import Quota
 from bridge.facturation.wire import Wire
 from bridge.receive import Webhooks, create_app
-from bridge.runtime.wiring import endpoints_of, shops_of
+from bridge.runtime.wiring import endpoints_of, platforms_of, shops_of
 from bridge.sandbox import Sandbox, SandboxConfig, SandboxRounding, SandboxTransport, create_sandbox
 from bridge.sandbox.totals import DEFAULT_ROUNDING
 from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
@@ -195,7 +195,7 @@ async def open_system(
         syncer = Syncer(
             store,
             lambda lane: Executor(store, client.using(lane=lane), clock, settle=firm.settle_seconds),
-            shops_of(settings, http),
+            shops_of(settings, platforms_of(settings, http, store)),
             clock,
             background=lambda _renewal, _every: lambda: None,
         )

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from bridge.errors import LeaseLost
 from bridge.orders import Event
 from bridge.reasons import reason_from
-from bridge.sources.base import FETCHED, Alarm, ForOrder, Identity, Ignored
+from bridge.sources.base import ANSWER, Alarm, ForOrder, Identity, Ignored
 from bridge.store.store import ARCHIVE_AGE, LEASE, REHINT, WAKE_UPS
 from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome
 
@@ -59,6 +59,7 @@ class StoredOrder:
     failing_since: int = 0
     state: str = ""
     reason: str = ""
+    lane: str = ""
     done: int = 0
     further: tuple[str, ...] = ()
     kept: dict[str, str] = field(default_factory=dict)
@@ -96,6 +97,7 @@ class Data:
     listed: dict[str, int] = field(default_factory=dict)
     workers: dict[str, int] = field(default_factory=dict)
     queue: dict[str, int] = field(default_factory=dict)
+    first_heard: dict[str, int] = field(default_factory=dict)
     known_run: str = ""
     born: int = 0
     trusted_since: int = 0
@@ -171,16 +173,24 @@ class Data:
             if (stored := self.events.get(name))
         ]
         events += [
-            Event(id=path, topic=FETCHED, body=body, received_at=_moment(order.created))
+            Event(id=path, topic=ANSWER, body=body, received_at=_moment(order.created))
             for path, body in self.fetched.get(key, {}).items()
         ]
+        heard = self.first_heard.get(key.split(":")[1], 0)
+        begun = self.entries.get(key)
         return HeldOrder(
             version=order.version,
             attempts=order.attempts,
             takes=takes,
             failing_since=_moment(order.failing_since) if order.failing_since else None,
+            first_heard=_moment(heard) if heard else None,
+            ours=begun is not None and begun.state in ("intent", "done"),
+            number=order.kept.get("number", ""),
+            placed_at=datetime.fromisoformat(order.kept["placed"]) if order.kept.get("placed") else None,
+            documents=tuple(key for _, key, _ in json.loads(order.kept.get("documents") or "[]")),
             rounding=self.rounding,
             reason=reason_from(order.reason),
+            lane=order.lane,
             further=order.further,
             events=tuple(events),
         )
@@ -195,6 +205,8 @@ class Data:
         identity: Identity,
         headers: Mapping[str, str],
         body: bytes,
+        *,
+        found: bool = False,
     ) -> RecordAnswer:
         """record.lua"""
         name = f"{shop}:{identity.event_id}"
@@ -207,6 +219,7 @@ class Data:
                 order, tied = identity.order_key or "", identity.links
             case Alarm():
                 order = f"{platform}:{shop}:event:{identity.event_id}"
+        self.first_heard.setdefault(shop, now)
         links = [f"{shop}:{link}" for link in tied]
         orphans = f"{platform}:{shop}:payment:"
         if not order and links:
@@ -232,6 +245,7 @@ class Data:
                 self.events[other].mortal = False
         self.events_of.setdefault(order, []).append(name)
         known = self.orders.setdefault(order, StoredOrder())
+        in_hand = known.version > 0 and not known.state
         known.version += 1
         known.created = known.created or now
         self.listed[order] = now
@@ -240,9 +254,11 @@ class Data:
             self._file(order, "attention", now)
             return "accepted", order
         known.state, known.failing_since, known.attempts = "", 0, 0
+        if not (found and in_hand):
+            known.lane = "backfill" if found else ""
         self._file(order, "", now)
         self.waiting.setdefault(order, now)
-        if len(self.queue) < BELLS_OF_NEWS:
+        if not found and len(self.queue) < BELLS_OF_NEWS:
             self.due[order] = now + REHINT_MS
             self._ring(order, now, AHEAD_MS)
         else:
@@ -324,7 +340,7 @@ class Data:
             if counted:
                 order.failing_since = order.failing_since or now
             return None
-        order.attempts, order.failing_since, order.done = 0, 0, order.version
+        order.attempts, order.failing_since, order.lane, order.done = 0, 0, "", order.version
         self.due.pop(key, None)
         self.waiting.pop(key, None)
         self._file(key, outcome.value, now)

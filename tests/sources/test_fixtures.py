@@ -22,7 +22,7 @@ import pytest
 from bridge.errors import NeedsPerson
 from bridge.orders import Event
 from bridge.reasons import Reason
-from bridge.sources.base import FETCHED, ForOrder, Identity
+from bridge.sources.base import ANSWER, ForOrder, Identity
 from bridge.sources.registry import REGISTRY
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -31,7 +31,7 @@ SHOP = "boutique"
 CASES = sorted(
     f"{path.parent.name}/{path.stem}"
     for path in FIXTURES.glob("*/*.json")
-    if not path.stem.endswith(".expected") and not path.stem.startswith("fetched__")
+    if not path.stem.endswith(".expected") and not path.stem.startswith("answer__")
 )
 
 
@@ -73,7 +73,7 @@ def identity_of(case: str) -> tuple[Identity, dict[str, str]]:
 
 def event_of(case: str) -> Event:
     body, topic = body_of(case)
-    if topic == FETCHED:
+    if topic == ANSWER:
         content = json.loads(body)
         answer = json.dumps(content["answer"]).encode()
         return Event(id=content["path"], topic=topic, body=answer, received_at=NOW)

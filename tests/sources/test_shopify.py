@@ -24,7 +24,7 @@ from bridge.sources.reading import digest
 from bridge.sources.shopify import privacy
 from bridge.sources.shopify.payloads import slug
 from bridge.sources.shopify.payments import GATEWAYS
-from bridge.sources.shopify.reductions import _split
+from bridge.sources.shopify.refunded_lines import _split
 from bridge.sources.shopify.topics import ALARMING
 from bridge.texts import text_of
 
@@ -553,3 +553,12 @@ def test_no_payload_of_the_corpus_is_a_surprise() -> None:
                 assert not result.problems, path.stem
                 assert sum(line.gross for line in result.lines) == result.total, path.stem
     assert seen == {Order, Ignored, Unfinished}
+
+
+def test_the_headers_of_events_have_no_x() -> None:
+    """The second family of Shopify's official library."""
+    body = json.dumps({"id": 5}).encode()
+    signed = shopify.sign(body, "secret", "orders/paid", "d1", NOW)
+    named = {name.removeprefix("x-"): value for name, value in signed.items()}
+    shopify.verify(named, body, ["secret"], NOW)
+    assert shopify.identify("boutique", named, body) == shopify.identify("boutique", signed, body)

@@ -19,7 +19,7 @@ import bridge.sources.stripe as stripe
 from bridge.errors import BadSignature, NeedsPerson
 from bridge.orders import Event, Folded, Incomplete, Order, RefundState, ZeroTaxReason
 from bridge.reasons import because
-from bridge.sources.base import FETCHED, Alarm, Ignored
+from bridge.sources.base import ANSWER, Alarm, Ignored
 from bridge.sources.stripe.reading import money
 from bridge.sources.stripe.topics import ignored_because
 from tests.sources.test_fixtures import event_of
@@ -125,7 +125,7 @@ def test_the_longest_name_gives_the_reason() -> None:
 def test_api_requests_carry_the_key_and_go_where_they_are_told() -> None:
     request = stripe.api_request("/v1/refunds?limit=100", "sk_test_1", "")
     assert request.url == "https://api.stripe.com/v1/refunds?limit=100"
-    assert request.headers == {"authorization": "Bearer sk_test_1"}
+    assert request.headers == {"authorization": "Bearer sk_test_1", "stripe-version": stripe.API_VERSION}
     assert stripe.api_request("/v1/x", "k", "http://127.0.0.1:9/").url == "http://127.0.0.1:9/v1/x"
 
 
@@ -161,7 +161,7 @@ def invoice_event(**fields: Any) -> Event:
 
 
 def rate_answer(body: bytes) -> Event:
-    return Event(id="/v1/tax_rates/txr_1", topic="fetched", body=body, received_at=NOW)
+    return Event(id="/v1/tax_rates/txr_1", topic="answer", body=body, received_at=NOW)
 
 
 def taxed_line(amount: int, tax: int, reason: str | None = "standard_rated") -> dict[str, Any]:
@@ -257,7 +257,7 @@ PATH = "/v1/invoices/in_1/lines?limit=100"
 def page(path: str, *ids: str, more: bool = True) -> Event:
     data = [{"id": id_, "amount": 500, "description": "Vase", "taxes": []} for id_ in ids]
     body = json.dumps({"object": "list", "data": data, "has_more": more}).encode()
-    return Event(id=path, topic=FETCHED, body=body, received_at=NOW)
+    return Event(id=path, topic=ANSWER, body=body, received_at=NOW)
 
 
 def test_an_invoice_event_without_lines_asks_for_them() -> None:
@@ -283,14 +283,14 @@ def test_pages_that_go_round_in_circles_ask_a_person() -> None:
 
 
 def test_an_answer_that_is_no_list_asks_a_person() -> None:
-    answer = Event(id=PATH, topic=FETCHED, body=b'{"error": {"type": "api_error"}}', received_at=NOW)
+    answer = Event(id=PATH, topic=ANSWER, body=b'{"error": {"type": "api_error"}}', received_at=NOW)
     with pytest.raises(NeedsPerson, match="payload_not_understood"):
         fold(invoice_event(lines=None), answer)
 
 
 def test_the_later_of_two_answers_counts() -> None:
     early, late = page(PATH, "il_a", more=False), page(PATH, "il_a", "il_b", more=False)
-    answers = [early, Event(id=PATH, topic=FETCHED, body=late.body, received_at=NOW + timedelta(seconds=1))]
+    answers = [early, Event(id=PATH, topic=ANSWER, body=late.body, received_at=NOW + timedelta(seconds=1))]
     for order in permutations([invoice_event(lines=None), *answers]):
         assert len(order_of(*order).lines) == 2
 

@@ -242,12 +242,12 @@ def test_a_body_without_the_orders_clock_names_the_cure() -> None:
 # --- refunds --------------------------------------------------------------------------------------------
 
 PARTIAL = body_of("order.updated__partial_refund", id=1001)
-ANSWER = body_of("fetched__partial_refund")["answer"]
+ANSWER = body_of("answer__partial_refund")["answer"]
 PATH = "/wp-json/wc/v3/orders/1001/refunds?per_page=100"
 
 
 def fetched(answer: object) -> Event:
-    return Event(id=PATH, topic="fetched", body=json.dumps(answer).encode(), received_at=NOW)
+    return Event(id=PATH, topic="answer", body=json.dumps(answer).encode(), received_at=NOW)
 
 
 def test_an_answer_older_than_the_newest_refund_is_not_enough() -> None:
@@ -466,7 +466,7 @@ def test_a_real_answer_gives_four_refunds_with_their_lines() -> None:
         body=(PAYLOADS / "order_560_with_four_refunds.json").read_bytes(),
         received_at=NOW,
     )
-    answer = replace(sale, topic="fetched", body=(PAYLOADS / "order_560_refunds_list.json").read_bytes())
+    answer = replace(sale, topic="answer", body=(PAYLOADS / "order_560_refunds_list.json").read_bytes())
     folded = fold(sale, answer, number=560)
     assert isinstance(folded, Order)
     assert [(refund.id, refund.amount) for refund in folded.reductions] == [

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from bridge.errors import NeedsPerson
 from bridge.reasons import because
+from bridge.sources.access import Grant
 from bridge.sources.base import ApiRequest
+from bridge.sources.listing import Listing
 from bridge.sources.privacy import PrivacySource
-from bridge.sources.shopify import privacy
+from bridge.sources.shopify import access, listing, privacy
 from bridge.sources.shopify.folding import fold
 from bridge.sources.shopify.receiving import identify, is_ping
 from bridge.sources.shopify.sample import sample
@@ -21,9 +23,11 @@ from bridge.sources.shopify.topics import API_VERSION, HANDLED, IGNORED, PLATFOR
 
 __all__ = [
     "API_VERSION",
+    "GRANT",
     "HANDLED",
     "IGNORED",
     "KEPT_HEADERS",
+    "LISTING",
     "PLATFORM",
     "PRIVACY",
     "TITLE",
@@ -41,6 +45,8 @@ __all__ = [
 
 TITLE = "Shopify"
 KEPT_HEADERS: frozenset[str] = frozenset()
+GRANT: Grant | None = access
+LISTING: Listing | None = listing
 PRIVACY: PrivacySource | None = privacy
 
 

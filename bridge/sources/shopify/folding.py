@@ -11,6 +11,7 @@ from bridge.errors import NeedsPerson
 from bridge.keys import Key
 from bridge.orders import Event, Folded, Ignored, Order, Unfinished, utc
 from bridge.reasons import because
+from bridge.sources.base import FETCHED
 from bridge.sources.reading import read
 from bridge.sources.shopify.disputes import disputes_of
 from bridge.sources.shopify.lines import in_time, lines_of
@@ -34,7 +35,7 @@ from bridge.sources.shopify.payments import (
     receipts_of,
 )
 from bridge.sources.shopify.problems import problems_of
-from bridge.sources.shopify.reductions import Told, reductions_of
+from bridge.sources.shopify.reductions import Told, reductions_alone, reductions_of
 from bridge.sources.shopify.topics import PLATFORM, SNAPSHOTS
 
 SAMPLE_ORDER = "820982911946154508"
@@ -47,7 +48,8 @@ EDIT_GRACE = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """What the events of one order say, read and sorted. `snapshots` come with the bytes they came as."""
+    """What the events of one order say, read and sorted. `snapshots` come with the bytes they came as;
+    `paid_told`: the time of the first `orders/paid`."""
 
     snapshots: list[tuple[OrderPayload, bytes]]
     refunds: list[Told]
@@ -55,6 +57,7 @@ class _Known:
     edits: list[OrderEdit]
     disputes: list[DisputePayload]
     deleted: bool
+    paid_told: datetime | None
 
     @property
     def edited_at(self) -> datetime | None:
@@ -79,7 +82,8 @@ def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
 def _read_all(key: Key, events: Sequence[Event]) -> _Known:
     by_topic: dict[str, list[Event]] = defaultdict(list)
     for event in sorted(events, key=lambda each: (each.topic, each.body)):
-        by_topic["orders/*" if event.topic in SNAPSHOTS else event.topic].append(event)
+        by_topic["orders/*" if event.topic in {FETCHED, *SNAPSHOTS} else event.topic].append(event)
+    paid = [read(OrderPayload, event, key).changed_at for event in events if event.topic == "orders/paid"]
     known = _Known(
         snapshots=[(read(OrderPayload, event, key), event.body) for event in by_topic.pop("orders/*", [])],
         refunds=[
@@ -94,6 +98,7 @@ def _read_all(key: Key, events: Sequence[Event]) -> _Known:
             for event in by_topic.pop(topic, [])
         ],
         deleted=bool([read(DeletedPayload, event, key) for event in by_topic.pop("orders/delete", [])]),
+        paid_told=min(paid, default=None),
     )
     if by_topic:
         raise NeedsPerson(because("foreign_event", order=key.id, shop=key.shop, topic=min(by_topic)))
@@ -105,7 +110,14 @@ def _without_order(key: Key, known: _Known) -> Ignored | Unfinished:
         return Ignored(reason=because("shopify_sample_order"))
     if known.deleted and not known.refunds and not known.moves:
         return Ignored(reason=because("deleted_unseen"))
-    return Unfinished(reason=because("shopify_order_awaited"))
+    money = latest_moves(
+        [*known.moves, *(move for each in known.refunds for move in each.payload.transactions)]
+    )
+    return Unfinished(
+        reason=because("shopify_order_awaited"),
+        reductions=reductions_alone(known.refunds, money),
+        disputes=disputes_of(known.disputes),
+    )
 
 
 def _newness(snapshot: tuple[OrderPayload, bytes]) -> tuple[datetime, bool, int, int, bytes]:
@@ -126,7 +138,7 @@ def _order(key: Key, known: _Known) -> Order:
     told = [*known.refunds, *(Told(payload=each) for snapshot in snapshots for each in snapshot.refunds)]
     moves = [move for each in told for move in each.payload.transactions]
     money = latest_moves([*known.moves, *moves])
-    paid_at = paid_when(order, snapshots, receipts_of(money))
+    paid_at = paid_when(order, snapshots, receipts_of(money), known.paid_told)
     lines = in_time(lines_of(order), snapshots, known.edits, paid=paid_at is not None)
     cancelled_at = order.cancelled_at
     if known.deleted and cancelled_at is None and paid_at is None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from bridge.movements import Movement, MovementState, PaymentMethod
-from bridge.orders import ZERO, RefundState, utc
+from bridge.orders import ZERO, RefundState, legal_date, utc
 from bridge.sources.shopify.payloads import OrderPayload, Transaction, slug
 
 # word → (how far along, is the money there). An order given back was paid before.
@@ -91,13 +91,16 @@ def receipts_of(money: Mapping[str, Transaction]) -> list[Transaction]:
 
 
 def paid_when(
-    newest: OrderPayload, snapshots: Sequence[OrderPayload], receipts: Sequence[Transaction]
+    newest: OrderPayload,
+    snapshots: Sequence[OrderPayload],
+    receipts: Sequence[Transaction],
+    told: datetime | None,
 ) -> datetime | None:
     """When the money for what was sold at first was there, as closely as the events tell.
 
     An order that was paid stays so when something is added to it that is not. `processed_at` is the day of
-    the order. That is the payment's day too, unless the order was once seen unpaid: then it was paid between
-    that snapshot and the first one that says so.
+    the order. That is the payment's day too, unless `orders/paid` came (`told`) on a later one, or the order
+    was once seen unpaid: then it was paid between that snapshot and the first one that says so.
     """
     paid = [snapshot for snapshot in snapshots if is_paid(snapshot)]
     if not paid or not (is_paid(newest) or newest.total_outstanding > 0):
@@ -108,7 +111,8 @@ def paid_when(
     if times:
         return utc(max(early) if early else min(times))
     if all(is_paid(snapshot) for snapshot in snapshots if snapshot.changed_at <= first.changed_at):
-        return utc(first.processed_at or first.created_at)
+        placed = utc(first.processed_at or first.created_at)
+        return utc(told) if told and legal_date(told) > legal_date(placed) else placed
     return utc(first.changed_at)
 
 

@@ -16,6 +16,7 @@ from bridge.sources.shopify.topics import (
     IGNORED,
     ORDER_ID_AT,
     PLATFORM,
+    header,
 )
 
 
@@ -38,8 +39,8 @@ def identify(shop: str, headers: Mapping[str, str], body: bytes) -> Identity:
     https://shopify.dev/docs/apps/build/webhooks/verify-deliveries
     """
     data = peek(body, _Ids)
-    topic = headers.get("x-shopify-topic", "").strip().lower()[:80]
-    event_id = f"{topic}:{headers.get('x-shopify-webhook-id') or digest(body)}"
+    topic = header(headers, "topic").strip().lower()[:80]
+    event_id = f"{topic}:{header(headers, 'webhook-id') or digest(body)}"
     if topic in IGNORED:
         return Ignored(event_id=event_id, topic=topic, reason=IGNORED[topic])
     if topic in HANDLED and (order_id := _id_at(data, ORDER_ID_AT[topic])):

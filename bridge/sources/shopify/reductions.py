@@ -8,14 +8,15 @@ is which.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from bridge.orders import ZERO, Line, LineKind, Reduction, RefundState, Tax, to_cents, utc
+from bridge.orders import ZERO, Line, Reduction, RefundState, to_cents, utc
 from bridge.sources.shopify.line_payloads import LineItem
 from bridge.sources.shopify.payloads import OrderPayload, RefundPayload, Transaction
 from bridge.sources.shopify.payments import state_of
+from bridge.sources.shopify.refunded_lines import part, refunded_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +55,17 @@ def reductions_of(
 ) -> tuple[Reduction, ...]:
     """Each refund once, from the version that tells most, and what left without one, oldest first."""
     listed = {refund.id for refund in order.refunds}
-    richest: dict[str, RefundPayload] = {}
+    refunds = tuple(refunds)
+    richest = _richest(refunds)
     heard: dict[str, datetime] = {}
     for told in refunds:
-        payload = told.payload
-        richest[payload.id] = max(richest.get(payload.id, payload), payload, key=_richness)
-        if told.heard_at and payload.id not in listed:
-            heard[payload.id] = min(heard.get(payload.id, told.heard_at), told.heard_at)
+        name = told.payload.id
+        if told.heard_at and name not in listed:
+            heard[name] = min(heard.get(name, told.heard_at), told.heard_at)
     by_id = {line.id: line for line in lines}
-    records = [_record(order, by_id, each, money, heard.get(each.id)) for each in richest.values()]
+    records = [
+        _record(order.taxes_included, by_id, each, money, heard.get(each.id)) for each in richest.values()
+    ]
     records.sort(key=lambda record: (_moment(record.payload), record.payload.id))
     untold = _reconcile(order, records)
     return tuple(
@@ -80,6 +83,27 @@ def reductions_of(
     )
 
 
+def reductions_alone(refunds: Iterable[Told], money: Mapping[str, Transaction]) -> tuple[Reduction, ...]:
+    """Of refunds whose order is not told any more. Whether VAT is inside their lines' amounts, what was paid
+    back tells; one without money is left out."""
+    found = []
+    for each in _richest(refunds).values():
+        either = [_record(included, {}, each, money, None) for included in (True, False)]
+        record = min(either, key=lambda record: abs(record.told - record.money))
+        record.amount = record.told if record.payload.discrepancies else record.money
+        if record.money:
+            found.append(_reduction(record))
+    return tuple(sorted(found, key=lambda each: (each.at, each.id)))
+
+
+def _richest(refunds: Iterable[Told]) -> dict[str, RefundPayload]:
+    found: dict[str, RefundPayload] = {}
+    for each in refunds:
+        name = each.payload.id
+        found[name] = max(found.get(name, each.payload), each.payload, key=_richness)
+    return found
+
+
 def _richness(refund: RefundPayload) -> tuple[int, int, int, str]:
     return (
         len(refund.transactions),
@@ -94,13 +118,14 @@ def _moment(refund: RefundPayload) -> datetime:
 
 
 def _record(
-    order: OrderPayload,
+    included: bool,
     sold: Mapping[str, Line],
     payload: RefundPayload,
     money: Mapping[str, Transaction],
     heard_at: datetime | None,
 ) -> _Record:
-    """While one of its payments is pending, the whole refund is, so that one credit note can cover it."""
+    """While one of its payments is pending, the whole refund is, so that one credit note can cover it.
+    `included`: VAT is inside the amounts."""
     moves = [money[move.id] for move in payload.transactions if move.kind == "refund"]
     states = {state_of(move) for move in moves}
     state = RefundState.PENDING if RefundState.PENDING in states else RefundState.DONE
@@ -108,7 +133,7 @@ def _record(
         state = RefundState.FAILED
     failed = state is RefundState.FAILED
     counted = [move for move in moves if failed or state_of(move) is not RefundState.FAILED]
-    lines = tuple(_refunded_lines(order, sold, payload))
+    lines = tuple(refunded_lines(included, sold, payload))
     stated = sum((line.gross for line in lines), ZERO)
     return _Record(
         payload=payload,
@@ -177,25 +202,33 @@ def _removed(
     untold: Decimal,
 ) -> Iterable[Reduction]:
     """Lines of which less is left than refunds tell, if that is all that is missing of the order's total."""
-    gone: dict[str, Decimal] = {}
+    refunded: dict[str, Decimal] = {}
     for told in (line for record in records for line in record.payload.refund_line_items):
-        gone[told.line_item_id] = gone.get(told.line_item_id, ZERO) + told.quantity
+        refunded[told.line_item_id] = refunded.get(told.line_item_id, ZERO) + told.quantity
     left = [
         (item, quantity)
         for item in order.line_items
         if item.current_quantity is not None
         and item.quantity
-        and (quantity := item.quantity - item.current_quantity - gone.get(item.id, ZERO)) > 0
+        and (quantity := item.quantity - item.current_quantity - refunded.get(item.id, ZERO)) > 0
     ]
     parts = [
-        (item, _part(order, sold[item.id], to_cents(item.base * quantity / item.quantity), quantity=quantity))
+        (
+            item,
+            part(
+                order.taxes_included,
+                sold[item.id],
+                to_cents(item.base * quantity / item.quantity),
+                quantity=quantity,
+            ),
+        )
         for item, quantity in left
     ]
-    if untold <= 0 or sum((part.gross for _, part in parts), ZERO) != untold:
+    if untold <= 0 or sum((gone.gross for _, gone in parts), ZERO) != untold:
         return
-    for item, part in parts:
+    for item, gone in parts:
         since = _since(snapshots, item)
-        yield Reduction(id=_removal_id(item), at=since, amount=part.gross, lines=(part,))
+        yield Reduction(id=_removal_id(item), at=since, amount=gone.gross, lines=(gone,))
 
 
 def _removal_id(item: LineItem) -> str:
@@ -214,72 +247,3 @@ def _since(snapshots: Sequence[OrderPayload], item: LineItem) -> datetime:
         ):
             return utc(snapshot.changed_at)
     raise ValueError("the line is not in its own order")
-
-
-def _refunded_lines(order: OrderPayload, sold: Mapping[str, Line], payload: RefundPayload) -> Iterable[Line]:
-    for item in payload.refund_line_items:
-        line = sold.get(item.line_item_id) or _lost_line(item.line_item_id, LineKind.PRODUCT, item.title)
-        yield _part(order, line, item.base, tax=item.tax, quantity=item.quantity)
-    yield from _refunded_shipping(order, sold, payload)
-    for duty in payload.duties:
-        line = sold.get(duty.duty_id) or _lost_line(duty.duty_id, LineKind.DUTY, "Droits de douane")
-        yield _part(order, line, duty.amount_set.shop_money.amount)
-
-
-def _refunded_shipping(
-    order: OrderPayload, sold: Mapping[str, Line], payload: RefundPayload
-) -> Iterable[Line]:
-    """Shopify may state the same shipping refund twice; `refund_shipping_lines` (2024-10) comes first.
-
-    https://shopify.dev/docs/api/admin-rest/latest/resources/refund, order_adjustments
-    """
-    for shipping in payload.refund_shipping_lines:
-        line = sold.get(shipping.shipping_line_id) or _lost_line(shipping.shipping_line_id, LineKind.SHIPPING)
-        yield _part(order, line, shipping.subtotal_amount_set.shop_money.amount)
-    if payload.refund_shipping_lines:
-        return
-    sold_shipping = [line for line in sold.values() if line.kind is LineKind.SHIPPING]
-    line = sold_shipping[0] if len(sold_shipping) == 1 else _lost_line("", LineKind.SHIPPING)
-    for adjustment in payload.order_adjustments:
-        if adjustment.of_shipping:
-            net, tax = abs(adjustment.amount), abs(adjustment.tax_amount)
-            yield _part(order, line, net + tax if order.taxes_included else net, tax=tax)
-
-
-def _lost_line(line_id: str, kind: LineKind, title: str = "Livraison") -> Line:
-    """Stands in for a line that the snapshot does not have."""
-    return Line(id=line_id, kind=kind, title=title, gross=ZERO)
-
-
-def _part(
-    order: OrderPayload,
-    line: Line,
-    base: Decimal,
-    *,
-    tax: Decimal | None = None,
-    quantity: Decimal = Decimal(1),
-) -> Line:
-    """What is given back of a sold line. Without `tax`, the line's own tax in proportion."""
-    if tax is None:
-        whole = line.gross if order.taxes_included else line.net
-        tax = to_cents(line.tax * base / whole) if whole else ZERO
-    return Line(
-        id=line.id,
-        kind=line.kind,
-        title=line.title,
-        sku=line.sku,
-        quantity=quantity,
-        gross=base if order.taxes_included else base + tax,
-        taxes=_split(line.taxes, tax),
-        supply=line.supply,
-    )
-
-
-def _split(taxes: Sequence[Tax], amount: Decimal) -> tuple[Tax, ...]:
-    """`amount` over the taxes of a line, as they were charged; the last one takes the rounding."""
-    if not taxes:
-        return (Tax(amount=amount),) if amount else ()
-    whole = sum((tax.amount for tax in taxes), ZERO)
-    shares = [to_cents(amount * tax.amount / whole) if whole else ZERO for tax in taxes[:-1]]
-    shares.append(amount - sum(shares, ZERO))
-    return tuple(replace(tax, amount=share) for tax, share in zip(taxes, shares, strict=True))

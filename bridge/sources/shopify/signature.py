@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bridge.reasons import Reason, because
-from bridge.sources.shopify.topics import API_VERSION
+from bridge.sources.shopify.topics import API_VERSION, header
 from bridge.sources.signatures import base64_hmac, verify_base64_hmac
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime) -> None:
     """Raises BadSignature. A rotated secret may go on signing for an hour."""
-    verify_base64_hmac(headers.get("x-shopify-hmac-sha256"), body, secrets)
+    verify_base64_hmac(header(headers, "hmac-sha256"), body, secrets)
 
 
 def sign(body: bytes, secret: str, topic: str, delivery: str, now: datetime) -> dict[str, str]:

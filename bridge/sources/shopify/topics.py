@@ -12,6 +12,14 @@ from bridge.reasons import Reason, because
 
 PLATFORM: Final = "shopify"
 API_VERSION: Final = "2026-07"
+
+
+def header(headers: Mapping[str, str], name: str) -> str:
+    """`X-Shopify-Topic` of webhooks is `Shopify-Topic` of events, and so are all the others:
+    https://github.com/Shopify/shopify-app-js/tree/main/packages/apps/shopify-api/lib/webhooks"""
+    return headers.get(f"x-shopify-{name}") or headers.get(f"shopify-{name}", "")
+
+
 SNAPSHOTS = frozenset(
     f"orders/{verb}"
     for verb in ("create", "paid", "updated", "cancelled", "partially_fulfilled", "fulfilled")

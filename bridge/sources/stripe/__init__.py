@@ -6,8 +6,11 @@ Every API version is read by the fields that are there: one account can send sev
 
 from __future__ import annotations
 
+from bridge.sources.access import Grant
 from bridge.sources.base import ApiRequest
+from bridge.sources.listing import Listing
 from bridge.sources.privacy import PrivacySource
+from bridge.sources.stripe import listing
 from bridge.sources.stripe.folding import fold
 from bridge.sources.stripe.receiving import identify, is_ping
 from bridge.sources.stripe.sample import sample
@@ -16,9 +19,11 @@ from bridge.sources.stripe.signature import secret_problem, sign, verify
 from bridge.sources.stripe.topics import HANDLED, IGNORED, PLATFORM
 
 __all__ = [
+    "GRANT",
     "HANDLED",
     "IGNORED",
     "KEPT_HEADERS",
+    "LISTING",
     "PLATFORM",
     "PRIVACY",
     "TITLE",
@@ -35,11 +40,16 @@ __all__ = [
 ]
 
 TITLE = "Stripe"
+API_VERSION = "2025-09-30.clover"
+"""What is asked for must not depend on the account's default: https://docs.stripe.com/api/versioning."""
 KEPT_HEADERS: frozenset[str] = frozenset()
+GRANT: Grant | None = None
+LISTING: Listing | None = listing
 PRIVACY: PrivacySource | None = None
 
 
 def api_request(path: str, key: str, base_url: str) -> ApiRequest:
     """`path` of an `Incomplete`, as Stripe's API wants it (https://docs.stripe.com/api/authentication)."""
     root = (base_url or "https://api.stripe.com").rstrip("/")
-    return ApiRequest(url=root + path, headers={"authorization": f"Bearer {key}"})
+    headers = {"authorization": f"Bearer {key}", "stripe-version": API_VERSION}
+    return ApiRequest(url=root + path, headers=headers)

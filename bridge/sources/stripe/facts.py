@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import BeforeValidator
 
 from bridge.errors import NeedsPerson
 from bridge.keys import Key
 from bridge.orders import Event
 from bridge.reasons import because
-from bridge.sources.base import FETCHED
-from bridge.sources.reading import read, read_value
+from bridge.sources.base import ANSWER, FETCHED
+from bridge.sources.reading import Id, Payload, glimpse, read, read_value
 from bridge.sources.stripe.payloads import (
     EventBody,
+    StatusTransitions,
     StripeInvoice,
     StripeInvoicePayment,
     StripeSession,
     Thing,
 )
+from bridge.sources.stripe.reading import Moment, expanded
 from bridge.sources.stripe.refund_payloads import StripeCharge, StripeCreditNote, StripeDispute, StripeRefund
 from bridge.sources.stripe.topics import KINDS, Kind
 
@@ -35,6 +39,31 @@ class Snapshot(Generic[T]):
     at: datetime
     test: bool
     body: T
+
+
+class Clock(Payload):
+    """When a thing last moved on, as far as it tells, of a thing that came in no event."""
+
+    object: Id = ""
+    created: Moment = None
+    status_transitions: Annotated[StatusTransitions, BeforeValidator(expanded)] = StatusTransitions()
+    livemode: bool | None = None
+
+    @property
+    def latest(self) -> datetime | None:
+        """None where it tells nothing."""
+        moves = self.status_transitions
+        known = (self.created, moves.finalized_at, moves.paid_at, moves.voided_at)
+        return max(filter(None, known), default=None)
+
+
+FETCHED_KINDS: Mapping[str, Kind] = {
+    "invoice": Kind.INVOICE,
+    "checkout.session": Kind.CHECKOUT,
+    "credit_note": Kind.CREDIT_NOTE,
+    "refund": Kind.REFUND,
+}
+"""What a thing says in `object` → what it is, of those that lists are asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +82,15 @@ class Facts:
 
 
 def gather(order: Key, events: Sequence[Event]) -> Facts:
-    if unknown := [event.topic for event in events if event.topic not in KINDS and event.topic != FETCHED]:
+    kinds = {event.id: _kind_of(event) for event in events if event.topic != ANSWER}
+    if unknown := [event.topic for event in events if event.topic != ANSWER and not kinds[event.id]]:
         raise NeedsPerson(because("foreign_event", order=order.id, shop=order.shop, topic=min(unknown)))
 
     def all_of(kind: Kind, model: type[T]) -> list[Snapshot[T]]:
-        return [_snapshot(model, event, order) for event in events if KINDS.get(event.topic) is kind]
+        return [_snapshot(model, event, order) for event in events if kinds.get(event.id) is kind]
 
-    fetched = sorted(
-        (event for event in events if event.topic == FETCHED), key=lambda one: (one.received_at, one.body)
+    answers = sorted(
+        (event for event in events if event.topic == ANSWER), key=lambda one: (one.received_at, one.body)
     )
     return Facts(
         order=order,
@@ -71,11 +101,27 @@ def gather(order: Key, events: Sequence[Event]) -> Facts:
         refunds=all_of(Kind.REFUND, StripeRefund),
         notes=all_of(Kind.CREDIT_NOTE, StripeCreditNote),
         disputes=all_of(Kind.DISPUTE, StripeDispute),
-        answers={event.id: event for event in fetched},
+        answers={event.id: event for event in answers},
     )
 
 
+def _kind_of(event: Event) -> Kind | None:
+    if event.topic == FETCHED:
+        said = glimpse(Clock, event.body)
+        return FETCHED_KINDS.get(said.object) if said else None
+    return KINDS.get(event.topic)
+
+
 def _snapshot(model: type[T], event: Event, order: Key) -> Snapshot[T]:
+    if event.topic == FETCHED:
+        clock = read(Clock, event, order)
+        return Snapshot(
+            event_id=event.id,
+            topic=event.topic,
+            at=clock.latest or event.received_at.astimezone(UTC),
+            test=clock.livemode is False,
+            body=read(model, event, order),
+        )
     envelope = read(EventBody, event, order)
     body = read_value(model, envelope.data.object, order, event.topic)
     return Snapshot(

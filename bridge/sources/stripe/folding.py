@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from bridge.errors import NeedsPerson
 from bridge.keys import Key
-from bridge.orders import ZERO, Event, Folded, Ignored, Order, Unfinished
+from bridge.orders import ZERO, Event, Folded, Ignored, Order, Reduction, Unfinished
 from bridge.reasons import because
 from bridge.sources.stripe.disputes import disputes_of
 from bridge.sources.stripe.facts import Facts, Snapshot, gather
@@ -219,6 +219,21 @@ def _awaited(facts: Facts) -> Unfinished | Ignored:
     things: list[Thing] = [one.body for one in facts.refunds]
     things += [one.body for one in facts.charges] + [one.body for one in facts.disputes]
     ids = sorted({thing.id for thing in things})
+    reason = because("stripe_invoice_awaited")
     if ids and not told:
-        return Unfinished(reason=because("stripe_refund_without_sale", refund=ids[0]))
-    return Unfinished(reason=because("stripe_invoice_awaited"))
+        reason = because("stripe_refund_without_sale", refund=ids[0])
+    return Unfinished(reason=reason, reductions=_alone(facts), disputes=disputes_of(facts.disputes))
+
+
+def _alone(facts: Facts) -> tuple[Reduction, ...]:
+    """What was given back of a sale that is not told any more, as far as Stripe need not be asked for it."""
+    told = [(one.at, one.body.currency) for one in facts.refunds]
+    told += [(one.at, one.body.currency) for one in facts.notes]
+    told += [(one.at, one.body.currency) for one in facts.charges]
+    if not told:
+        return ()
+    at, currency = min(told)
+    try:
+        return given_back(_told(facts, currency, at, ZERO, noted=True)).reductions
+    except PageMissing:
+        return ()

@@ -176,6 +176,12 @@ def _of_dispute(shop: str, thing: Mapping[str, Any]) -> _Place:
     return None, _some(_reference(thing, "payment_intent"), _reference(thing, "charge"))
 
 
+def place_of(kind: Kind, shop: str, body: bytes) -> _Place | Reason:
+    """Where a thing belongs that came as it is, in no event. Raises UnreadableBody."""
+    thing = peek(body, _Thing)
+    return _PLACES[kind](shop, thing if isinstance(thing, dict) else {})
+
+
 _PLACES: Mapping[Kind, Callable[[str, Mapping[str, Any]], _Place | Reason]] = {
     Kind.INVOICE: _of_invoice,
     Kind.INVOICE_PAYMENT: _of_invoice_payment,

@@ -22,8 +22,11 @@ import base64
 
 from bridge.errors import NeedsPerson
 from bridge.reasons import because
+from bridge.sources.access import Grant
 from bridge.sources.base import ApiRequest
+from bridge.sources.listing import Listing
 from bridge.sources.privacy import PrivacySource
+from bridge.sources.woocommerce import listing
 from bridge.sources.woocommerce.folding import fold
 from bridge.sources.woocommerce.receiving import identify, is_ping
 from bridge.sources.woocommerce.sample import sample
@@ -32,9 +35,11 @@ from bridge.sources.woocommerce.signature import secret_problem, sign, verify
 from bridge.sources.woocommerce.topics import HANDLED, IGNORED, PLATFORM
 
 __all__ = [
+    "GRANT",
     "HANDLED",
     "IGNORED",
     "KEPT_HEADERS",
+    "LISTING",
     "PLATFORM",
     "PRIVACY",
     "TITLE",
@@ -52,6 +57,8 @@ __all__ = [
 
 TITLE = "WooCommerce"
 KEPT_HEADERS: frozenset[str] = frozenset()
+GRANT: Grant | None = None
+LISTING: Listing | None = listing
 PRIVACY: PrivacySource | None = None
 
 

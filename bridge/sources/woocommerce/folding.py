@@ -9,7 +9,7 @@ from bridge.errors import NeedsPerson
 from bridge.keys import Key
 from bridge.orders import Event, Folded, Ignored, Incomplete, Order, legal_date
 from bridge.reasons import because
-from bridge.sources.base import FETCHED
+from bridge.sources.base import ANSWER
 from bridge.sources.reading import read
 from bridge.sources.woocommerce.history import TRASH, Snapshot, added_when, cancelled_when
 from bridge.sources.woocommerce.lines import order_lines
@@ -38,7 +38,7 @@ def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
     """
     key = Key.parse(order_key)
     orders = [
-        (event, read(OrderBody, event, key)) for event in events if event.topic not in (DELETED, FETCHED)
+        (event, read(OrderBody, event, key)) for event in events if event.topic not in (DELETED, ANSWER)
     ]
     history = sorted(
         (_snapshot(event, order, key) for event, order in orders if order.status not in DRAFTS),

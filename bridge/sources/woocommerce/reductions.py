@@ -14,7 +14,7 @@ from bridge.currencies import payable
 from bridge.keys import Key
 from bridge.orders import ZERO, Event, Incomplete, Line, Reduction, to_cents
 from bridge.reasons import because
-from bridge.sources.base import FETCHED
+from bridge.sources.base import ANSWER
 from bridge.sources.reading import read
 from bridge.sources.woocommerce.history import REFUNDED, Snapshot
 from bridge.sources.woocommerce.lines import gross_of, items_of, lines_of, lines_that_come_to
@@ -39,7 +39,7 @@ def reductions_of(
 
 def _described(events: Sequence[Event], key: Key) -> dict[str, RefundBody]:
     """Refund id → what the API's answers say of it."""
-    answers = sorted((event for event in events if event.topic == FETCHED), key=lambda event: event.body)
+    answers = sorted((event for event in events if event.topic == ANSWER), key=lambda event: event.body)
     return {refund.id: refund for event in answers for refund in read(RefundList, event, key).refunds}
 
 

@@ -20,6 +20,7 @@ local WAITING, WORKERS = P .. 'waiting', P .. 'workers'
 local OPEN, IGNORED, EVENTS = P .. 'open', P .. 'ignored', P .. 'event_index'
 
 local function find_of(term) return P .. 'find:' .. term end
+local function shop_of(name) return P .. 'shop:' .. name end
 local function stats_of(hour) return P .. 'stats:' .. string.format('%.0f', hour) end
 
 -- The finished orders that lists are made of; the done ones are all others.
@@ -30,6 +31,14 @@ end
 local function file(key, state, now)
   unfile(key)
   if FILES[state] then redis.call('ZADD', FILES[state], now, key) end
+end
+
+-- The order's events are kept until it is finished again.
+local function persist(key)
+  for _, id in ipairs(redis.call('LRANGE', events_of(key), 0, -1)) do
+    redis.call('PERSIST', P .. 'event:' .. id)
+  end
+  redis.call('PERSIST', fetched_of(key))
 end
 
 -- What happens, for those who watch it happen; only the last ten thousand or so.
@@ -100,10 +109,32 @@ local function verdict_on(scope, trusted_since)
   return string.match(redis.call('HGET', META, 'verdict:' .. scope) or '', string.format('^%.0f (%%a+)', trusted_since))
 end
 
+-- When the bridge first heard from a shop; nil before that. Versions up to 0.1 did not note it: of a shop that such a
+-- one heard, the oldest order or event that is still known tells, once.
+local function first_heard_ms(name)
+  local noted = redis.call('HMGET', shop_of(name), 'first_event', 'last_event')
+  local first = tonumber(noted[1] or noted[2])
+  if noted[1] or not first then return first end
+  for _, key in ipairs(redis.call('ZRANGE', ORDERS, 0, -1)) do
+    local order = redis.call('HMGET', order_of(key), 'shop', 'created')
+    if order[1] == name then first = math.min(first, tonumber(order[2]) or first) end
+  end
+  local events = redis.call('ZRANGE', EVENTS, 0, -1, 'WITHSCORES')
+  for i = 1, #events, 2 do
+    if string.sub(events[i], 1, #name + 1) == name .. ':' then
+      first = math.min(first, tonumber(events[i + 1]))
+      break
+    end
+  end
+  redis.call('HSET', shop_of(name), 'first_event', first)
+  return first
+end
+
 -- The order with its events, for one who holds its lease.
 local function view_of(key)
   local order = redis.call('HMGET', order_of(key),
-    'version', 'attempts', 'failing_since', 'created', 'lane', 'credit', 'set_aside', 'reason', 'further')
+    'version', 'attempts', 'failing_since', 'created', 'lane', 'credit', 'set_aside', 'reason', 'further', 'taken_in', 'shop', 'number',
+    'placed', 'documents')
   local events = {}
   for _, id in ipairs(redis.call('LRANGE', events_of(key), 0, -1)) do
     local e = redis.call('HMGET', P .. 'event:' .. id, 'topic', 'at', 'headers', 'body')
@@ -111,9 +142,13 @@ local function view_of(key)
   end
   local fetched = redis.call('HGETALL', fetched_of(key))
   for i = 1, #fetched, 2 do
-    events[#events + 1] = {fetched[i], 'fetched', order[4], '{}', fetched[i + 1]}
+    events[#events + 1] = {fetched[i], 'answer', order[4], '{}', fetched[i + 1]}
   end
   local rounding = redis.call('HGET', META, 'rounding') or ''
-  local said = {order[5] or '', order[6] or '', order[7] or '', order[8] or '', order[9] or ''}
-  return {tonumber(order[1]) or 0, tonumber(order[2]) or 0, tonumber(order[3]) or 0, rounding, events, said}
+  local begun = redis.call('HGET', ledger_of(key), 'state')
+  local ours = (order[10] or begun == 'intent' or begun == 'done') and '1' or ''
+  local said = {order[5] or '', order[6] or '', order[7] or '', order[8] or '', order[9] or '', ours,
+    order[12] or '', order[13] or '', order[14] or ''}
+  local heard = first_heard_ms(order[11] or '') or 0
+  return {tonumber(order[1]) or 0, tonumber(order[2]) or 0, tonumber(order[3]) or 0, heard, rounding, events, said}
 end

@@ -1,12 +1,33 @@
 -- record: dedupe + bytes + version + due + wake-up, one round trip, one fsync.
 -- KEYS: event key
 -- ARGV: event id, shop, platform, topic, headers, body, order key or '', why ignored or '', why alarming or '',
---       retention ms, rehint ms, link...
+--       retention ms, rehint ms, '1' when no webhook brought it, '1' when a person wants it invoiced whenever it
+--       was placed, link...
 local id, shop, platform, topic = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local order, ignored, alarm = ARGV[7], ARGV[8], ARGV[9]
 local retention, rehint = tonumber(ARGV[10]), tonumber(ARGV[11])
-if redis.call('EXISTS', KEYS[1]) == 1 then return {'duplicate', redis.call('HGET', KEYS[1], 'order')} end
+local found, taken_in, LINK = ARGV[12] == '1', ARGV[13], 14
+
+-- A person wants an order that is known already: it is gone over again, once.
+local function take_in(key, now)
+  if redis.call('HGET', order_of(key), 'taken_in') then return end
+  redis.call('HSET', order_of(key), 'taken_in', '1')
+  redis.call('HINCRBY', order_of(key), 'version', 1)
+  if redis.call('HGET', order_of(key), 'state') then
+    redis.call('HDEL', order_of(key), 'state')
+    redis.call('HSET', order_of(key), 'lane', 'backfill')
+    unfile(key)
+  end
+  persist(key)
+  redis.call('ZADD', WAITING, 'NX', now, key)
+  redis.call('ZADD', DUE, 'NX', now, key)
+end
 local now = now_ms()
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local held = redis.call('HGET', KEYS[1], 'order')
+  if taken_in == '1' and redis.call('EXISTS', order_of(held)) == 1 then take_in(held, now) end
+  return {'duplicate', held}
+end
 local function link_of(link) return P .. 'link:' .. shop .. ':' .. link end
 
 -- Where a link leads: to an order, or to the one that has adopted that since.
@@ -19,14 +40,14 @@ end
 -- Payment events that nobody knows the order of wait in an orphan; whoever knows more adopts it.
 local adopt, orphans = {}, platform .. ':' .. shop .. ':payment:'
 local function is_orphan(key) return string.find(key, orphans, 1, true) == 1 end
-if order == '' and #ARGV >= 12 then
-  order = orphans .. ARGV[12]
-  for i = 12, #ARGV do
+if order == '' and #ARGV >= LINK then
+  order = orphans .. ARGV[LINK]
+  for i = LINK, #ARGV do
     if is_orphan(order) then order = led_to(ARGV[i]) or order end
   end
 end
 local seen = {[order] = true}
-for i = 12, #ARGV do
+for i = LINK, #ARGV do
   local orphan = led_to(ARGV[i])
   if orphan and not seen[orphan] and is_orphan(orphan) and redis.call('EXISTS', order_of(orphan)) == 1 then
     adopt[#adopt + 1] = orphan
@@ -35,17 +56,19 @@ for i = 12, #ARGV do
 end
 
 redis.call('HSET', KEYS[1], 'topic', topic, 'at', now, 'headers', ARGV[5], 'body', ARGV[6], 'order', order)
-redis.call('HSET', P .. 'shop:' .. shop, 'last_event', now, 'last:' .. topic, now)
+if not first_heard_ms(shop) then redis.call('HSET', shop_of(shop), 'first_event', now) end
+-- What was found in the platform's list is no sign that its webhooks arrive.
+if not found then redis.call('HSET', shop_of(shop), 'last_event', now, 'last:' .. topic, now) end
 redis.call('ZADD', EVENTS, now, id)
 redis.call('ZREMRANGEBYRANK', EVENTS, 0, -50001)
-count(now, 'events:' .. shop, 1)
+if not found then count(now, 'events:' .. shop, 1) end
 tell(order, 'event', topic)
 if ignored ~= '' then
   redis.call('HSET', KEYS[1], 'note', ignored)
   redis.call('PEXPIRE', KEYS[1], retention)
   return {'ignored', ''}
 end
-for i = 12, #ARGV do redis.call('SET', link_of(ARGV[i]), order, 'NX') end
+for i = LINK, #ARGV do redis.call('SET', link_of(ARGV[i]), order, 'NX') end
 for _, orphan in ipairs(adopt) do
   for _, other in ipairs(redis.call('LRANGE', events_of(orphan), 0, -1)) do
     redis.call('RPUSH', events_of(order), other)
@@ -61,12 +84,7 @@ for _, orphan in ipairs(adopt) do
 end
 local known = redis.call('HMGET', order_of(order), 'version', 'state', 'created')
 -- An order that was finished comes back to life with all its events.
-if known[2] then
-  for _, other in ipairs(redis.call('LRANGE', events_of(order), 0, -1)) do
-    redis.call('PERSIST', P .. 'event:' .. other)
-  end
-  redis.call('PERSIST', fetched_of(order))
-end
+if known[2] then persist(order) end
 redis.call('RPUSH', events_of(order), id)
 redis.call('HSET', order_of(order), 'version', (tonumber(known[1]) or 0) + 1, 'created', known[3] or now,
   'shop', shop, 'platform', platform)
@@ -76,14 +94,19 @@ if alarm ~= '' then
   file(order, 'attention', now)
   return {'accepted', order}
 end
+if taken_in == '1' then redis.call('HSET', order_of(order), 'taken_in', '1') end
+-- What nobody was waiting for goes by in the backfill lane, and waits for the sweep; an order in hand keeps its own.
+local in_hand = known[1] and not known[2]
 if known[1] then
-  redis.call('HDEL', order_of(order), 'state', 'failing_since', 'attempts', 'lane')
+  redis.call('HDEL', order_of(order), 'state', 'failing_since', 'attempts')
+  if not found then redis.call('HDEL', order_of(order), 'lane') end
   unfile(order)
 end
+if found and not in_hand then redis.call('HSET', order_of(order), 'lane', 'backfill') end
 redis.call('ZADD', WAITING, 'NX', now, order)
 -- What the shop has just sent goes before whatever the sweep brings back, of which there may be thousands: its wake-up
 -- is 30 s ahead, and finds room where the sweep (500) leaves off. Past that, first come first served.
-if redis.call('ZCARD', 'arq:queue') < 1000 then
+if not found and redis.call('ZCARD', 'arq:queue') < 1000 then
   redis.call('ZADD', DUE, now + rehint, order)
   notify(order, now, 30000)
 else

@@ -20,7 +20,9 @@ from bridge.keys import ORDER, Key
 from bridge.movements import Movement, PaymentMethod
 from bridge.orders import ZERO, Customer, Event, Folded, Line, Order, Tax
 from bridge.reasons import Reason, because
+from bridge.sources.access import Grant
 from bridge.sources.base import Alarm, ApiRequest, Delivery, ForOrder, Identity, Ignored, Sample
+from bridge.sources.listing import Listing
 from bridge.sources.privacy import PrivacySource
 from bridge.sources.reading import (
     Amount,
@@ -41,6 +43,8 @@ TITLE = "Toy Shop"
 HANDLED = frozenset({"sale"})
 IGNORED: Mapping[str, Reason] = {"stock": because("order_names_goods")}
 KEPT_HEADERS = frozenset({"x-toy-currency"})
+GRANT: Grant | None = None
+LISTING: Listing | None = None
 PRIVACY: PrivacySource | None = None
 
 
