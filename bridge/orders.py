@@ -241,13 +241,13 @@ class Order:
     customer: Customer
     paid_at: datetime | None = None
     on_account: bool = False
+    due_on: date | None = None
     movements: tuple[Movement, ...] = ()
     reductions: tuple[Reduction, ...] = ()
     disputes: tuple[Dispute, ...] = ()
     credits: tuple[str, ...] = ()
     cancelled_at: datetime | None = None
     delivered_on: date | None = None
-    due_on: date | None = None
     test: bool = False
     external_ref: str = ""
     reference_rate: ReferenceRate | None = None

@@ -211,6 +211,56 @@ async def test_a_customer_who_was_there_is_found_by_e_mail(here: Here) -> None:
     assert len(here.sandbox.customers) == 1
 
 
+async def test_a_record_of_a_person_gets_its_blanks_and_keeps_its_words(here: Here) -> None:
+    kept = here.sandbox.customer_book.create(
+        {"individual": True, "first_name": "Camila", "email": "acheteur1@example.com", "city": "LYON"}
+    )
+    await done(here, await here.accept(shopify_order(1)))
+    values = kept.values
+    assert values["first_name"] == "Camila"
+    assert (values["street"], values["zip_code"], values["city"]) == ("12 rue des Lilas", "69003", "LYON")
+    assert "Acheteur, d'après la commande : Camille." in told(here, 1)
+    # Known by now: nothing is looked up, and the document still says it.
+    here.forget_calls()
+    await done(here, await here.accept(shopify_order(2, buyer=1)))
+    assert here.calls() == ["POST /invoices.json"]
+    assert "Acheteur, d'après la commande : Camille." in told(here, 2)
+    # Moved: the record is read again, and its address is theirs by now.
+    here.forget_calls()
+    order = shopify_order(3, buyer=1)
+    order["billing_address"] = order["billing_address"] | {"address1": "3 place du Marché"}
+    await done(here, await here.accept(order))
+    assert here.calls() == [f"GET /customers/{kept.id}.json", "POST /invoices.json"]
+    assert "Camille, 3 place du Marché, 69003 Lyon, FR." in told(here, 3)
+    assert values["street"] == "12 rue des Lilas"
+
+
+def told(here: Here, id_: int) -> str:
+    """The notes of an order's invoice."""
+    return str(here.invoices(f"shopify:boutique:order:{id_}")[0].values["information"])
+
+
+async def test_a_record_of_ours_that_the_ledger_lost_follows_the_order(here: Here) -> None:
+    await known(here)
+    (customer,) = here.sandbox.customers
+    await here.redis.delete(*await here.redis.keys("bridge:ledger:*"))
+    order = shopify_order(1)
+    order["billing_address"] = order["billing_address"] | {"address1": "3 place du Marché"}
+    await done(here, await here.accept(order))
+    assert customer.values["street"] == "3 place du Marché"
+    assert "Acheteur" not in told(here, 1)
+
+
+async def test_another_number_at_the_same_e_mail_is_another_customer(here: Here) -> None:
+    numbers = {1: "FR40303265045", 2: "FR83404833048", 3: "", 4: "FR40303265045"}
+    for id_, number in numbers.items():
+        order = for_a_company(id_) | {"note_attributes": [{"name": "vat_number", "value": number}]}
+        await done(here, await here.accept(order))
+    billed = [here.invoices(f"shopify:boutique:order:{n}")[0].values["customer_id"] for n in numbers]
+    assert len(here.sandbox.customers) == len(set(billed)) == 2
+    assert billed[0] == billed[3] != billed[1]
+
+
 async def test_a_customer_archived_since_is_brought_back(here: Here) -> None:
     await known(here)
     (customer,) = here.sandbox.customers
@@ -285,6 +335,7 @@ async def test_a_customer_deleted_in_favour_of_another_is_found_at_once(here: He
         "POST /invoices.json",
         f"GET /customers/{dead.id}.json",
         "GET /customers.json",
+        f"PATCH /customers/{kept.id}.json",
         "POST /invoices.json",
     ]
 

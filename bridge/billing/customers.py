@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import astuple, replace
-
 from bridge.billing.drafts import CustomerDraft
 from bridge.billing.identifiers import siret, vat_number
 from bridge.billing.rules import Rules
@@ -70,23 +66,6 @@ def language_of(customer: Customer, rules: Rules) -> str:
     country = address_of(customer).country
     in_france = country in FRENCH_SPEAKING if country else not wanted
     return "fr" if in_france else "en"
-
-
-def facts_of(draft: CustomerDraft) -> str:
-    """A digest of what a customer's record says, to see that it changed. It tells nobody's name."""
-    told = replace(draft, key="", why=())
-    return hashlib.sha256(json.dumps(astuple(told)).encode()).hexdigest()[:16]
-
-
-def entity_of(draft: CustomerDraft) -> str:
-    """A digest of who the buyer is in law: a person, or the company of that name."""
-    company = "" if draft.individual else draft.company.casefold()
-    return hashlib.sha256(company.encode()).hexdigest()[:16]
-
-
-def matched_by_email(draft: CustomerDraft, rules: Rules) -> bool:
-    """One buyer is one customer in all shops, known by the e-mail address."""
-    return rules.match_customers_by_email and "@" in draft.email
 
 
 def _country(address: Address) -> str:

@@ -67,7 +67,7 @@ class InvoiceDraft:
 
     `total`: what was charged, VAT included: the document must come to exactly that. `agreed`: the firm's
     rounding rule is known and gives that total for `lines`, so it may be made final at once. `delivered_on`:
-    when it was delivered. `due_on`: until when it may be paid.
+    the supply's day or the payment's, None where neither is known; `due_on`: of an unpaid one.
     `vat_exemption`: the legal mention, "" where VAT is charged. `vat_country`: ISO alpha-2
     under OSS. `parts` and `less`: see `books.documents.Document`. `why`: in French, for the accountant.
     """

@@ -11,6 +11,7 @@ from bridge.billing.books.difference import DueInvoice
 from bridge.billing.books.parts import amounts, by_rate
 from bridge.billing.currency import vat_in_euros
 from bridge.billing.customers import language_of
+from bridge.billing.dates import delivered_on
 from bridge.billing.drafts import DraftLine, InvoiceDraft
 from bridge.billing.paying import Paid
 from bridge.billing.rounding import ALL, FirmRounding
@@ -53,9 +54,9 @@ def invoice_draft(here: Context, due: DueInvoice, paid: Paid, first: str, *, wri
         agreed=encoded.agreed,
         language=language_of(order.customer, rules),
         title=title,
-        information=information(order, rules, paid.all, vat.number, vat_in_euros(order, by_rate(due.parts))),
-        delivered_on=order.delivered_on or (legal_date(order.paid_at) if order.paid_at else None),
-        due_on=order.due_on,
+        information=information(order, rules, paid, vat.number, vat_in_euros(order, by_rate(due.parts))),
+        delivered_on=None if written else delivered_on(order),
+        due_on=None if paid.note else order.due_on,
         paid=paid.note,
         vat_exemption=vat.exemption,
         vat_country=vat.country,

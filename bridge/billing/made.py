@@ -19,8 +19,9 @@ class LedgerEntry:
     the fingerprint of the lines that it has from us, "" where nobody knows; `fresh`: they are of this run.
     `seen`: it was read back in this run. `accepted`: the total that a person accepted in place of the
     order's. `found`: a customer that others made. `facts`: a digest of what was written of a customer, and
-    `as_of` the time of the order that said so. `entity`: see `entity_of`, "" when nobody noted it. `twins`:
-    further documents with the same key, which should not be. Of an invoice or a credit note, what
+    `as_of` the time of the order that said so. `entity` and `registration`: see `known_buyers`, "" when
+    nobody noted it; `differs`: the parts of `known_buyers.SAID` that a record of others says otherwise.
+    `twins`: further documents with the same key, which should not be. Of an invoice or a credit note, what
     books.documents.Document keeps: `parts`, `nets`, `less` and `on`; nothing where an older version made it,
     or others.
     """
@@ -41,6 +42,8 @@ class LedgerEntry:
     facts: str = ""
     as_of: str = ""
     entity: str = ""
+    registration: str = ""
+    differs: tuple[str, ...] = ()
     twins: tuple[int, ...] = ()
     parts: tuple[Part, ...] = ()
     nets: tuple[tuple[Decimal, Decimal], ...] = ()
@@ -59,11 +62,11 @@ class LedgerEntry:
             record["made_on"] = self.made_on.isoformat()
         for name in (
             *("number", "draft", "paid", "emailed", "customer_id"),
-            *("written", "found", "facts", "as_of", "entity"),
+            *("written", "found", "facts", "as_of", "entity", "registration"),
         ):
             if getattr(self, name):
                 record[name] = getattr(self, name)
-        for name in ("twins", "less", "on", "why"):
+        for name in ("twins", "differs", "less", "on", "why"):
             if getattr(self, name):
                 record[name] = list(getattr(self, name))
         if self.parts:
@@ -83,7 +86,7 @@ class LedgerEntry:
                 fields[name] = Decimal(fields[name])
         if "made_on" in fields:
             fields["made_on"] = date.fromisoformat(fields["made_on"])
-        for name in ("twins", "less", "on", "why"):
+        for name in ("twins", "differs", "less", "on", "why"):
             fields[name] = tuple(fields.get(name, ()))
         parts = fields.pop("parts", ())
         fields["parts"] = tuple(Part(line, Decimal(rate), Decimal(gross)) for line, rate, gross in parts)

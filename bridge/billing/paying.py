@@ -7,9 +7,21 @@ from datetime import datetime
 
 from bridge.billing.books.money import Payment, main_payment
 from bridge.billing.drafts import PaymentNote
-from bridge.billing.wording import METHODS
 from bridge.movements import PaymentMethod
 from bridge.orders import legal_date
+
+METHODS: dict[PaymentMethod, str] = {
+    PaymentMethod.CARD: "par carte bancaire",
+    PaymentMethod.PAYPAL: "par PayPal",
+    PaymentMethod.TRANSFER: "par virement",
+    PaymentMethod.CHEQUE: "par chèque",
+    PaymentMethod.CASH: "en espèces",
+    PaymentMethod.DIRECT_DEBIT: "par prélèvement",
+    PaymentMethod.GIFT_CARD: "par carte cadeau",
+    PaymentMethod.MEAL_VOUCHER: "par titre-restaurant",
+    PaymentMethod.HOLIDAY_VOUCHER: "par chèque-vacances",
+    PaymentMethod.OTHER: "par un autre moyen",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

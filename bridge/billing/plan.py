@@ -11,9 +11,10 @@ from decimal import Decimal
 
 from bridge.billing.books.reading import names_of
 from bridge.billing.buyers import as_written
-from bridge.billing.customers import customer_for, entity_of, facts_of, matched_by_email
+from bridge.billing.customers import customer_for
 from bridge.billing.disputes import disputed, open_dispute
 from bridge.billing.drafts import CreditNoteDraft, CustomerDraft, Documents, InvoiceDraft
+from bridge.billing.known_buyers import as_sold, buyer_locks, customer_of, facts_of, matched_by_email
 from bridge.billing.made import LedgerEntry
 from bridge.billing.rounding import SUSPECTS, fingerprint, fitting
 from bridge.billing.rules import DocumentPolicy, PartialRefunds, Rules
@@ -43,7 +44,8 @@ def keys_of(order: Order, rules: Rules, further: Iterable[str]) -> list[str]:
     told = [name for each in order.reductions for name in (each.id, *each.refunds)]
     notes = [names.note(name) for name in (*told, f"cancel-{order.id}")]
     buyer = customer_for(as_written(order, rules.fields), rules)
-    return list(dict.fromkeys([order.key, buyer.key, *notes, *further, *order.credits]))
+    locks = buyer_locks(buyer) if matched_by_email(buyer, rules) else ()
+    return list(dict.fromkeys([order.key, buyer.key, *notes, *further, *order.credits, *locks]))
 
 
 def next_step(order: Order, rules: Rules, documents: Documents, made: Mapping[str, LedgerEntry]) -> Step:
@@ -88,20 +90,15 @@ def _new_invoice_step(
     invoice: InvoiceDraft,
     made: Mapping[str, LedgerEntry],
 ) -> Step:
-    customer = made.get(buyer.key)
-    if customer is None or _is_another(customer, buyer, rules):
+    customer = customer_of(buyer, rules, made)
+    if customer is None:
         return EnsureCustomer(buyer)
     newer = order.placed_at.isoformat() > customer.as_of
-    if newer and not customer.found and customer.facts != facts_of(buyer):
+    if newer and customer.facts != facts_of(buyer):
         return UpdateCustomer(buyer, customer)
     as_draft = invoice.policy is DocumentPolicy.DRAFT or not invoice.agreed
     as_draft = as_draft and invoice.policy is not DocumentPolicy.EXTERNAL
-    return CreateInvoice(invoice, buyer, customer.id, as_draft)
-
-
-def _is_another(customer: LedgerEntry, draft: CustomerDraft, rules: Rules) -> bool:
-    """An account may buy for its owner, then for a company: two customers, or one gets the other's bills."""
-    return matched_by_email(draft, rules) and customer.entity not in ("", entity_of(draft))
+    return CreateInvoice(as_sold(invoice, buyer, customer), buyer, customer.id, as_draft)
 
 
 def _ask(code: str, order: Order, **facts: Decimal | int | str | Reason | Sequence[Reason]) -> Rest:

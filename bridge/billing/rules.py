@@ -86,6 +86,7 @@ class Rules:
     `defer_to`: shops that tell the same sales and lead: what they have documented is ignored here.
     `invoice_from`: an order placed before this day, in Paris, is not invoiced by itself; None: each one is.
     `refund_seconds`: so long a refund waits for the lines that the platform may still tell.
+    `late_terms`: what an unpaid document says of late payment, "" where the firm's own settings print it.
     `title`, `information`: French templates with {number}, {shop}, {platform}.
     `language`: two letters, or "" for the buyer's own.
     """
@@ -110,6 +111,7 @@ class Rules:
     language: str = ""
     title: str = "Commande {number}"
     information: str = ""
+    late_terms: str = ""
     send_email: bool = False
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     defer_to: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 
 from bridge.billing.bands import Band, cut
+from bridge.billing.dates import taxed_on
 from bridge.billing.exemptions import UNTAXED, exemption_of
 from bridge.billing.identifiers import is_eu, vat_country, vat_number
 from bridge.billing.mentions import Mention, mention
@@ -27,7 +28,7 @@ from bridge.billing.territories import (
 )
 from bridge.billing.text import percent
 from bridge.errors import NeedsPerson
-from bridge.orders import Address, Line, LineKind, Order, Supply, legal_date
+from bridge.orders import Address, Line, LineKind, Order, Supply
 from bridge.reasons import Reason, because
 
 REUNION = Decimal("0.085")
@@ -107,7 +108,7 @@ def _sale(order: Order, rules: Rules) -> _Sale:
     destination = _first_with_country(customer.shipping, customer.billing)
     shipped = any(line.kind is LineKind.SHIPPING for line in order.lines)
     return _Sale(
-        on=legal_date(order.placed_at),
+        on=taxed_on(order),
         destination=destination,
         zone=zone(destination),
         home=home,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from bridge.billing.bands import Band
-from bridge.billing.books.money import Payment
+from bridge.billing.paying import METHODS, Paid
 from bridge.billing.rules import Rules
 from bridge.billing.text import clean, clean_lines, day, money, percent
-from bridge.movements import PaymentMethod
 from bridge.orders import Address, Line, LineKind, Order
 
 _NAMES: dict[LineKind, str] = {
@@ -18,19 +17,6 @@ _NAMES: dict[LineKind, str] = {
     LineKind.GIFT_CARD: "Carte cadeau",
 }
 """How a line is announced; the others bear their own title."""
-
-METHODS: dict[PaymentMethod, str] = {
-    PaymentMethod.CARD: "par carte bancaire",
-    PaymentMethod.PAYPAL: "par PayPal",
-    PaymentMethod.TRANSFER: "par virement",
-    PaymentMethod.CHEQUE: "par chèque",
-    PaymentMethod.CASH: "en espèces",
-    PaymentMethod.DIRECT_DEBIT: "par prélèvement",
-    PaymentMethod.GIFT_CARD: "par carte cadeau",
-    PaymentMethod.MEAL_VOUCHER: "par titre-restaurant",
-    PaymentMethod.HOLIDAY_VOUCHER: "par chèque-vacances",
-    PaymentMethod.OTHER: "par un autre moyen",
-}
 
 
 def line_title(band: Band, currency: str) -> str:
@@ -65,12 +51,10 @@ def from_template(template: str, order: Order) -> str:
     return clean_lines(template)
 
 
-def information(
-    order: Order, rules: Rules, payments: tuple[Payment, ...], number: str = "", in_euros: str = ""
-) -> str:
+def information(order: Order, rules: Rules, paid: Paid, number: str = "", in_euros: str = "") -> str:
     """The notes of an invoice: the shop's text, the VAT `number` that an exemption rests on (the customer's
     record may be others' and lack it), its VAT `in_euros`, where it was delivered, how it was paid when in
-    several parts."""
+    several parts, what the law wants of a document to be paid later."""
     notes = [from_template(rules.information, order)]
     if number:
         notes.append(f"N° de TVA de l'acheteur : {number}.")
@@ -81,10 +65,12 @@ def information(
     discounts = sum((line.discount for line in order.lines if line.discount > 0), Decimal(0))
     if discounts:
         notes.append(f"Remises déjà déduites : {money(discounts, order.currency)}.")
-    if len(payments) > 1:
+    if paid.note is None:
+        notes.append(from_template(rules.late_terms, order))
+    if len(paid.all) > 1:
         notes += [
             f"Réglé {money(amount, order.currency)} {METHODS[move.method]}."
-            for move, amount in payments
+            for move, amount in paid.all
             if amount
         ]
     return "\n".join(note for note in notes if note)

@@ -21,6 +21,7 @@ from bridge.facturation.values import (
     DEFAULT_LENGTH,
     LANGUAGES,
     LENGTHS,
+    PAY_AFTER,
     PAY_AT_ONCE,
     PAYMENT_MODES,
     QUANTITY_DECIMALS,
@@ -89,19 +90,8 @@ def invoice_fields(draft: InvoiceDraft, customer_id: int, today: date) -> Fields
             external_ref=draft.external_ref if draft.policy is DocumentPolicy.EXTERNAL else "",
             purchase_number=draft.purchase_number,
         ),
-        **_dates(draft, _issued_on(draft, today)),
-        **({"pay_before": PAY_AT_ONCE, **payment_fields(draft.paid)} if draft.paid else {}),
-    }
-
-
-def _dates(draft: InvoiceDraft, issued_on: date) -> Fields:
-    """The day of delivery, where it is another one than that of issue (CGI ann. II, art. 242 nonies A, 10°),
-    and until when an unpaid invoice may be paid (code de commerce, art. L441-9)."""
-    delivered = draft.delivered_on if draft.delivered_on != issued_on else None
-    due = draft.due_on if draft.paid is None else None
-    return {
-        **({"delivery_on": delivered.isoformat()} if delivered else {}),
-        **({"term_on": due.isoformat()} if due else {}),
+        **_delivery(draft.delivered_on, _issued_on(draft, today)),
+        **_terms(draft, _issued_on(draft, today)),
     }
 
 
@@ -137,6 +127,22 @@ def payment_fields(payment: PaymentNote) -> Fields:
         "payment_mode": PAYMENT_MODES[payment.method],
         **_texts(payment_ref=payment.reference),
     }
+
+
+def _delivery(on: date | None, issued_on: date) -> Fields:
+    """Stated where it is not the day of issue (CGI ann. II art. 242 nonies A, I-10°)."""
+    return {} if on is None or on == issued_on else {"delivery_on": on.isoformat()}
+
+
+def _terms(draft: InvoiceDraft, issued_on: date) -> Fields:
+    """How it was paid, or by when it is to be. A day that has passed is due at once."""
+    if draft.paid:
+        return {"pay_before": PAY_AT_ONCE, **payment_fields(draft.paid)}
+    if draft.due_on is None:
+        return {}
+    due_on = max(draft.due_on, issued_on)
+    code = PAY_AFTER.get((due_on - issued_on).days)
+    return {"term_on": due_on.isoformat(), **({"pay_before": code} if code else {})}
 
 
 def _document(draft: InvoiceDraft | CreditNoteDraft, customer_id: int) -> Fields:

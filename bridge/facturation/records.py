@@ -15,6 +15,12 @@ from bridge.orders import decimal_from
 
 T = TypeVar("T")
 
+WRITTEN = (
+    *("company_name", "first_name", "last_name", "phone", "vat_number", "siret"),
+    *("street", "zip_code", "city", "country"),
+)
+"""The fields of a customer that say who it is."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRecord:
@@ -26,7 +32,8 @@ class AccountRecord:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerRecord:
     """A customer as Facturation.pro has it. Nothing in an answer says whether it is archived: only the list
-    it came from does. `emails`: lower case, the field may hold several."""
+    it came from does. `emails`: lower case, the field may hold several. `texts`: its other fields, by their
+    own names, as far as `customer_fields` writes them."""
 
     id: int
     api_id: int | None = None
@@ -34,6 +41,7 @@ class CustomerRecord:
     individual: bool = False
     company_name: str = field(default="", repr=False)
     emails: frozenset[str] = field(default=frozenset(), repr=False)
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)
     soft_deleted: bool = False
 
 
@@ -85,6 +93,7 @@ def customer_record(answer: object) -> CustomerRecord:
         individual=_flag(row, "individual"),
         company_name=_text(row, "company_name"),
         emails=emails_in(_text(row, "email")),
+        texts={name: _text(row, name) for name in WRITTEN},
         soft_deleted=_flag(row, "soft_deleted"),
     )
 

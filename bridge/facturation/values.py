@@ -59,6 +59,9 @@ VAT_DECIMALS = 3
 PAY_AT_ONCE = "cash"
 """`pay_before` of a document that is already paid."""
 
+PAY_AFTER: Mapping[int, str] = {0: "0", 15: "15-inv", 30: "30-inv", 45: "45-inv", 60: "60-inv"}
+"""`pay_before` of so many days after the day of issue; other terms have only their date, `term_on`."""
+
 
 def decimal_text(value: Decimal, places: int) -> str:
     """`value` with a dot and no useless zeros. Raises ValueError rather than drop a decimal."""

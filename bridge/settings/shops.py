@@ -145,6 +145,9 @@ class ShopSettings(Table):
     """Title of the invoices; {number}, {shop}, {platform} are filled in."""
     information: Template = ""
     """Text under the lines; {number}, {shop}, {platform} are filled in."""
+    late_terms: Template = ""
+    """What unpaid invoices say of late payment: the rate and the 40 € (C. com. L441-9, L441-10). Empty where
+    the firm's own settings print it."""
     send_email: bool = False
     """Facturation.pro sends the final invoice to the buyer."""
     zero_total_orders: bool = False

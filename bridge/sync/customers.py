@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bridge.billing.customers import entity_of, facts_of, matched_by_email
 from bridge.billing.drafts import CustomerDraft
+from bridge.billing.known_buyers import (
+    buyer_lock,
+    buyer_locks,
+    entity_of,
+    facts_of,
+    is_another,
+    matched_by_email,
+    registration,
+    registration_of,
+)
 from bridge.billing.made import LedgerEntry
-from bridge.billing.rules import Rules
 from bridge.billing.steps import EnsureCustomer, UpdateCustomer
 from bridge.errors import ApiRefused, CustomerGone
+from bridge.facturation.completing import completion, is_ours
 from bridge.facturation.fields import Fields, api_id_of, customer_fields
 from bridge.facturation.records import CustomerRecord
 from bridge.reasons import because
@@ -36,19 +44,16 @@ class Customers:
     async def ensure(self, step: EnsureCustomer, run: Run) -> dict[str, LedgerEntry]:
         """The buyer, found or created."""
         draft = step.draft
-        by_email, entity = matched_by_email(draft, run.rules), entity_of(draft)
-        keys = _keys(draft, run.rules)
+        by_email, keys = matched_by_email(draft, run.rules), [draft.key]
+        told = _told(draft, run)
         if by_email:
-            known = (await self._attempts.store.ledger(keys[:1])).get(keys[0])
+            lock, known = await self._lock(draft)
             if known:
-                return await self._attempts.write(
-                    keys[1:], replace(LedgerEntry.from_record(known), entity=entity)
-                )
-            made = await self._find_by_email(draft)
+                return await self._attempts.write(keys, replace(known, entity=told.entity))
+            keys = [lock, draft.key]
+            made = await self._find_by_email(draft, run)
             if made:
                 return await self._attempts.write(keys, made)
-        as_of = run.order.placed_at.astimezone(UTC).isoformat()
-        base = LedgerEntry(id=0, facts=facts_of(draft), as_of=as_of, entity=entity, why=draft.why)
 
         async def look_up() -> LedgerEntry | None:
             records = await self._attempts.api.find_customers(api_id_of(draft.key))
@@ -58,23 +63,34 @@ class Customers:
                 if record.api_custom == draft.key and (not by_email or _same_buyer(record, draft))
             )
             if mine:
-                return replace(base, id=mine[0], twins=tuple(mine[1:]))
-            return await self._find_by_email(draft) if by_email else None
+                return replace(told, id=mine[0], twins=tuple(mine[1:]))
+            return await self._find_by_email(draft, run) if by_email else None
 
         async def create(before_send: BeforeSend) -> LedgerEntry:
             record = await self._attempts.api.create_customer(customer_fields(draft), before_send=before_send)
-            return replace(base, id=record.id)
+            return replace(told, id=record.id)
 
         return await self._attempts.ensure(run, keys, look_up, create, since=None if by_email else EVER)
 
-    async def _find_by_email(self, draft: CustomerDraft) -> LedgerEntry | None:
-        """A customer of exactly this e-mail who is the same kind of buyer: a person, or this company."""
+    async def _lock(self, draft: CustomerDraft) -> tuple[str, LedgerEntry | None]:
+        """The ledger key that guards the buyer's creation, and the customer that it knows already."""
+        by_name, by_number = buyer_locks(draft)
+        records = await self._attempts.store.ledger([by_name, by_number])
+        known = {key: LedgerEntry.from_record(record) for key, record in records.items()}
+        lock = by_number if by_name in known and is_another(known[by_name], draft) else by_name
+        return lock, known.get(lock)
+
+    async def _find_by_email(self, draft: CustomerDraft, run: Run) -> LedgerEntry | None:
+        """A customer of exactly this e-mail who is the same buyer: a person, or this company."""
         records = await self._attempts.api.find_customers_by_email(draft.email)
-        same = sorted(record.id for record in records if _same_buyer(record, draft))
-        found = LedgerEntry(id=0, found=True, entity=entity_of(draft))
+        same = sorted((record for record in records if _same_buyer(record, draft)), key=lambda each: each.id)
+        why = ("client trouvé par son e-mail exact", *draft.why)
+        if same and is_ours(same[0]):
+            # Without facts: the next step writes over it what this order says.
+            return replace(_told(draft, run), id=same[0].id, facts="", as_of="", why=why)
         if same:
-            return replace(found, id=same[0], why=("client trouvé par son e-mail exact", *draft.why))
-        archived = await self._archived(buyer_lock_of(draft))
+            return replace(await self._complete(same[0], draft, run), why=why)
+        archived = await self._archived(buyer_locks(draft)[0])
         if not archived:
             return None
         try:
@@ -83,35 +99,52 @@ class Customers:
             if exc.status == 404:  # deleted since it was listed
                 return None
             raise
+        record = await self._attempts.api.get_customer(archived)
         why = ("client archivé trouvé par son e-mail, rétabli", *draft.why)
-        return replace(found, id=archived, why=why)
+        return replace(await self._complete(record, draft, run), why=why)
 
-    async def _archived(self, buyer_lock: str) -> int:
+    async def _complete(self, record: CustomerRecord, draft: CustomerDraft, run: Run) -> LedgerEntry:
+        """A record of others: its blanks are filled, its words stay, and what differs is noted."""
+        found = completion(record, draft)
+        if found.blanks:
+            await self._attempts.api.update_customer(record.id, found.blanks)
+        return replace(_told(draft, run), id=record.id, found=True, differs=found.differs)
+
+    async def _archived(self, lock: str) -> int:
         """The archived customer of this buyer, or 0. Asked of a list kept for hours: a look-up in the
         archive for each new buyer would cost a call an order."""
-        index = await self._attempts.store.archived_customer(buyer_lock)
+        index = await self._attempts.store.archived_customer(lock)
         if index is not None:
             return index
         index_of = {
-            _fence("" if record.individual else record.company_name, email): record.id
+            buyer_lock("" if record.individual else record.company_name, email): record.id
             for record in await self._attempts.api.archived_customers()
             for email in record.emails
         }
         await self._attempts.store.keep_archived_customers(index_of)
-        return index_of.get(buyer_lock, 0)
+        return index_of.get(lock, 0)
 
     async def update(self, step: UpdateCustomer, run: Run) -> dict[str, LedgerEntry]:
-        """A customer of ours under the name and address that a newer order says."""
-        draft = step.draft
+        """A customer under the name and address that a newer order says; one of others, completed by it."""
+        draft, made = step.draft, step.made
         try:
-            await self._attempts.api.update_customer(step.made.id, _changes(draft, step.made))
+            if made.found:
+                record = await self._attempts.api.get_customer(made.id)
+                told = await self._complete(record, draft, run)
+            else:
+                await self._attempts.api.update_customer(made.id, _changes(draft, made))
+                told = replace(_told(draft, run), id=made.id, twins=made.twins)
         except ApiRefused as refusal:
             if refusal.status in SAYS_NO_CUSTOMER:
-                await self._must_exist(draft, step.made.id, run)
+                await self._must_exist(draft, made.id, run)
             raise
-        as_of = run.order.placed_at.astimezone(UTC).isoformat()
-        made = replace(step.made, facts=facts_of(draft), as_of=as_of, entity=entity_of(draft))
-        return await self._attempts.write([draft.key], made)
+        # An order without the number says nothing against it.
+        told = replace(told, registration=told.registration or made.registration, why=made.why)
+        keys = [draft.key]
+        if matched_by_email(draft, run.rules):
+            lock, known = await self._lock(draft)
+            keys += [lock] if known and known.id == made.id else []
+        return await self._attempts.write(keys, told)
 
     async def bring_back(self, draft: CustomerDraft, customer_id: int, run: Run) -> None:
         """An invoice was refused, perhaps because its customer is archived: nothing in a record says so.
@@ -127,23 +160,20 @@ class Customers:
             gone = exc.status == 404
         if gone:
             token = self._attempts.clock.token()
-            await self._attempts.store.forget(_keys(draft, run.rules), customer_id, token)
+            await self._attempts.store.forget([*buyer_locks(draft), draft.key], customer_id, token)
             raise CustomerGone(because("customer_deleted", order=run.order.number, customer=customer_id))
 
 
-def _keys(draft: CustomerDraft, rules: Rules) -> list[str]:
-    """The ledger keys that know the buyer, first the one that guards the creation."""
-    return [buyer_lock_of(draft), draft.key] if matched_by_email(draft, rules) else [draft.key]
-
-
-def buyer_lock_of(draft: CustomerDraft) -> str:
-    """The ledger key that all orders of one buyer share, so that two first orders make one customer."""
-    return _fence("" if draft.individual else str(customer_fields(draft)["company_name"]), draft.email)
-
-
-def _fence(company: str, email: str) -> str:
-    who = f"{company.casefold()}|{email.strip().casefold()}"
-    return f"buyer:{hashlib.sha256(who.encode()).hexdigest()[:32]}"
+def _told(draft: CustomerDraft, run: Run) -> LedgerEntry:
+    """A customer as this order tells it, still without id."""
+    return LedgerEntry(
+        id=0,
+        facts=facts_of(draft),
+        as_of=run.order.placed_at.astimezone(UTC).isoformat(),
+        entity=entity_of(draft),
+        registration=registration_of(draft),
+        why=draft.why,
+    )
 
 
 def _changes(draft: CustomerDraft, made: LedgerEntry) -> Fields:
@@ -161,7 +191,12 @@ def _changes(draft: CustomerDraft, made: LedgerEntry) -> Fields:
 
 
 def _same_buyer(record: CustomerRecord, draft: CustomerDraft) -> bool:
+    """A person; or the company of that name, unless each has a number and they differ."""
     if draft.individual:
         return record.individual
     written = str(customer_fields(draft)["company_name"])
-    return not record.individual and record.company_name.casefold() == written.casefold()
+    if record.individual or record.company_name.casefold() != written.casefold():
+        return False
+    there = registration(record.texts.get("vat_number", ""), record.texts.get("siret", ""))
+    here = registration(draft.vat_number, draft.siret)
+    return not (there and here) or there == here

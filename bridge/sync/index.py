@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable
 
 from bridge.billing.drafts import Documents
+from bridge.billing.known_buyers import buyer_locks
 from bridge.keys import CUSTOMER, Key
 from bridge.orders import Order
-from bridge.sync.customers import buyer_lock_of
 
 
 def term(text: str) -> str:
@@ -47,7 +47,7 @@ def remembered(order: Order, documents: Documents) -> str:
     found = []
     customer, invoice = documents.customer, documents.invoice
     if customer:
-        found.append(["customer", buyer_lock_of(customer) if "@" in customer.key else customer.key, ""])
+        found.append(["customer", buyer_locks(customer)[0] if "@" in customer.key else customer.key, ""])
     found.append(["invoice", order.key, str(invoice.total) if invoice else ""])
     found += [["invoice", invoice.key, str(invoice.total)] for invoice in documents.further]
     found += [["credit_note", note.key, str(note.total)] for note in documents.credit_notes]

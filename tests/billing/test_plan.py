@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from bridge.billing.books.parts import Part
-from bridge.billing.customers import facts_of
 from bridge.billing.documents import documents_for
+from bridge.billing.known_buyers import buyer_locks, facts_of
 from bridge.billing.made import LedgerEntry
 from bridge.billing.plan import keys_of, next_step
 from bridge.billing.rounding import CANDIDATES, UNKNOWN, FirmRounding, fingerprint, total_under
@@ -88,12 +88,15 @@ def test_from_nothing_to_done() -> None:
 
 
 def test_the_keys_it_looks_at() -> None:
+    buyer = documents_for(ORDER, RULES, KNOWN).customer
+    assert buyer
     assert keys_of(refunded("12.00"), RULES, [f"{ORDER.key}:2"]) == [
         ORDER.key,
         customer_key(),
         "shopify:boutique:refund:9",
         "shopify:boutique:refund:cancel-1",
         f"{ORDER.key}:2",
+        *buyer_locks(buyer),
     ]
 
 
@@ -114,11 +117,30 @@ def test_a_newer_order_updates_a_customer_of_ours() -> None:
     )
     known = {customer_key(): customer()}
     assert isinstance(step_for(moved, known), UpdateCustomer)
-    # An older order knows nothing better, and what others made is theirs.
-    older = replace(moved, placed_at=NOON - timedelta(hours=1))
-    assert isinstance(step_for(older, known), CreateInvoice)
-    assert isinstance(step_for(moved, {customer_key(): customer(found=True)}), CreateInvoice)
+    # One that others made is looked at again.
+    assert isinstance(step_for(moved, {customer_key(): customer(found=True)}), UpdateCustomer)
     assert isinstance(step_for(replace(moved, customer=ORDER.customer), known), CreateInvoice)
+    # An older order knows nothing better, and says its own buyer.
+    older = step_for(replace(moved, placed_at=NOON - timedelta(hours=1)), known)
+    assert isinstance(older, CreateInvoice)
+    assert "2 rue Neuve, 69001 Lyon, FR" in older.draft.information
+
+
+def test_an_invoice_says_what_the_record_of_others_says_otherwise() -> None:
+    step = step_for(ORDER, {customer_key(): customer(found=True, differs=("address",))})
+    assert isinstance(step, CreateInvoice)
+    assert step.draft.information.startswith("Acheteur, d'après la commande : ")
+    assert step.draft.why[-1].startswith("La fiche du client dit autre chose")
+
+
+def test_what_a_further_shop_wrote_of_the_buyer_counts() -> None:
+    buyer = documents_for(ORDER, RULES, KNOWN).customer
+    assert buyer
+    later = (NOON + timedelta(days=1)).isoformat()
+    made = {customer_key(): customer(), buyer_locks(buyer)[0]: customer(facts="others", as_of=later)}
+    again = replace(ORDER, placed_at=NOON + timedelta(days=2))
+    assert isinstance(step_for(again, made), UpdateCustomer)
+    assert isinstance(step_for(again, {customer_key(): customer()}), CreateInvoice)
 
 
 # --- the invoice

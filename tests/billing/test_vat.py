@@ -342,7 +342,7 @@ def test_vat_charged_under_franchise_is_for_a_person() -> None:
 
 def test_the_regime_is_that_of_the_day_in_paris() -> None:
     taxed = order(sent_to("FR"), line("120", tax("20", "0.2")))
-    after_midnight = replace(taxed, placed_at=datetime(2026, 11, 22, 23, 30, tzinfo=UTC))
+    after_midnight = replace(taxed, paid_at=datetime(2026, 11, 22, 23, 30, tzinfo=UTC))
     assert assess(after_midnight, FRANCHISE).exemption == ""
 
 

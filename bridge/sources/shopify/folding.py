@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from bridge.errors import NeedsPerson
 from bridge.keys import Key
-from bridge.orders import Event, Folded, Ignored, Order, Unfinished, utc
+from bridge.orders import Event, Folded, Ignored, Order, Unfinished, legal_date, utc
 from bridge.reasons import because
 from bridge.sources.base import FETCHED
 from bridge.sources.reading import read
@@ -157,14 +157,14 @@ def _order(key: Key, known: _Known) -> Order:
         lines=lines,
         customer=customer_of(order),
         paid_at=paid_at,
+        due_on=legal_date(order.due_at) if order.due_at else None,
         movements=movements,
         reductions=reductions_of(snapshots, order, lines, told, money),
         disputes=disputes_of(known.disputes),
         cancelled_at=utc(cancelled_at) if cancelled_at else None,
+        delivered_on=legal_date(order.shipped_at) if order.shipped_at else None,
         # a test notification is not confirmed and voided, even where its `test` is filtered out
         test=order.test or (order.confirmed is False and order.financial_status == "voided"),
-        delivered_on=order.delivered_on,
-        due_on=order.due_on,
         purchase_number=order.po_number,
         payment_ids=tuple(filter(None, (order.source_identifier, *_noted(order)))),
         channel=order.source_name,

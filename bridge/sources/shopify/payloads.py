@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from bridge.orders import ZERO, legal_date
+from bridge.orders import ZERO
 from bridge.sources.reading import Amount, Id, Payload, Text, Time, plain_text
 from bridge.sources.shopify.line_payloads import (
     DiscountApplication,
@@ -131,21 +131,6 @@ class RefundPayload(Payload):
         return tuple(each for each in self.order_adjustments if not each.of_shipping)
 
 
-class Fulfillment(Payload):
-    """A parcel, or what takes its place."""
-
-    status: Text = ""
-    created_at: Time | None = None
-
-
-class PaymentSchedule(Payload):
-    due_at: Time | None = None
-
-
-class PaymentTerms(Payload):
-    payment_schedules: Many[PaymentSchedule] = ()
-
-
 class DisputePayload(Payload):
     """https://shopify.dev/docs/api/webhooks?reference=disputes. `status`: needs_response, under_review,
     charge_refunded, accepted, won or lost."""
@@ -198,6 +183,24 @@ class Buyer(Payload):
     default_address: PostalAddress | None = None
 
 
+class Fulfillment(Payload):
+    """One parcel. `status`: pending, open, success, cancelled, error or failure:
+    https://shopify.dev/docs/api/admin-rest/latest/resources/fulfillment"""
+
+    status: Text = ""
+    created_at: Time
+
+
+class PaymentSchedule(Payload):
+    due_at: Time | None = None
+
+
+class PaymentTerms(Payload):
+    """https://shopify.dev/docs/api/admin-rest/latest/resources/order: one schedule for each instalment."""
+
+    payment_schedules: Many[PaymentSchedule] = ()
+
+
 class OrderPayload(Payload):
     """An order as placed; `current_*` is what edits and refunds have left of it.
 
@@ -245,16 +248,15 @@ class OrderPayload(Payload):
     payment_terms: PaymentTerms | None = None
 
     @property
-    def delivered_on(self) -> date | None:
-        """The day on which the first of it left, in France."""
-        left = [each.created_at for each in self.fulfillments if each.status == "success" and each.created_at]
-        return legal_date(min(left)) if left else None
+    def shipped_at(self) -> datetime | None:
+        """When the last parcel left."""
+        return max((each.created_at for each in self.fulfillments if each.status == "success"), default=None)
 
     @property
-    def due_on(self) -> date | None:
-        """The last day on which it may be paid, in France."""
-        schedules = self.payment_terms.payment_schedules if self.payment_terms else ()
-        return max((legal_date(each.due_at) for each in schedules if each.due_at), default=None)
+    def due_at(self) -> datetime | None:
+        """When the last instalment is due."""
+        terms = self.payment_terms.payment_schedules if self.payment_terms else ()
+        return max((each.due_at for each in terms if each.due_at), default=None)
 
     @property
     def changed_at(self) -> datetime:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from bridge.errors import NeedsPerson
 from bridge.keys import Key
-from bridge.orders import ZERO, Event, Folded, Ignored, Order, Reduction, Unfinished
+from bridge.orders import ZERO, Event, Folded, Ignored, Line, Order, Reduction, Unfinished, legal_date
 from bridge.reasons import because
 from bridge.sources.stripe.disputes import disputes_of
 from bridge.sources.stripe.facts import Facts, Snapshot, gather
@@ -81,16 +81,24 @@ def _fold_invoice(facts: Facts) -> Folded:
         lines=lines,
         customer=customer_of_invoice(invoice),
         paid_at=paid_at,
+        due_on=legal_date(invoice.due_date) if invoice.due_date else None,
         movements=(*came, *back.movements),
         reductions=back.reductions,
         disputes=disputes_of(facts.disputes),
         credits=tuple(str(replace(facts.order, id=name)) for name in credited),
         cancelled_at=(moments.voided_at or since) if status == "void" else None,
+        delivered_on=_served_on(lines, paid_at or placed_at),
         test=last.test,
         external_ref=invoice.number,
         purchase_number=purchase_number(invoice),
         problems=(*problems, *back.problems),
     )
+
+
+def _served_on(lines: Sequence[Line], told_at: datetime) -> date | None:
+    """The last day of the periods, once all of them are over: what is paid in advance is not served yet."""
+    ends = [line.period[1] for line in lines if line.period]
+    return max(ends) if ends and max(ends) <= legal_date(told_at) else None
 
 
 def _status(invoice: StripeInvoice) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from bridge.orders import ZERO, Line, LineKind, Supply, Tax, ZeroTaxReason, legal_date
@@ -211,10 +211,11 @@ def _count(
 
 
 def _period(period: Period | None) -> tuple[date, date] | None:
+    """First and last day; Stripe's `end` is the next period's start."""
     if period is None or period.start is None or period.end is None:
         return None
     start, end = legal_date(period.start), legal_date(period.end)
-    return (start, end) if start < end else None
+    return (start, end - timedelta(days=1)) if start < end else None
 
 
 def _of_subscription(line: StripeLine) -> bool:

@@ -139,6 +139,7 @@ class StripeInvoice(Thing):
     lines: Listing | None = None
     shipping_cost: ShippingCost | None = None
     created: Moment = None
+    due_date: Moment = None
     effective_at: Moment = None
     status_transitions: StatusTransitions = StatusTransitions()
     charge: PaidReference = NOT_PAID

@@ -67,7 +67,6 @@ def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
         lines=tuple(replace(line, since=added_when(history, line.id)) for line in lines),
         customer=customer_of(newest),
         payment_ids=tuple(newest.meta_data[key] for key in PAYMENT_KEYS if key in newest.meta_data),
-        delivered_on=legal_date(newest.date_completed_gmt) if newest.date_completed_gmt else None,
         channel=newest.created_via,
         part_of="" if newest.parent_id == "0" else newest.parent_id,
         has_parts=any(newest.meta_data.get(key) for key in SPLIT),
@@ -76,6 +75,7 @@ def fold(shop: str, order_key: str, events: Sequence[Event]) -> Folded:
         movements=movements_of(newest, reductions),
         reductions=reductions,
         cancelled_at=cancelled_when(history, [event for event in events if event.topic == DELETED]),
+        delivered_on=legal_date(newest.date_completed_gmt) if newest.date_completed_gmt else None,
         problems=(*problem, *problems_of(history, key)),
     )
 

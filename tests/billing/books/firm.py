@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from bridge.billing.documents import documents_for
 from bridge.billing.drafts import CreditNoteDraft, InvoiceDraft
+from bridge.billing.known_buyers import facts_of
 from bridge.billing.made import LedgerEntry
 from bridge.billing.plan import next_step
 from bridge.billing.rounding import FirmRounding, Rounding, fingerprint, rates_under, total_under
@@ -51,7 +52,7 @@ class Firm:
     def _do(self, step: Step) -> None:
         match step:
             case EnsureCustomer():
-                self.ledger[step.draft.key] = LedgerEntry(id=1, found=True)
+                self.ledger[step.draft.key] = LedgerEntry(id=1, facts=facts_of(step.draft))
             case CreateInvoice(draft=draft) | CreateCreditNote(draft=draft):
                 self._new(draft.key, self._entry(draft, kept=step.as_draft))
             case ReverseInvoice(draft=draft, invoice=invoice):
