@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from redis.asyncio import Redis
 from bridge.reasons import reason_of
 from bridge.texts import text_of
 from bridge.valkey.embedded import EmbeddedValkey
+from tests.builders.shopify import as_body
 from tests.worlds.desk import World, key_of, open_world, paid_order
 from tests.worlds.in_process import served
 
@@ -88,7 +90,7 @@ class Desk:
 @pytest.fixture
 async def desk(redis: Redis, redis_url: str, tmp_path: Path) -> AsyncIterator[Desk]:
     async with open_world(redis, redis_url, tmp_path) as world:
-        configure(tmp_path, redis_url=redis_url)
+        configure(tmp_path, world.services.settings.facturation.base_url, redis_url=redis_url)
         yield Desk(world, tmp_path)
 
 
@@ -411,3 +413,23 @@ def test_commands_look_at_the_data_of_a_bridge_that_is_down(tmp_path: Path) -> N
     done = bridge(tmp_path, "orders", "list")
     assert (done.returncode, done.stdout, done.stderr) == (0, "no orders\n", "")
     assert time.monotonic() - began < 30
+
+
+async def test_a_document_is_attached_after_a_look_at_the_balance(desk: Desk) -> None:
+    body = json.loads(paid_order())
+    body["line_items"][0]["price"] = "18.00"
+    await desk.world.settle(await desk.world.receive(as_body(body)))
+    other = await desk.world.order(2)
+    number = (await desk.world.desk.known_story(other)).order.invoice
+    assert "belongs to another order" in await desk("orders", "attach", "1042", number, status=1)
+    assert "no invoice or credit note" in await desk("orders", "attach", "1042", "F1", "--yes", status=1)
+    assert "was not attached" in await desk("orders", "detach", "1042", number, "--yes", status=1)
+
+
+async def test_orders_from_before_are_accepted_together(desk: Desk) -> None:
+    ago = datetime.now(UTC) - timedelta(days=400)
+    for number in (1, 2):
+        old = paid_order(number, created_at=ago.isoformat(), processed_at=ago.isoformat())
+        await desk.world.settle(await desk.world.receive(old))
+    assert "--earlier" in await desk("orders", "accept", status=2)
+    assert "2 orders will be looked at again" in await desk("orders", "accept", "--earlier", "boutique")

@@ -7,6 +7,7 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date
 
 import pytest
 from pydantic import SecretStr
@@ -24,6 +25,7 @@ from tests.worlds.in_process import bridge_here
 FOLDER = FIXTURES / "woocommerce"
 ORDER = (FOLDER / "order.updated__partial_refund.json").read_bytes()
 ANSWER = json.loads((FOLDER / "answer__partial_refund.json").read_text())
+LONG_AGO = {"invoice_from": date(2020, 1, 1)}
 KEY = "ck_reader:cs_secret"
 
 
@@ -53,7 +55,7 @@ class Shop:
 async def outcome_with(shop: Shop, redis_url: str, *, runs: int = 1) -> tuple[dict[str, str], int]:
     """How the refunded order is released after so many runs, and how many documents there are."""
     async with shop.served() as url:
-        changed = {"platform_api_key": SecretStr(KEY), "platform_api_url": url}
+        changed = {"platform_api_key": SecretStr(KEY), "platform_api_url": url, **LONG_AGO}
         async with bridge_here(redis_url, atelier=changed) as here:
             key = await here.accept(ORDER, "order.updated", shop="atelier")
             state: dict[str, str] = {}
@@ -107,7 +109,7 @@ async def test_an_answer_that_cannot_be_read_poisons_nothing(
     shown = [name async for name in redis.scan_iter("bridge:event:atelier:fetched:*")]
     assert len(shown) == (bad == POISON), "people find it among the events"
     async with shop.served() as url:
-        changed = {"platform_api_key": SecretStr(KEY), "platform_api_url": url}
+        changed = {"platform_api_key": SecretStr(KEY), "platform_api_url": url, **LONG_AGO}
         async with bridge_here(redis_url, atelier=changed) as here:
             await here.redis.zadd("bridge:due", {key: 0})
             assert (await here.sync(key.decode()))["state"] == "done"
@@ -138,7 +140,7 @@ async def test_without_a_key_what_is_not_needed_is_done_without(redis: Redis, re
 
 
 async def test_without_a_key_the_missing_one_is_named(redis: Redis, redis_url: str) -> None:
-    async with bridge_here(redis_url) as here:
+    async with bridge_here(redis_url, atelier=LONG_AGO) as here:
         key = await here.accept(ORDER, "order.updated", shop="atelier")
         state = await here.sync(key)
     assert state["state"] == "attention"

@@ -151,6 +151,7 @@ def test_every_choice_of_a_shop_reaches_the_rules(load: Any) -> None:
         skip_channels = ["amazon"]
         suborders = "children"
         wait_minutes = 2.5
+        late_terms = "Intérêts de retard : 10 %."
         oss = true
         supply = "services"
         category_id = 678

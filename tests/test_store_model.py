@@ -354,6 +354,17 @@ class Both(RuleBasedStateMachine):
         self.run(self.store.done(keys, record))
         self.data.done(self.now, keys, record)
 
+    @rule(order=st.sampled_from([*ORDERS, "shopify:boutique:order:4"]), key=documents, id_=st.integers(1, 3))
+    def a_document_is_attached(self, order: str, key: str, id_: int) -> None:
+        record = {"id": id_, "number": "F9"}
+        told = self.run(self.store.attach(order, key, record))
+        assert told == self.data.attach(self.now, order, key, record)
+
+    @rule(order=st.sampled_from(ORDERS), key=documents, id_=st.integers(1, 3))
+    def a_document_is_detached(self, order: str, key: str, id_: int) -> None:
+        told = self.run(self.store.detach(order, key, id_))
+        assert told == self.data.detach(self.now, order, key, id_)
+
     @rule(keys=st.lists(documents, min_size=1, unique=True), ago=st.integers(0, 2))
     def a_customer_was_deleted(self, keys: list[str], ago: int) -> None:
         self.attempts += 1

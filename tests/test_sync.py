@@ -382,7 +382,7 @@ async def test_an_event_that_belongs_to_no_order_keeps_saying_what_it_asked(here
     key = answer.json()["order"]
     asked = (await here.state(key))["reason"]
     assert "app/uninstalled" in asked
-    desk = Desk(here.services.store, here.services.settings, here.services.quota)
+    desk = Desk(here.services.store, here.services.settings, here.services.quota, here.services.client)
     for _ in range(2):
         await desk.retry(key, "marie")
         state = await here.sync(key)

@@ -18,6 +18,7 @@ from bridge.billing.drafts import Documents
 from bridge.billing.earlier import from_before
 from bridge.billing.exemptions import folded
 from bridge.billing.invoices import Context, same_total
+from bridge.billing.late import bands_of
 from bridge.billing.made import LedgerEntry
 from bridge.billing.rounding import FirmRounding
 from bridge.billing.rules import DocumentPolicy, InvoiceWhen, Rules, Suborders, TestOrders
@@ -86,9 +87,10 @@ def _documents(
     try:
         here, sale = _understood(order, rules, rounding, vat)
     except NeedsPerson as exc:
-        if nothing is None:
+        attached = _as_attached(order, rules, rounding, ledger)
+        if nothing is None and attached is None:
             return Documents(hold=exc.reason)
-        here, sale = _reversed_as_it_is(order, rules, rounding)
+        here, sale = attached or _reversed_as_it_is(order, rules, rounding)
     try:
         if order.total < 0:
             return negative_sale(here, made)
@@ -103,6 +105,19 @@ def _understood(order: Order, rules: Rules, rounding: FirmRounding, vat: Vat | N
     can_be_stated(order, vat.bands, rules)
     same_total(order, vat.bands)
     return Context(order, rules, rounding, vat), sale_of(order, vat.bands)
+
+
+def _as_attached(
+    order: Order, rules: Rules, rounding: FirmRounding, ledger: Ledger
+) -> tuple[Context, Sale] | None:
+    """What nobody can tell of the sale, documents that a person attached do, if they come to its total."""
+    if order.key not in ledger or not ledger[order.key].attached:
+        return None
+    bands = bands_of(part for entry in ledger.values() for part in entry.parts if not entry.on)
+    if sum((band.gross for band in bands), ZERO) != order.total:
+        return None
+    here = replace(order, lines=tuple(band.line for band in bands), problems=())
+    return Context(here, rules, rounding, Vat(bands=bands)), sale_of(here, bands)
 
 
 def _reversed_as_it_is(order: Order, rules: Rules, rounding: FirmRounding) -> tuple[Context, Sale]:

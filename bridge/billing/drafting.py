@@ -12,7 +12,7 @@ from bridge.billing.books.documents import Document, Names, left_as_encoded
 from bridge.billing.books.due import Due, due
 from bridge.billing.books.invariants import broken
 from bridge.billing.books.money import Payment, allot
-from bridge.billing.books.parts import by_rate, negative
+from bridge.billing.books.parts import ANY, by_rate, negative
 from bridge.billing.books.reading import book_of, money_of
 from bridge.billing.books.sale import Change, Sale, Shrunk
 from bridge.billing.credit_notes import Wanted, credit_note_draft, negative_draft
@@ -23,6 +23,7 @@ from bridge.billing.invoices import Context, invoice_draft
 from bridge.billing.made import LedgerEntry
 from bridge.billing.paying import NOT_PAID, Paid, paid_by
 from bridge.billing.rules import DocumentPolicy, Gestures
+from bridge.billing.text import percent
 from bridge.errors import NeedsPerson
 from bridge.orders import ZERO, Reduction
 from bridge.reasons import NO_REASON, Reason, because
@@ -41,6 +42,7 @@ class Drafting:
         """`nothing`: why no invoice is due. Raises NeedsPerson where an invoice cannot be drafted."""
         order, rules = self.here.order, self.here.rules
         book = book_of(self.sale, self.ledger, self.names)
+        self._refuse_what_was_not_sold(book)
         first = self.ledger.get(self.names.order)
         # While the first invoice is a draft it is written anew, over what was sold by now.
         fluid = first is not None and first.draft and first.accepted is None
@@ -59,6 +61,27 @@ class Drafting:
             owed=self.sale.owed,
             broken=self._broken(book) if _nothing(missing, first) else NO_REASON,
         )
+
+    def _refuse_what_was_not_sold(self, book: Sequence[Document]) -> None:
+        """What attached documents state beyond the sale. Where nobody could read that, they are the sale."""
+        if any(line.id == ANY for line in self.sale.sold):
+            return
+        for each in book:
+            entry = self.ledger[each.key]
+            beyond = by_rate(part for part in each.parts if part.line == ANY)
+            if not (entry.attached and self.names.of_lines(each.key)):
+                continue
+            for rate, amount in beyond.items():
+                raise NeedsPerson(
+                    because(
+                        "attached_beyond",
+                        order=self.here.order.number,
+                        document=entry.number,
+                        amount=amount,
+                        currency=self.here.order.currency,
+                        rate=percent(rate),
+                    )
+                )
 
     def _invoices(self, book: Sequence[Document], missing: DueInvoice | None) -> Iterator[InvoiceDraft]:
         """Those that exist, in their order, then the one that is due."""

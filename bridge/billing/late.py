@@ -58,8 +58,8 @@ def late_order(
     entry = made[names.order]
     parts = [part for name, each in made.items() if names.of_lines(name) for part in each.parts]
     if not entry.parts:
-        parts += _by_rate(first.lines, entry.total)
-    bands = tuple(_band(Part(line, rate, gross)) for (line, rate), gross in amounts(parts).items())
+        parts += stated_by_rate(first.lines, entry.total)
+    bands = bands_of(parts)
     known = {each.id for each in told.reductions}
     order = Order(
         key=str(key),
@@ -83,14 +83,19 @@ def late_order(
     return Late(order=order, vat=Vat(bands=bands, exemption=first.exemption, country=first.country))
 
 
-def _by_rate(lines: Sequence[DraftLine], whole: Decimal | None) -> Iterator[Part]:
-    """What an invoice states whose parts nobody noted; cents that are lacking go to the heaviest rate."""
+def stated_by_rate(lines: Sequence[DraftLine], whole: Decimal | None) -> Iterator[Part]:
+    """What a document states whose parts nobody noted; cents that are lacking go to the heaviest rate."""
     shares = {rate: each.gross for rate, each in rates_under(EXACTLY, lines).items()}
     if whole is not None and shares:
         heaviest = max(shares, key=lambda rate: abs(shares[rate]))
         shares[heaviest] += whole - sum(shares.values(), ZERO)
     for rate, gross in shares.items():
         yield Part(ANY, rate, gross)
+
+
+def bands_of(parts: Iterable[Part]) -> tuple[Band, ...]:
+    """What documents state, as if it were what was sold."""
+    return tuple(_band(Part(line, rate, gross)) for (line, rate), gross in amounts(parts).items())
 
 
 def _band(part: Part) -> Band:

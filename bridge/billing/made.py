@@ -21,7 +21,8 @@ class LedgerEntry:
     order's. `found`: a customer that others made. `facts`: a digest of what was written of a customer, and
     `as_of` the time of the order that said so. `entity` and `registration`: see `known_buyers`, "" when
     nobody noted it; `differs`: the parts of `known_buyers.SAID` that a record of others says otherwise.
-    `twins`: further documents with the same key, which should not be. Of an invoice or a credit note, what
+    `twins`: further documents with the same key, which should not be. `attached`: a person made it and
+    counts it in: it is taken as it is. Of an invoice or a credit note, what
     books.documents.Document keeps: `parts`, `nets`, `less` and `on`; nothing where an older version made it,
     or others.
     """
@@ -49,6 +50,7 @@ class LedgerEntry:
     nets: tuple[tuple[Decimal, Decimal], ...] = ()
     less: tuple[str, ...] = ()
     on: tuple[str, ...] = ()
+    attached: bool = False
     why: tuple[str, ...] = ()
 
     def as_record(self) -> dict[str, Any]:
@@ -62,7 +64,7 @@ class LedgerEntry:
             record["made_on"] = self.made_on.isoformat()
         for name in (
             *("number", "draft", "paid", "emailed", "customer_id"),
-            *("written", "found", "facts", "as_of", "entity", "registration"),
+            *("written", "found", "facts", "as_of", "entity", "registration", "attached"),
         ):
             if getattr(self, name):
                 record[name] = getattr(self, name)

@@ -134,7 +134,8 @@ def _invoice_step(order: Order, invoice: InvoiceDraft, existing: LedgerEntry) ->
         return _mismatch(order, invoice, existing)
     if invoice.policy is DocumentPolicy.FINAL and existing.draft:
         return Finalise(invoice.key, existing)
-    if invoice.paid and not existing.paid and invoice.policy is not DocumentPolicy.EXTERNAL:
+    ours = invoice.policy is not DocumentPolicy.EXTERNAL and not existing.attached
+    if invoice.paid and not existing.paid and ours:
         return RecordPayment(invoice.key, existing, invoice)
     if invoice.send_email and not existing.draft and not existing.emailed:
         return SendEmail(invoice.key, existing)

@@ -122,7 +122,7 @@ async def _rehearse(
 ) -> int:
     """Each sale, and what would come of it."""
     found, rows = Survey(), []
-    desk = Desk(services.store, services.settings, services.quota)
+    desk = Desk(services.store, services.settings, services.quota, services.client)
     rules = services.settings.shops[platform.shop].rules()
     async for batch in _batches(platform, since, until):
         found.known |= await known_of(services.store.redis, [sale.key for _, sale in batch])

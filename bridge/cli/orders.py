@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from bridge.cli.looking import ShopName, platform_of
-from bridge.cli.operations import act, action, asked, query
-from bridge.cli.options import EarlierOf, Json, Who
-from bridge.cli.tables import show_orders, show_replayed, show_story
+from bridge.cli.operations import act, action, asked, key_of, query
+from bridge.cli.options import EarlierOf, Json, OrderName, Who
+from bridge.cli.tables import show_balance, show_orders, show_replayed, show_story
 from bridge.cli.terminal import command, open_bridge, open_desk, print_json, tell
 from bridge.cli.words import say
 from bridge.desk.operations import OPERATIONS
+from bridge.desk.values import Balance
 from bridge.errors import ConfigurationError
 from bridge.looking.importing import fetch_sale
 
@@ -62,4 +63,38 @@ async def fetch(
         print_json({"order": order, "recorded": arrivals.fates["accepted"]})
     else:
         tell(f"{order}: {say('done.fetch' if arrivals.fates['accepted'] else 'already.fetch')}")
+    return 0
+
+
+Number = Annotated[
+    str, typer.Argument(metavar="NUMBER", help="The document's, as Facturation.pro prints it.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it; without, only the balance is shown.")]
+
+
+@command(orders, "attach")
+async def attach(
+    order: OrderName, number: Number, yes: Yes = False, who: Who = "", as_json: Json = False
+) -> int:
+    """Count a document that you made among the order's, or show what its balance would be."""
+    return await _count("attach_document", order, number, as_json, who=who, dry_run=not yes)
+
+
+@command(orders, "detach")
+async def detach(
+    order: OrderName, number: Number, yes: Yes = False, who: Who = "", as_json: Json = False
+) -> int:
+    """Count a document that was attached no more, or show what the order's balance would be."""
+    return await _count("detach_document", order, number, as_json, who=who, dry_run=not yes)
+
+
+async def _count(name: str, order: str, number: str, as_json: bool, **given: str | bool) -> int:
+    operation = OPERATIONS[name]
+    async with open_desk() as desk:
+        wanted = asked(operation, {"number": number, **given})
+        found: Balance = await operation.run(desk, await key_of(desk, order), wanted)
+    if as_json:
+        print_json(found, Balance)
+    else:
+        show_balance(found)
     return 0

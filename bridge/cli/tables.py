@@ -19,6 +19,7 @@ from bridge.desk.offers import offers
 from bridge.desk.shops import ShopSigns
 from bridge.desk.values import (
     ActionRow,
+    Balance,
     CallRow,
     DocumentRow,
     Entry,
@@ -139,6 +140,19 @@ def show_story(story: Story) -> None:
         out.print(_told_of(entry), soft_wrap=True)
     if order.state in RESTING:
         _show_offers(story)
+
+
+def show_balance(found: Balance) -> None:
+    """What the books of an order come to, and whether they do so now."""
+    amounts = {name: str(getattr(found, name)) for name in ("sale", "documents", "left", "currency")}
+    tell(
+        say(
+            "balance" if found.done else "balance.would",
+            order=found.order,
+            document=found.document,
+            **amounts,
+        )
+    )
 
 
 def show_replayed(result: Replayed, *, as_json: bool) -> int:

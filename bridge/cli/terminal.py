@@ -24,9 +24,10 @@ from bridge.desk.actions import Desk
 from bridge.desk.plain import plain
 from bridge.desk.values import NotDone
 from bridge.errors import BridgeError, ConfigurationError, NeedsPerson, RetryLater, StoreUnavailable
+from bridge.facturation.client import open_client
 from bridge.failpoints import armed
 from bridge.reasons import because
-from bridge.runtime.wiring import Services, open_services, open_store
+from bridge.runtime.wiring import Services, open_services, open_store, wire_to
 from bridge.settings.loading import Settings, load_settings
 from bridge.telemetry.logs import configure_logging
 from bridge.telemetry.sentry import configure_sentry
@@ -128,11 +129,15 @@ async def open_bridge() -> AsyncIterator[Services]:
 
 @asynccontextmanager
 async def open_desk() -> AsyncIterator[Desk]:
-    """The desk alone, which needs neither Facturation.pro nor shops."""
+    """The desk alone, which needs no shops, and Facturation.pro for a few commands."""
     configure_logging("error", sys.stderr)
     settings = settings_here()
-    async with redis_url_of(settings) as url, open_store(settings, url) as (store, quota):
-        yield Desk(store, settings, quota)
+    async with (
+        redis_url_of(settings) as url,
+        open_store(settings, url) as (store, quota),
+        open_client(wire_to(settings.facturation, quota)) as client,
+    ):
+        yield Desk(store, settings, quota, client)
 
 
 def me(who: str) -> str:

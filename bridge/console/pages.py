@@ -17,6 +17,7 @@ from bridge.desk.actions import Desk
 from bridge.desk.offers import offers
 from bridge.desk.values import (
     ActionRow,
+    Balance,
     CallRow,
     Entry,
     EventRow,
@@ -34,11 +35,13 @@ from bridge.texts import phrases
 PAGE: Final = 50
 STATES: Final = tuple(state.value for state in State)
 
-ACTIONS: Final[Mapping[str, tuple[Callable[..., Awaitable[bool]], tuple[str, ...]]]] = {
+ACTIONS: Final[Mapping[str, tuple[Callable[..., Awaitable[object]], tuple[str, ...]]]] = {
     "retry": (Desk.retry, ()),
     "accept": (Desk.accept, ()),
     "take-in": (Desk.accept, ()),
     "credit-note": (Desk.issue_credit_note, ("refund",)),
+    "attach": (Desk.attach, ("number",)),
+    "detach": (Desk.detach, ("number",)),
     "ignore": (Desk.ignore, ("reason",)),
     "send-to-person": (Desk.send_to_person, ("reason",)),
 }
@@ -105,9 +108,14 @@ class Pages:
         if action not in ACTIONS:
             raise PageRefused(400, "error.form")
         act, names = ACTIONS[action]
+        first = {"dry_run": True} if "number" in names and not field(form, "sure") else {}
         try:
             done = await act(
-                self._desk, story.order.key, *(field(form, name) for name in names), visit.session.who
+                self._desk,
+                story.order.key,
+                *(field(form, name) for name in names),
+                visit.session.who,
+                **first,
             )
         except UnknownOrder as exc:
             raise PageRefused(404, "error.404") from exc
@@ -115,15 +123,26 @@ class Pages:
             return self._show(
                 visit, story, 409, {"kind": "fail", "text": visit.wording.reason_text(exc.reason)}
             )
+        if isinstance(done, Balance) and not done.done:
+            return self._show(visit, story, 200, None, sure={"action": action, "balance": done})
         did = {"did": action, "again": "" if done else "1"}
         return RedirectResponse(query_path(order_path(story.order.key), did), 303)
 
-    def _show(self, visit: Visit, story: Story, status: int, said: dict[str, Any] | None) -> Response:
+    def _show(
+        self,
+        visit: Visit,
+        story: Story,
+        status: int,
+        said: dict[str, Any] | None,
+        *,
+        sure: Mapping[str, Any] | None = None,
+    ) -> Response:
         return visit.page(
             "order.html",
             status,
             section="orders",
             said=said,
+            sure=sure,
             story=story,
             order=story.order,
             offers=offers(story),

@@ -163,7 +163,7 @@ async def _send_all(
 ) -> Demonstration:
     began, known = time.perf_counter(), sandbox.requests_received
     now = datetime.now(UTC)
-    desk = Desk(services.store, services.settings, services.quota)
+    desk = Desk(services.store, services.settings, services.quota, services.client)
     async with httpx.AsyncClient(base_url=url, timeout=10) as shop:
         rows = [await _send(shop, desk, sandbox, case, keys[case.shop], now) for case in cases(now)]
     # Late duplicates could still do harm: look again when nothing is left to do.

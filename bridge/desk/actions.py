@@ -10,10 +10,22 @@ from decimal import Decimal
 from typing import Any, Final
 
 from bridge.billing.earlier import EARLIER, PAID_SINCE
-from bridge.desk.operations import Because, EventIds, FailedOnly, RefundId, ShopName, Since, Who, operation
+from bridge.desk.attaching import Firm, attach, attached_in, balance, detach, document_of, refuse_others
+from bridge.desk.operations import (
+    Because,
+    DocumentNumber,
+    DryRun,
+    EventIds,
+    FailedOnly,
+    RefundId,
+    ShopName,
+    Since,
+    Who,
+    operation,
+)
 from bridge.desk.queries import ReadingDesk, every
 from bridge.desk.rows import text
-from bridge.desk.values import NotDone, Replayed, State, UnknownOrder
+from bridge.desk.values import Balance, NotDone, Replayed, State, UnknownOrder
 from bridge.facturation.quota import Quota
 from bridge.reasons import NO_REASON, Reason, because, reason_from
 from bridge.settings.loading import Settings
@@ -41,9 +53,11 @@ class Desk(ReadingDesk):
     """The one desk of console, API and commands. Everything raises StoreUnavailable; actions raise NotDone
     when they cannot be done, UnknownOrder when there is no such order."""
 
-    def __init__(self, store: Store, settings: Settings, quota: Quota) -> None:
+    def __init__(self, store: Store, settings: Settings, quota: Quota, firm: Firm) -> None:
         super().__init__(store, settings, quota)
         self._retention_days = settings.retention_days
+        self._firm = firm
+        self._scopes = tuple(f"{shop.platform}:{name}:" for name, shop in settings.shops.items())
 
     @operation("retry_order", "orders/{key}/retry", acts=True, under="done")
     async def retry(self, key: str, who: Who = "api") -> bool:
@@ -171,6 +185,51 @@ class Desk(ReadingDesk):
         if others:
             said = because("credited_with_others", refund=refund, others=", ".join(others))
         return await self._resume(key, who, "issue_credit_note", said, field=("credit", "final"))
+
+    @operation("attach_document", "orders/{key}/attach", acts=True)
+    async def attach(
+        self, key: str, number: DocumentNumber, who: Who = "api", *, dry_run: DryRun = False
+    ) -> Balance:
+        """Counts a document that a person made among the order's.
+
+        Where something is left then, the order asks, and a retry makes the rest.
+        """
+        story = await self.known_story(key)
+        record = await document_of(self._firm, number)
+        refuse_others(story, record, self._scopes)
+        then = balance(story, number, record.total_with_vat or Decimal(0), done=not dry_run)
+        if not dry_run:
+            await attach(self.store, story, record)
+            await self._after(then, "attach", who)
+        return then
+
+    @operation("detach_document", "orders/{key}/detach", acts=True)
+    async def detach(
+        self, key: str, number: DocumentNumber, who: Who = "api", *, dry_run: DryRun = False
+    ) -> Balance:
+        """Counts a document that was attached no more; it stays in Facturation.pro as it is."""
+        story = await self.known_story(key)
+        mine = attached_in(story, number)
+        then = balance(story, number, -(mine.total or Decimal(0)), done=not dry_run)
+        if not dry_run:
+            await detach(self.store, story, mine)
+            await self._after(then, "detach", who)
+        return then
+
+    async def _after(self, then: Balance, what: str, who: str) -> None:
+        """An order whose books agree is gone over; any other asks, so that nothing is made unasked."""
+        said = because(
+            "attached" if what == "attach" else "detached",
+            document=then.document,
+            sale=then.sale,
+            documents=then.documents,
+            left=then.left,
+            currency=then.currency,
+        )
+        if not then.left:
+            await self._resume(then.order, who, what, said)
+            return
+        await self.set_aside(then.order, State.ATTENTION, said, who)
 
     @operation("ignore_order", "orders/{key}/ignore", acts=True, under="done")
     async def ignore(self, key: str, reason: Because, who: Who = "api") -> bool:

@@ -10,11 +10,13 @@ from bridge.desk.values import State, Story
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An action that makes sense for an order now. `refund`: of the credit note; `reason`: one is asked."""
+    """An action that makes sense for an order now. `refund`: of the credit note; `reason` and `number` (of a
+    document): one is asked."""
 
     action: str
     refund: str = ""
     reason: bool = False
+    number: bool = False
     primary: bool = False
 
 
@@ -37,4 +39,8 @@ def offers(story: Story) -> list[Offer]:
         offered.append(Offer("ignore", reason=True))
     if state not in (State.ATTENTION, State.IGNORED):
         offered.append(Offer("send-to-person", reason=True))
+    if state is not State.IN_HAND:
+        offered.append(Offer("attach", number=True))
+    if any(document.attached for document in story.documents):
+        offered.append(Offer("detach", number=True))
     return offered

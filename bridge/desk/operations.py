@@ -87,6 +87,12 @@ Because = Annotated[
 RefundId = Annotated[
     str, Field(min_length=1, max_length=200, description="The refund's id, as the story has it.")
 ]
+DocumentNumber = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=60),
+    Field(description="A document's number, as Facturation.pro prints it."),
+]
+DryRun = Annotated[StrictBool, Field(description="Only show what the balance would be.")]
 EventIds = Annotated[Sequence[str], Field(max_length=500, description="Event ids, as lists show them.")]
 FailedOnly = Annotated[StrictBool, Field(description="Only what asks for attention or failed.")]
 

@@ -30,6 +30,7 @@ from bridge.desk.rows import (
     document_row,
     event_row,
     float_text,
+    kind_of,
     order_row,
     run_rows,
     text,
@@ -140,11 +141,11 @@ class ReadingDesk:
         answer = await self.scripts.run("story", key)
         if answer is None:
             return None
-        row, documents, working, due, events, calls, actions = answer
+        row, documents, further, working, due, events, calls, actions = answer
         return Story(
             order=order_row(row, self._links),
             events=tuple(event_row(event) for event in events),
-            documents=await self._documents(key, documents),
+            documents=await self._documents(key, documents, text(further).split()),
             calls=call_rows(calls),
             runs=run_rows(calls),
             actions=action_rows(actions),
@@ -152,9 +153,14 @@ class ReadingDesk:
             due_at=moment(float_text(due)),
         )
 
-    async def _documents(self, key: str, remembered: bytes | None) -> tuple[DocumentRow, ...]:
+    async def _documents(
+        self, key: str, remembered: bytes | None, further: Sequence[str]
+    ) -> tuple[DocumentRow, ...]:
         planned: list[list[str]] = json.loads(remembered) if remembered else [["invoice", key, ""]]
-        records = await self.store.ledger([document[1] for document in planned])
+        records = await self.store.ledger([*further, *(document[1] for document in planned)])
+        known = {document[1] for document in planned}
+        attached = (name for name in further if records.get(name, {}).get("attached"))
+        planned += [[kind_of(records[name]), name, ""] for name in attached if name not in known]
         rows = (
             document_row(kind, name, wanted, records.get(name), self._links) for kind, name, wanted in planned
         )

@@ -140,6 +140,11 @@ def action_rows(actions: Sequence[bytes]) -> tuple[ActionRow, ...]:
     )
 
 
+def kind_of(record: dict[str, Any]) -> str:
+    """Of a document that no plan names."""
+    return "credit_note" if record.get("on") else "invoice"
+
+
 def document_row(
     kind: str, key: str, wanted: str, record: dict[str, Any] | None, links: Links
 ) -> DocumentRow:
@@ -161,5 +166,6 @@ def document_row(
         total=_amount(record.get("total", "")),
         accepted=_amount(record.get("accepted", "")),
         refund_id=refund_id,
+        attached=record.get("attached", False),
         why=tuple(record.get("why", ())),
     )

@@ -125,7 +125,8 @@ class DocumentRow:
     """A document that the order has or should have.
 
     `kind`: customer, invoice or credit_note. `id` 0: it does not exist (yet). `wanted`: the total it should
-    come to, `total`: the one it has. `accepted`: the total a person accepted. `why`: in French.
+    come to, `total`: the one it has. `accepted`: the total a person accepted. `attached`: a
+    person made it and counts it in. `why`: in French.
     """
 
     kind: str
@@ -139,6 +140,7 @@ class DocumentRow:
     total: Decimal | None = None
     accepted: Decimal | None = None
     refund_id: str = ""
+    attached: bool = False
     why: tuple[str, ...] = ()
 
     @property
@@ -224,6 +226,20 @@ class Replayed:
     resumed: tuple[str, ...]
     already: tuple[str, ...]
     refused: Mapping[str, Why]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """What an order's books come to with a document more, or less. `document`: its number; `sale`: what the
+    documents should come to; `documents`: what they do then; `left`: the difference. `done`: it is so now."""
+
+    order: str
+    document: str
+    sale: Decimal
+    documents: Decimal
+    left: Decimal
+    currency: str
+    done: bool
 
 
 class AlertRow(TypedDict):

@@ -127,6 +127,11 @@ class FacturationClient:
         """Some documents whose `api_custom` begins with `prefix`: is there any?"""
         return await self._some(invoice_record, "/invoices.json", prefix)
 
+    async def find_invoices_by_number(self, number: str) -> list[InvoiceRecord]:
+        """Invoices and credit notes of exactly this number, as they are printed."""
+        found = await self._list(invoice_record, "/invoices.json", {"full_invoice_ref": number})
+        return [record for record in found if record.number == number]
+
     async def find_credit_note_of(self, invoice_id: int, customer_id: int) -> InvoiceRecord | None:
         """The automatic credit note that cancels this invoice, whoever made it."""
         params: Params = {"bill_type": "refund", "customer_id": customer_id}

@@ -33,7 +33,7 @@ def operators_routes(services: Services) -> list[Route]:
     # FastAPI costs a tenth of a second: only who wants the API pays.
     from bridge.api.app import api_routes
 
-    desk = Desk(store, settings, services.quota)
+    desk = Desk(store, settings, services.quota, services.client)
     sessions = Sessions(settings.ops_token.get_secret_value(), SystemClock().now)
     console = console_routes(sessions, desk, services.health, settings, store.redis)
     return [*console, *api_routes(sessions, desk, services.health)]

@@ -44,14 +44,14 @@ RESTS: Final = timedelta(hours=6)
 ARCHIVE_AGE: Final = timedelta(hours=6)
 """The list of archived customers is asked for anew after so long."""
 FULL: Final = 0.9
-"""Past this share of maxmemory no event is taken: the rest belongs to those who finish what is stored."""
+"""Past this share of maxmemory no event is taken: the rest is for those who finish what is stored."""
 WAKE_UPS: Final = 500
 """So many jobs wait in arq at the most; the rest wait in `due`, first come first served."""
 SCRIPTS: Final = (
     *("open", "mark_restored", "record", "take", "extend", "release", "fetched"),
     *("sweep", "claim_next", "vitals", "first_heard"),
     *("ledger", "begin", "replace_attempt", "clear", "done", "forget", "set_shop_verdict"),
-    *("archived", "keep_archived", "rounding", "learn_rounding"),
+    *("attach", "detach", "archived", "keep_archived", "rounding", "learn_rounding"),
 )
 
 
@@ -241,8 +241,17 @@ class Store:
         await self._run("clear", key, attempt)
 
     async def done(self, keys: Sequence[str], record: Mapping[str, Any]) -> None:
-        """The document exists, and this is what is known of it. Needs no lease: it is a fact."""
+        """The document exists, and this is known of it. Needs no lease: it is a fact."""
         await self._run("done", json.dumps(record, separators=(",", ":")), *keys)
+
+    async def attach(self, order_key: str, key: str, record: Mapping[str, Any]) -> tuple[str, str]:
+        """Counts a document in, under `key`: done, unknown, busy, begun, or attached and to which order."""
+        what, *where = await self._run("attach", order_key, key, record["id"], json.dumps(record))
+        return what.decode(), where[0].decode() if where else ""
+
+    async def detach(self, order_key: str, key: str, document_id: int) -> str:
+        """It is not counted any more: done, or unknown, or busy."""
+        return str((await self._run("detach", order_key, key, document_id))[0].decode())
 
     async def forget(self, keys: Sequence[str], customer_id: int, attempt: str) -> None:
         """This customer was deleted. Entries that say so become `attempt`, of now: its outcome is unknown, so
@@ -255,7 +264,7 @@ class Store:
         await self._run("set_shop_verdict", scope, "clean" if clean else "known", await self._is_durable())
 
     async def rounding(self) -> str:
-        """What is known of the firm's rounding: see `FirmRounding.text`."""
+        """See `FirmRounding.text`."""
         return str((await self._run("rounding")).decode())
 
     async def learn_rounding(self, before: str, after: str, contradiction: str) -> str:
@@ -286,7 +295,7 @@ class Store:
         return vitals_of(await self._run("vitals"))
 
     async def first_heard(self, shop: str) -> datetime | None:
-        """When the bridge first heard from this shop; None before that."""
+        """When the bridge first heard from this shop."""
         return moment(await self._run("first_heard", shop))
 
     async def version(self) -> tuple[str, str]:

@@ -409,6 +409,26 @@ async def test_a_difference_from_a_round_total_is_accepted(console: ConsoleServe
     assert (await act(console, key, action="accept")).status_code == 303
 
 
+async def test_a_document_is_attached_and_detached_after_its_balance_is_shown(console: ConsoleServer) -> None:
+    key = await console.order_with_a_difference(9)
+    sandbox = console.here.sandbox
+    customer = sandbox.invoices[0].values["customer_id"]
+    day = sandbox.invoices[0].values["invoiced_on"].isoformat()
+    item = {"position": 1, "title": "Complément", "quantity": "1", "unit_price": "10", "vat": "0.2"}
+    fields = {"customer_id": customer, "currency": "EUR", "invoiced_on": day, "items": [item]}
+    client = console.here.services.client
+    number = (await client.create_invoice(fields, before_send=lambda: None)).number
+    await console.log_in("Ada")
+    for action, said in (("attach", "attached"), ("detach", "detached")):
+        shown = await act(console, key, action=action, number=number)
+        assert (shown.status_code, 'name="sure"' in shown.text) == (200, True)
+        assert f"{said} a document" not in shown.text, "nothing has changed"
+        assert (await act(console, key, action=action, number=number, sure="1")).status_code == 303
+        page = (await console.http.get(f"/console/orders/{key}")).text
+        assert f"{number} is {'' if action == 'attach' else 'not '}counted among its documents" in page
+    assert (await act(console, key, action="attach", number="F1")).status_code == 409
+
+
 async def test_an_order_is_retried(console: ConsoleServer) -> None:
     key = await console.done_order(9)
     await console.log_in("Ada")

@@ -109,6 +109,7 @@ class Data:
     rounding: str = ""
     contradiction: tuple[int, str] = (0, "")
     payments: dict[str, str] = field(default_factory=dict)
+    attached: dict[int, tuple[str, str]] = field(default_factory=dict)
     paused_until: int = 0
     rings: list[tuple[str, str]] = field(default_factory=list)
 
@@ -219,7 +220,7 @@ class Data:
                 order, tied = identity.order_key or "", identity.links
             case Alarm():
                 order = f"{platform}:{shop}:event:{identity.event_id}"
-        self.first_heard.setdefault(shop, now)
+        self.first_heard[shop] = min(now, self.first_heard.get(shop, now))
         links = [f"{shop}:{link}" for link in tied]
         orphans = f"{platform}:{shop}:payment:"
         if not order and links:
@@ -442,6 +443,35 @@ class Data:
         """done.lua"""
         for key in keys:
             self.entries[key] = Entry("done", now, record=json.dumps(record))
+
+    def attach(self, now: int, order_key: str, key: str, record: Mapping[str, Any]) -> tuple[str, str]:
+        """attach.lua"""
+        order, entry, id_ = self.orders.get(order_key), self.entries.get(key), record["id"]
+        if order is None:
+            return "unknown", ""
+        if id_ in self.attached:
+            return "attached", self.attached[id_][0]
+        if self._holder(order_key, now):
+            return "busy", ""
+        if entry and entry.state in ("intent", "done"):
+            return "begun", ""
+        self.attached[id_] = order_key, key
+        self.entries[key] = Entry("done", now, record=json.dumps(record))
+        if key not in (order_key, *order.further):
+            order.further = (*order.further, key)
+        return "done", ""
+
+    def detach(self, now: int, order_key: str, key: str, document_id: int) -> str:
+        """detach.lua"""
+        if self.attached.get(document_id) != (order_key, key):
+            return "unknown"
+        if self._holder(order_key, now):
+            return "busy"
+        del self.attached[document_id]
+        self.entries.pop(key, None)
+        order = self.orders[order_key]
+        order.further = tuple(each for each in order.further if each != key)
+        return "done"
 
     def forget(self, now: int, keys: Sequence[str], customer_id: int, attempt: str) -> None:
         """forget.lua"""

@@ -104,7 +104,7 @@ async def console_server(
                 running.append(asyncio.create_task(serve_worker(services, stop)))
             try:
                 async with httpx.AsyncClient(base_url=url) as http:
-                    desk = Desk(services.store, settings, services.quota)
+                    desk = Desk(services.store, settings, services.quota, services.client)
                     yield ConsoleServer(Here(services, sandbox, http), url, desk, http)
             finally:
                 stop.set()

@@ -79,4 +79,6 @@ async def open_world(
         async with open_services(settings, redis_url) as services:
             await services.store.open()
             await calibrate(services, sandbox)
-            yield World(redis, sandbox, services, Desk(services.store, settings, services.quota))
+            yield World(
+                redis, sandbox, services, Desk(services.store, settings, services.quota, services.client)
+            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
@@ -18,7 +18,11 @@ async def looking(platforms: Platforms, redis_url: str, **changed: Any) -> Async
     """A bridge with a key of each platform's API."""
     async with platforms.served() as url:
         access: dict[str, Any] = {
-            name: {"platform_api_key": SecretStr(KEYS[platform]), "platform_api_url": url}
+            name: {
+                "platform_api_key": SecretStr(KEYS[platform]),
+                "platform_api_url": url,
+                "invoice_from": date(2020, 1, 1),
+            }
             | changed.pop(name, {})
             for name, platform in SHOPS.items()
         }

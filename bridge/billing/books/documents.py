@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from bridge.billing.books.parts import Amounts, ByRate, Part, amounts, by_rate, less, parts_of, total
+from bridge.billing.books.parts import ANY, Amounts, ByRate, Part, amounts, by_rate, less, parts_of, total
 from bridge.billing.books.sale import Sale
 from bridge.orders import ZERO, to_cents
 
@@ -86,6 +86,27 @@ def filled(document: Document, sale: Sale, others: Sequence[Document]) -> Docume
         if total(parts_of(candidate)) == document.total:
             return replace(document, parts=parts_of(candidate))
     return replace(document, parts=parts_of(open_places))
+
+
+def placed(document: Document, sale: Sale, others: Sequence[Document]) -> Document:
+    """A document that others made states rates only: with the lines of each that it stands for, first one of
+    exactly its amount. What there is no room for stays with its rate."""
+    stated_before = amounts(part for each in others for part in each.parts)
+    sold = less(amounts(sale.parts()), stated_before)
+    parts: list[Part] = []
+    for part in document.parts:
+        room = stated_before if part.gross < 0 else sold
+        places = {place: gross for place, gross in room.items() if place[1] == part.rate and gross > 0}
+        rest = abs(part.gross)
+        for place in sorted(places, key=lambda place: places[place] != rest) if part.line == ANY else ():
+            taken = min(rest, places[place])
+            parts += [Part(place[0], part.rate, taken if part.gross > 0 else -taken)] if taken else []
+            rest -= taken
+        if part.line != ANY or rest:
+            parts.append(
+                part if part.line != ANY else Part(ANY, part.rate, rest if part.gross > 0 else -rest)
+            )
+    return replace(document, parts=tuple(parts))
 
 
 def _earlier(open_places: Amounts, sale: Sale) -> Iterable[Amounts]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from bridge.billing.bands import Band, cut
 from bridge.billing.books.difference import what_left
-from bridge.billing.books.documents import Document, Names, filled
+from bridge.billing.books.documents import Document, Names, filled, placed
 from bridge.billing.books.money import Money
 from bridge.billing.books.parts import ANY, ROUNDING, Part, negative, total
 from bridge.billing.books.sale import Change, Sale, Shrunk, Sold
@@ -127,8 +127,11 @@ def book_of(sale: Sale, ledger: Mapping[str, LedgerEntry], names: Names) -> list
         if document.elsewhere:
             parts = tuple(Part(ANY, part.rate, part.gross) for part in entry.parts)
             document = replace(document, parts=parts)
-        if names.of_lines(key) and not key.endswith(":credit"):
-            document = filled(document, sale, [each for each in book if names.of_lines(each.key)])
+        others = [each for each in book if names.of_lines(each.key)]
+        if names.of_lines(key) and entry.attached:
+            document = placed(document, sale, others)
+        elif names.of_lines(key) and not key.endswith(":credit"):
+            document = filled(document, sale, others)
         book.append(document)
     book = [_as_note(document, sale, book, names) for document in book]
     return [_forgiven(document, ledger[document.key]) for document in book]

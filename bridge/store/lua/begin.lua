@@ -5,16 +5,10 @@
 --   is the reason and nobody has asked yet whether it forgot anything} | {'lost'}
 local ledger, order, attempt = ledger_of(ARGV[1]), ARGV[2], ARGV[4]
 if redis.call('GET', lease_of(order)) ~= ARGV[3] then return {'lost'} end
--- Documents that an order's own facts do not name are remembered with it, before there can be one.
-local function remember_with(key)
-  local known = redis.call('HGET', order_of(key), 'further') or ''
-  if not string.find('\n' .. known, '\n' .. ARGV[1] .. '\n', 1, true) then
-    redis.call('HSET', order_of(key), 'further', known .. ARGV[1] .. '\n')
-  end
-end
-if string.sub(ARGV[1], 1, #order + 1) == order .. ':' then remember_with(order) end
+-- Before there can be one.
+if string.sub(ARGV[1], 1, #order + 1) == order .. ':' then remember_with(order, ARGV[1]) end
 for other in string.gmatch(ARGV[8], '[^\n]+') do
-  if redis.call('EXISTS', order_of(other)) == 1 then remember_with(other) end
+  if redis.call('EXISTS', order_of(other)) == 1 then remember_with(other, ARGV[1]) end
 end
 local now = now_ms()
 local witnessed = witnessed_ms(now)

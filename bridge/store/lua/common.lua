@@ -14,6 +14,7 @@ local function calls_of(key) return P .. 'calls:' .. key end
 local function lease_of(key) return P .. 'lease:' .. key end
 local function payment_of(id) return P .. 'payment:' .. id end
 local function ledger_of(key) return P .. 'ledger:' .. key end
+local function attached_of(id) return P .. 'attached:' .. id end
 
 local DUE, ATTENTION, ORDERS, META = P .. 'due', P .. 'attention', P .. 'orders', P .. 'meta'
 local WAITING, WORKERS = P .. 'waiting', P .. 'workers'
@@ -107,6 +108,14 @@ end
 -- nothing can have been forgotten; 'known' when it did; nil when nobody asked yet.
 local function verdict_on(scope, trusted_since)
   return string.match(redis.call('HGET', META, 'verdict:' .. scope) or '', string.format('^%.0f (%%a+)', trusted_since))
+end
+
+-- Documents that an order's own facts do not name are remembered with it.
+local function remember_with(key, document)
+  local known = redis.call('HGET', order_of(key), 'further') or ''
+  if not string.find('\n' .. known, '\n' .. document .. '\n', 1, true) then
+    redis.call('HSET', order_of(key), 'further', known .. document .. '\n')
+  end
 end
 
 -- When the bridge first heard from a shop; nil before that. Versions up to 0.1 did not note it: of a shop that such a

@@ -56,7 +56,8 @@ for i = LINK, #ARGV do
 end
 
 redis.call('HSET', KEYS[1], 'topic', topic, 'at', now, 'headers', ARGV[5], 'body', ARGV[6], 'order', order)
-if not first_heard_ms(shop) then redis.call('HSET', shop_of(shop), 'first_event', now) end
+-- A clock that was ahead then is right by now.
+if (first_heard_ms(shop) or now) >= now then redis.call('HSET', shop_of(shop), 'first_event', now) end
 -- What was found in the platform's list is no sign that its webhooks arrive.
 if not found then redis.call('HSET', shop_of(shop), 'last_event', now, 'last:' .. topic, now) end
 redis.call('ZADD', EVENTS, now, id)
