@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from bridge.currencies import ReferenceRate
 from bridge.movements import Dispute, Movement
 from bridge.numbers import fits
 from bridge.reasons import Reason
@@ -100,8 +101,8 @@ class Tax:
     """One VAT amount of a line, as the platform reports it.
 
     `amount`: for the whole line, all units, after discounts. `rate`: a fraction (0.2 is 20 %), None where the
-    platform gives only an `id` of it; billing then recovers it from the amounts. `country`: whose VAT it is,
-    where the platform says so.
+    platform gives only an `id` of it; billing then recovers it from the amounts of all taxes under this id.
+    `country`: whose VAT it is, where the platform says so.
     """
 
     amount: Decimal
@@ -225,6 +226,7 @@ class Order:
     money; `told_by`: the platform whose own order tells this sale, by the payment's own word. `channel`:
     where it was sold, in the platform's word. `part_of`: the order that it is a part of; `has_parts`: it was
     split into such. `external_ref`: the number of an invoice that the platform itself has issued for it.
+    `reference_rate`: of its currency on its day, where that is asked for.
     """
 
     key: str
@@ -248,6 +250,7 @@ class Order:
     delivered_on: date | None = None
     test: bool = False
     external_ref: str = ""
+    reference_rate: ReferenceRate | None = None
     purchase_number: str = ""
     payment_ids: tuple[str, ...] = ()
     told_by: str = ""
@@ -287,11 +290,13 @@ class Incomplete:
     """The platform cut its payload short: `path` of the platform's API holds the rest.
 
     `path`: relative to the API's root, with its query. The answer comes back to `fold` as an event with topic
-    `answer` and `id` = `path`. `reason`: for a person, where the shop has no `platform_api_key`.
+    `answer` and `id` = `path`. `reason`: for a person, where the shop has no `platform_api_key`. `needed`:
+    otherwise an empty object does where there is no answer.
     """
 
     path: str
     reason: Reason
+    needed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,7 +67,7 @@ def test_the_example_shows_every_key_and_its_default() -> None:
         "facturation",
         "alerts",
     }
-    examples = {"gateways", "mentions", "vat_regime"}
+    examples = {"exemptions", "gateways", "mentions", "vat_regime"}
     for written, defaults in (
         (tables, filled_in),
         (firm, filled_in["facturation"]),

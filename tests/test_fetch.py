@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from bridge.runtime.server import listen, serve
+from tests.builders.stripe import event, invoice, line, tax
 from tests.sources.test_fixtures import FIXTURES
 from tests.worlds.in_process import bridge_here
 
@@ -127,6 +128,15 @@ async def test_an_answer_that_still_lacks_the_refund_is_not_asked_for_in_a_loop(
     state, _ = await outcome_with(shop, redis_url)
     assert state["state"] == "attention"
     assert len(shop.asked) == 1
+
+
+async def test_without_a_key_what_is_not_needed_is_done_without(redis: Redis, redis_url: str) -> None:
+    small = {**line(4), "taxes": [tax(1)]}
+    body = json.dumps(event("invoice.paid", invoice("1", [small]), "1")).encode()
+    async with bridge_here(redis_url) as here:
+        key = await here.accept(body, "invoice.paid", shop="abonnements")
+        state = await here.sync(key)
+    assert (state["state"], len(here.sandbox.invoices)) == ("done", 1)
 
 
 async def test_without_a_key_the_missing_one_is_named(redis: Redis, redis_url: str) -> None:

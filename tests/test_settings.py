@@ -141,6 +141,7 @@ def test_every_choice_of_a_shop_reaches_the_rules(load: Any) -> None:
         partial_refunds = "hold"
         gestures = "ask"
         refund_seconds = 30
+        foreign_currency = "rate"
         test_orders = "invoice"
         gateways = { "Virement B2B" = "transfer" }
         vat_regime = [{ regime = "franchise" }, { regime = "normal", since = 2026-07-01 }]

@@ -7,7 +7,7 @@ stack on one base are not French VAT. Raises NeedsPerson for all that cannot be 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bridge.billing.text import percent
@@ -17,6 +17,8 @@ from bridge.reasons import because
 
 HALF_CENT = Decimal("0.005")
 FINEST_RATE = Decimal("0.001")
+HIGHEST_RATE = Decimal("0.3")
+"""No country's is higher: what is, is a percentage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,21 +35,20 @@ class Band:
 
 def cut(lines: Iterable[Line], known_rates: Sequence[Decimal]) -> tuple[Band, ...]:
     """Every line's bands, in order; free lines have one at rate 0."""
-    lines = tuple(lines)
-    recovered = _recover(lines, known_rates)
-    return tuple(band for line in lines for band in _bands(line, recovered))
+    lines = _recovered([_legible(line, known_rates) for line in lines], known_rates)
+    return tuple(band for line in lines for band in _bands(line))
 
 
-def _bands(line: Line, recovered: Mapping[str, Decimal]) -> tuple[Band, ...]:
+def _bands(line: Line) -> tuple[Band, ...]:
     taxed = [tax for tax in line.taxes if tax.amount]
     if not taxed:
-        if len(line.taxes) == 1 and (rate := _too_small_to_tax(line, recovered)):
+        if len(line.taxes) == 1 and (rate := _too_small_to_tax(line)):
             return (Band(line=line, rate=rate, net=line.gross, gross=line.gross),)
         reason = next((tax.reason for tax in line.taxes if tax.reason), None)
         if reason is None and any(tax.rate for tax in line.taxes):
             reason = ZeroTaxReason.REVERSE_CHARGE
         return (Band(line=line, rate=ZERO, net=line.gross, gross=line.gross, reason=reason),)
-    rates = [tax.rate if tax.rate is not None else recovered[_group(line, tax)] for tax in taxed]
+    rates = [tax.rate or ZERO for tax in taxed]
     for rate in rates:
         _representable(rate, line)
     if len(taxed) == 1 and _explains(rates[0], line, taxed[0]):
@@ -55,13 +56,12 @@ def _bands(line: Line, recovered: Mapping[str, Decimal]) -> tuple[Band, ...]:
     return _split(line, taxed, rates)
 
 
-def _too_small_to_tax(line: Line, recovered: Mapping[str, Decimal]) -> Decimal | None:
+def _too_small_to_tax(line: Line) -> Decimal | None:
     """The rate of a line that is taxed, though its VAT rounds to nothing."""
     tax = line.taxes[0]
-    rate = tax.rate if tax.rate is not None else recovered.get(_group(line, tax))
-    if not rate or tax.reason or not line.gross:
+    if not tax.rate or tax.reason or not line.gross:
         return None
-    return rate if abs(line.gross * rate / (1 + rate)) <= HALF_CENT else None
+    return tax.rate if abs(line.gross * tax.rate / (1 + tax.rate)) <= HALF_CENT else None
 
 
 def _split(line: Line, taxed: Sequence[Tax], rates: Sequence[Decimal]) -> tuple[Band, ...]:
@@ -110,27 +110,57 @@ def _representable(rate: Decimal, line: Line) -> None:
         raise NeedsPerson(because("rate_not_writable", line=line.title, rate=percent(rate)))
 
 
-def _group(line: Line, tax: Tax) -> str:
-    """Taxes of one id, or of one title, have one rate."""
-    return tax.id or tax.title or f"\0{line.id}"
+def _legible(line: Line, known_rates: Sequence[Decimal]) -> Line:
+    """Its rates as fractions. Apps also write 20.0, 0.19999, or 0 beside an amount, which then tells it."""
+    return replace(line, taxes=tuple(_with_fraction(tax, line, known_rates) for tax in line.taxes))
 
 
-def _recover(lines: Sequence[Line], known_rates: Sequence[Decimal]) -> dict[str, Decimal]:
-    """The rates of the taxes that have none, by group: the known one whose rounded tax is the reported one,
-    of every line; so the larger lines tell it for the small ones."""
-    possible: dict[str, list[Decimal]] = {}
-    titles: dict[str, str] = {}
+def _with_fraction(tax: Tax, line: Line, known_rates: Sequence[Decimal]) -> Tax:
+    if tax.rate is None:
+        return tax
+    rate = tax.rate / 100 if tax.rate > HIGHEST_RATE else tax.rate
+    nearest = rate.quantize(FINEST_RATE)
+    if abs(rate - nearest) <= FINEST_RATE / 5:
+        rate = nearest
+    misread = tax.amount and (not rate or rate % FINEST_RATE)
+    told_by_amount = misread and any(_gives(known, line, tax) for known in known_rates)
+    return replace(tax, rate=None if told_by_amount else rate)
+
+
+def _recovered(lines: Sequence[Line], known_rates: Sequence[Decimal]) -> Sequence[Line]:
+    """The lines with the rate of each tax that states none, where it can be told.
+
+    It is the known rate whose rounded tax is the reported one. Taxes of one id have one rate, so that the
+    larger ones tell it for the small ones, also for those that round to nothing.
+    """
+    possible: dict[str, set[Decimal]] = {}
     for line in lines:
         for tax in line.taxes:
             if tax.rate is None and tax.amount:
+                fitting = {rate for rate in known_rates if _gives(rate, line, tax)}
                 group = _group(line, tax)
-                titles.setdefault(group, line.title)
-                fitting = possible.setdefault(group, list(known_rates))
-                possible[group] = [rate for rate in fitting if _gives(rate, line, tax)]
-    for group, rates in possible.items():
-        if len(set(rates)) != 1:
-            raise NeedsPerson(because("rate_ambiguous" if rates else "rate_unknown", line=titles[group]))
-    return {group: rates[0] for group, rates in possible.items()}
+                possible[group] = possible.get(group, fitting) & fitting
+    return [
+        replace(line, taxes=tuple(_with_rate(line, tax, possible) for tax in line.taxes)) for line in lines
+    ]
+
+
+def _group(line: Line, tax: Tax) -> str:
+    return tax.id or tax.title or f"\0{line.id}"
+
+
+def _with_rate(line: Line, tax: Tax, possible: Mapping[str, set[Decimal]]) -> Tax:
+    """Raises NeedsPerson where no rate, or more than one, explains the amount."""
+    group = _group(line, tax)
+    if tax.rate is not None or group not in possible:
+        return tax
+    if len(possible[group]) != 1:
+        code = "rate_ambiguous" if possible[group] else "rate_unknown"
+        raise NeedsPerson(because(code, line=line.title))
+    rate = next(iter(possible[group]))
+    if not tax.amount and abs(line.gross * rate) > CENT:
+        return tax
+    return replace(tax, rate=rate)
 
 
 def _gives(rate: Decimal, line: Line, tax: Tax) -> bool:

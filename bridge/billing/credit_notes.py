@@ -14,6 +14,7 @@ from bridge.billing.bands import Band
 from bridge.billing.books.crediting import DueNote
 from bridge.billing.books.parts import Part, by_rate, negative
 from bridge.billing.books.reading import bands_left, names_of
+from bridge.billing.currency import vat_in_euros
 from bridge.billing.customers import language_of
 from bridge.billing.drafts import CreditNoteDraft, DraftLine
 from bridge.billing.emptying import Left, leaving
@@ -58,6 +59,7 @@ def credit_note_draft(here: Context, wanted: Wanted) -> CreditNoteDraft:
         vat_country=here.vat.country,
         category_id=rules.category_id,
         nature=rules.nature,
+        information=vat_in_euros(order, by_rate(negative(note.parts))),
         parts=negative(note.parts),
         on=note.on,
         differences=wanted.differences,
@@ -81,6 +83,7 @@ def negative_draft(here: Context, *, written: bool) -> CreditNoteDraft:
     """Of a sale that is negative as a whole. `written`: it exists and is as it should be."""
     order, rules = here.order, here.rules
     billed = [billed_line(band, order.currency) for band in here.vat.bands if band.gross]
+    parts = tuple(Part(band.line.id, band.rate, band.gross) for band in here.vat.bands if band.gross)
     found = (
         Encoded(lines=(), rules=frozenset(), agreed=True)
         if written
@@ -101,7 +104,8 @@ def negative_draft(here: Context, *, written: bool) -> CreditNoteDraft:
         vat_country=here.vat.country,
         category_id=rules.category_id,
         nature=rules.nature,
-        parts=tuple(Part(band.line.id, band.rate, band.gross) for band in here.vat.bands if band.gross),
+        information=vat_in_euros(order, by_rate(parts)),
+        parts=parts,
         on=order.credits,
         why=(
             "La vente est négative : ses lignes rendent une part de ventes antérieures.",

@@ -12,6 +12,7 @@ from bridge.billing.books.reading import names_of, sale_of
 from bridge.billing.books.sale import Sale
 from bridge.billing.buyers import as_written
 from bridge.billing.credit_notes import revoked
+from bridge.billing.currency import can_be_stated
 from bridge.billing.drafting import Drafting, negative_sale
 from bridge.billing.drafts import Documents
 from bridge.billing.earlier import from_before
@@ -101,6 +102,7 @@ def _documents(
 def _understood(order: Order, rules: Rules, rounding: FirmRounding, vat: Vat | None) -> tuple[Context, Sale]:
     _refuse(order, rules)
     vat = vat or assess(order, rules)
+    can_be_stated(order, vat.bands, rules)
     same_total(order, vat.bands)
     return Context(order, rules, rounding, vat), sale_of(order, vat.bands)
 

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from bridge.billing.bands import Band
 from bridge.billing.books.difference import DueInvoice
-from bridge.billing.books.parts import amounts
+from bridge.billing.books.parts import amounts, by_rate
+from bridge.billing.currency import vat_in_euros
 from bridge.billing.customers import language_of
 from bridge.billing.dates import delivered_on
 from bridge.billing.drafts import DraftLine, InvoiceDraft
@@ -53,7 +54,7 @@ def invoice_draft(here: Context, due: DueInvoice, paid: Paid, first: str, *, wri
         agreed=encoded.agreed,
         language=language_of(order.customer, rules),
         title=title,
-        information=information(order, rules, paid, vat.number),
+        information=information(order, rules, paid, vat.number, vat_in_euros(order, by_rate(due.parts))),
         delivered_on=None if written else delivered_on(order),
         due_on=None if paid.note else order.due_on,
         paid=paid.note,

@@ -23,9 +23,9 @@ class Mention(StrEnum):
     SERVICES_ABROAD = "services_abroad"
     GIFT_CARD = "gift_card"
     TIP = "tip"
+    OUT_OF_SCOPE = "out_of_scope"
     CONSUMER_SERVICES_ABROAD = "consumer_services_abroad"
     DOMESTIC_EXEMPT = "domestic_exempt"
-    OUT_OF_SCOPE = "out_of_scope"
 
 
 DATED: Mapping[str, tuple[tuple[date, str], ...]] = {
@@ -43,7 +43,8 @@ DATED: Mapping[str, tuple[tuple[date, str], ...]] = {
 
 
 def mention(name: str, on: date, overrides: Mapping[str, str]) -> str:
-    """The sentence in force on that day; the shop's own wording first. "" when nobody has written one."""
+    """The sentence in force on that day; the shop's own wording first. `name`: ours, or the shop's own. ""
+    when nobody has written one."""
     if name in overrides:
         return overrides[name]
     wordings = [text for since, text in DATED.get(name, ()) if since <= on]

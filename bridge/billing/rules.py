@@ -41,6 +41,13 @@ class Gestures(StrEnum):
     ASK = "ask"
 
 
+class ForeignCurrency(StrEnum):
+    """What VAT becomes that was not charged in euros: stated in euros by the day's rate, or a question."""
+
+    RATE = "rate"
+    ASK = "ask"
+
+
 class Suborders(StrEnum):
     """Of a marketplace's order and the parts that it is split into, which are the sales."""
 
@@ -111,6 +118,7 @@ class Rules:
     zero_total_orders: bool = False
     refund_seconds: float = 120
     gestures: Gestures = Gestures.CREDIT
+    foreign_currency: ForeignCurrency = ForeignCurrency.ASK
     invoice_from: date | None = None
 
     def regime_on(self, day: date) -> VatRegime:

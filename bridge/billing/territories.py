@@ -29,8 +29,9 @@ def _rates(*percents: str) -> tuple[Decimal, ...]:
     return tuple(Decimal(percent) / 100 for percent in percents)
 
 
-FRENCH_RATES = _rates("20", "10", "5.5", "2.1", "8.5")
-CORSICAN_RATES = (*FRENCH_RATES, *_rates("13", "0.9"))
+_MAINLAND = _rates("20", "10", "5.5", "2.1")
+FRENCH_RATES = (*_MAINLAND, *_rates("8.5"))
+_CORSICAN = (*_MAINLAND, *_rates("13", "0.9"))
 """CGI art. 297: https://www.legifrance.gouv.fr/codes/article_lc/LEGIARTI000042910466"""
 
 EU_RATES: Mapping[str, tuple[Decimal, ...]] = {
@@ -90,12 +91,6 @@ _SPECIAL: Mapping[str, tuple[tuple[tuple[str, ...], Zone], ...]] = {
 """Country → beginnings of postcodes that are elsewhere for VAT."""
 
 
-def french_rates(address: Address | None) -> tuple[Decimal, ...]:
-    """Those that French VAT can have at this address."""
-    corsican = address is not None and address.country == "FR" and address.postcode.strip().startswith("20")
-    return CORSICAN_RATES if corsican else FRENCH_RATES
-
-
 def zone(address: Address | None) -> Zone:
     """The zone of an address; UNKNOWN without a country."""
     if address is None or not address.country:
@@ -112,3 +107,10 @@ def zone(address: Address | None) -> Zone:
     if country == "XI":
         return Zone.NORTHERN_IRELAND
     return Zone.EU if country in EU_RATES else Zone.OUTSIDE
+
+
+def french_rates(address: Address | None) -> tuple[Decimal, ...]:
+    """The French rates that can be charged there: all but Corsica's where that is not known."""
+    if zone(address) is not Zone.FRANCE or address is None or not address.postcode:
+        return FRENCH_RATES
+    return _CORSICAN if address.postcode.strip().startswith("20") else _MAINLAND

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
-from bridge.orders import to_cents
+from bridge.currencies import NO_DECIMALS, THREE_DECIMALS
 
 _SYMBOLS = {"EUR": "€"}
 
@@ -28,8 +28,10 @@ def count(quantity: Decimal) -> str:
 
 
 def money(amount: Decimal, currency: str) -> str:
-    """5,00 €, or 5,00 USD."""
-    return f"{to_cents(amount):f} {_SYMBOLS.get(currency, currency)}".replace(".", ",")
+    """5,00 €, 5,00 USD, 5 JPY, or 5,000 KWD."""
+    decimals = 0 if currency in NO_DECIMALS else 3 if currency in THREE_DECIMALS else 2
+    written = amount.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    return f"{written:f} {_SYMBOLS.get(currency, currency)}".replace(".", ",")
 
 
 def percent(rate: Decimal) -> str:

@@ -10,17 +10,14 @@ from bridge.billing.drafts import DraftLine
 from bridge.billing.rounding import ATOMS_OF_CENT, RATE, SUSPECTS, Rounding, half_up, total_under
 from bridge.billing.search import ONE, LineState, Reached, Target, misses, reach
 from bridge.billing.text import count
+from bridge.currencies import NO_DECIMALS, THREE_DECIMALS
 from bridge.orders import CENT, ZERO, to_cents
 
 MILL = Decimal("0.001")
 ROUNDING_TITLE = "Arrondi"
-_NO_CENTS = """
-    BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF
-    BHD IQD JOD KWD LYD OMR TND
-"""
-NO_CENTS = frozenset(_NO_CENTS.split())
-"""Currencies without two decimals (ISO 4217): how Facturation.pro rounds them is anybody's guess, so that
-their totals are never agreed on before they are seen on a draft."""
+NO_CENTS = NO_DECIMALS | THREE_DECIMALS
+"""How Facturation.pro rounds these currencies is anybody's guess, so that their totals are never agreed on
+before they are seen on a draft."""
 LARGEST_ROUNDING = 2  # cents
 MANY = 30
 """Of so many lines the first way found is taken."""

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from bridge.billing.bands import Band, cut
 from bridge.billing.dates import taxed_on
-from bridge.billing.exemptions import exemption_of
+from bridge.billing.exemptions import UNTAXED, exemption_of
 from bridge.billing.identifiers import is_eu, vat_country, vat_number
 from bridge.billing.mentions import Mention, mention
 from bridge.billing.rules import Rules, VatRegime
@@ -28,7 +28,7 @@ from bridge.billing.territories import (
 )
 from bridge.billing.text import percent
 from bridge.errors import NeedsPerson
-from bridge.orders import Address, Line, LineKind, Order, Supply, ZeroTaxReason
+from bridge.orders import Address, Line, LineKind, Order, Supply
 from bridge.reasons import Reason, because
 
 REUNION = Decimal("0.085")
@@ -172,9 +172,10 @@ def _check_place(band: Band, sale: _Sale) -> None:
 
 
 def _exemption(band: Band, sale: _Sale) -> tuple[str, str]:
-    """The mention of an amount without VAT, and the reason in French."""
+    """The name of the mention of an amount without VAT, and the reason in French."""
     line = band.line
-    if told := exemption_of(line, sale.rules.exemptions):
+    told = exemption_of(line, sale.rules.exemptions)
+    if told and told != Mention.DOMESTIC_EXEMPT:
         return told, f"réglage exemptions de la boutique pour « {line.title} »"
     if line.kind is LineKind.GIFT_CARD:
         return Mention.GIFT_CARD, "carte cadeau vendue, taxée lors de son utilisation"
@@ -182,7 +183,7 @@ def _exemption(band: Band, sale: _Sale) -> tuple[str, str]:
         return Mention.TIP, "pourboire volontaire"
     supply = _supply(line, sale)
     if (sale.home_zone if supply is Supply.SERVICES else sale.zone) is Zone.FRANCE:
-        return _domestic(band, sale)
+        return _domestic(band, sale, told)
     if supply is Supply.GOODS:
         return _goods_abroad(band, sale)
     if supply is Supply.SERVICES:
@@ -201,16 +202,13 @@ def _supply(line: Line, sale: _Sale) -> Supply:
     return Supply.GOODS if shipping or sale.goods_shipped else Supply.UNKNOWN
 
 
-def _domestic(band: Band, sale: _Sale) -> tuple[Mention, str]:
+def _domestic(band: Band, sale: _Sale, told: str) -> tuple[str, str]:
     """Exempt within France: only where the shop says so and the accountant has written the mention."""
-    told = {
-        ZeroTaxReason.PRODUCT_EXEMPT,
-        ZeroTaxReason.CUSTOMER_EXEMPT,
-        ZeroTaxReason.ZERO_RATED,
-    }
-    if band.reason in told and mention(Mention.DOMESTIC_EXEMPT, sale.on, sale.rules.mentions):
-        return Mention.DOMESTIC_EXEMPT, "exonération en France déclarée par la boutique"
-    raise NeedsPerson(_line("no_vat_in_france", band))
+    if not told and band.reason not in UNTAXED:
+        raise NeedsPerson(_line("no_vat_in_france", band))
+    if not mention(Mention.DOMESTIC_EXEMPT, sale.on, sale.rules.mentions):
+        raise NeedsPerson(_line("exempt_without_mention", band))
+    return Mention.DOMESTIC_EXEMPT, "exonération en France déclarée par la boutique"
 
 
 def _goods_abroad(band: Band, sale: _Sale) -> tuple[Mention, str]:

@@ -51,13 +51,14 @@ def from_template(template: str, order: Order) -> str:
     return clean_lines(template)
 
 
-def information(order: Order, rules: Rules, paid: Paid, number: str = "") -> str:
+def information(order: Order, rules: Rules, paid: Paid, number: str = "", in_euros: str = "") -> str:
     """The notes of an invoice: the shop's text, the VAT `number` that an exemption rests on (the customer's
-    record may be others' and lack it), where it was delivered, how it was paid when in several parts, what
-    the law wants of a document to be paid later."""
+    record may be others' and lack it), its VAT `in_euros`, where it was delivered, how it was paid when in
+    several parts, what the law wants of a document to be paid later."""
     notes = [from_template(rules.information, order)]
     if number:
         notes.append(f"N° de TVA de l'acheteur : {number}.")
+    notes.append(in_euros)
     customer = order.customer
     if customer.shipping and customer.billing and _differs(customer.shipping, customer.billing):
         notes.append(f"Adresse de livraison : {_on_one_line(customer.shipping)}")

@@ -14,7 +14,7 @@ from bridge.desk.plain import plain
 from bridge.errors import NeedsPerson, UnreadableBody
 from bridge.orders import Event, Folded, Incomplete, Order, Unfinished
 from bridge.reasons import Reason, because, together
-from bridge.sources.base import Alarm, Delivery, Ignored, Source
+from bridge.sources.base import NOTHING, Alarm, Delivery, Ignored, Source, answer_to
 from bridge.sources.reading import whole
 from bridge.sources.registry import REGISTRY
 from bridge.texts import text_of
@@ -73,9 +73,19 @@ def _look(source: Source, shop: str, rules: Rules, delivery: Delivery, now: date
 def preview_of_event(source: Source, shop: str, rules: Rules, order_key: str, event: Event) -> Preview:
     """What the order would become of which nothing but this event is known."""
     try:
-        return _judge(source.fold(shop, order_key, [event]), rules)
+        return _judge(_folded(source, shop, order_key, event), rules)
     except NeedsPerson as exc:
         return Preview(because("preview_attention", why=exc.reason))
+
+
+def _folded(source: Source, shop: str, order_key: str, event: Event) -> Folded:
+    """As far as it comes without the platform's API."""
+    events = [event]
+    folded = source.fold(shop, order_key, events)
+    while isinstance(folded, Incomplete) and not folded.needed:
+        events.append(answer_to(folded, NOTHING, event.received_at))
+        folded = source.fold(shop, order_key, events)
+    return folded
 
 
 def _judge(folded: Folded, rules: Rules) -> Preview:

@@ -36,9 +36,11 @@ from bridge.receive import ShopEndpoint, Webhooks
 from bridge.runtime.jobs import deserialize, serialize
 from bridge.settings.loading import FacturationSettings, Settings, ShopSettings
 from bridge.sources.registry import REGISTRY
+from bridge.store.rates import KeptRates
 from bridge.store.store import Store
 from bridge.sync.calibration import Calibrator
 from bridge.sync.calls import note_call
+from bridge.sync.exchange import Exchange
 from bridge.sync.executor import Executor
 from bridge.sync.lease import in_background
 from bridge.sync.loop import Report, Syncer
@@ -226,6 +228,7 @@ async def open_services(settings: Settings, redis_url: str) -> AsyncIterator[Ser
             shops_of(settings, platforms),
             clock,
             background=in_background,
+            exchange=Exchange(http, settings.ecb_url, KeptRates(store), clock),
             report=report,
             unexpected=lambda exc, key: capture(exc, order_key=key),
         )

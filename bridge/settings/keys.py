@@ -109,6 +109,9 @@ class Settings(Table):
     """Name of this installation in Sentry."""
     log_level: LogLevel = "info"
     """debug, info, warning or error."""
+    ecb_url: HttpUrl = "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml"
+    """The European Central Bank's reference rates, for shops with foreign_currency = "rate". Days are kept;
+    eurofxref-hist-90d.xml beside it has the last 90."""
     max_body_bytes: PositiveInt = 5 * 1024 * 1024
     """Largest webhook taken, in bytes; 5 MiB."""
     retention_days: PositiveInt = 90

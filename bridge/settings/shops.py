@@ -22,6 +22,7 @@ from bridge.billing.exemptions import KINDS
 from bridge.billing.mentions import DATED, Mention
 from bridge.billing.rules import (
     DocumentPolicy,
+    ForeignCurrency,
     Gestures,
     InvoiceWhen,
     PartialRefunds,
@@ -99,6 +100,9 @@ class ShopSettings(Table):
     """Its client secret, which also signs the app's webhooks: name it in `secrets` as well."""
     platform_api_url: HttpUrl | None = None
     """Where the platform's API is, when it is the shop's own address."""
+    foreign_currency: ForeignCurrency = ForeignCurrency.ASK
+    """VAT that was not charged in euros: rate (stated in euros too, by the European Central Bank's reference
+    rate of the day), or ask."""
     invoice_from: date | None = None
     """Orders placed before this day, in Paris, are not invoiced by themselves. Left out: the day on which the
     bridge first heard from the shop; `bridge check` tells it."""

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from bridge.keys import PAYMENT, Key
-from bridge.orders import Event, Folded
+from bridge.orders import Event, Folded, Incomplete
 from bridge.reasons import Reason
 from bridge.sources.access import Grant
 from bridge.sources.privacy import PrivacySource
@@ -26,6 +26,8 @@ FETCHED = "fetched"
 """Topic of an event that no webhook brought: the bridge found it in the platform's list (`listing`)."""
 ANSWER = "answer"
 """Topic of an answer of the platform's API to the question of an `Incomplete`; its id is the path."""
+NOTHING = b"{}"
+"""The answer that stands for none, where none is needed."""
 UNNAMED = "—"
 """What people read where a topic, a number or a name is missing."""
 
@@ -100,6 +102,11 @@ class Sample:
     body: bytes = field(repr=False)
     number: str
     paid: Decimal
+
+
+def answer_to(wanted: Incomplete, body: bytes, now: datetime) -> Event:
+    """What the platform's API answered, as `fold` takes it."""
+    return Event(id=wanted.path, topic=ANSWER, body=body, received_at=now)
 
 
 class Source(Protocol):

@@ -40,6 +40,7 @@ from bridge.store.values import HeldOrder, Lease, Outcome
 from bridge.sync.calls import calls, story_of
 from bridge.sync.ending import POISON, Ending, again, bridge_failed, without_order
 from bridge.sync.exactly_once import Clock, Ledger, Run
+from bridge.sync.exchange import Exchange
 from bridge.sync.executor import Executor
 from bridge.sync.index import remembered, terms_of
 from bridge.sync.lease import Background, Renewing, held
@@ -100,6 +101,7 @@ class Syncer:
         clock: Clock,
         *,
         background: Background,
+        exchange: Exchange | None = None,
         report: Callable[[Report], None] = lambda _: None,
         unexpected: Callable[[Exception, str], None] = lambda *_: None,
     ) -> None:
@@ -108,6 +110,7 @@ class Syncer:
         self._shops = shops
         self._clock = clock
         self._background = background
+        self._exchange = exchange
         self._report = report
         self._unexpected = unexpected
 
@@ -199,6 +202,8 @@ class Syncer:
             rules = _since(self._shop_of(lease.order_key).rules, view)
             if view.issue_credit_notes:
                 rules = replace(rules, partial_refunds=PartialRefunds.FINAL, gestures=Gestures.CREDIT)
+            if self._exchange:
+                order = await self._exchange.priced(order, rules)
             run = Run(lease, order, rules, FirmRounding.read(view.rounding))
             executor = self._executor(_lane_of(view))
             records = await self._store.ledger(keys_of(order, rules, view.further))

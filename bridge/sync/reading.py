@@ -13,7 +13,7 @@ from bridge.facturation.records import InvoiceRecord
 from bridge.failpoints import failpoint
 from bridge.keys import REFUND, Key
 from bridge.orders import Event, Folded, Incomplete, Unfinished
-from bridge.sources.base import ANSWER
+from bridge.sources.base import ANSWER, NOTHING, answer_to
 from bridge.store.values import HeldOrder
 from bridge.sync.exactly_once import Clock
 from bridge.sync.shop import Shop
@@ -59,13 +59,14 @@ class Reader:
                 await self._store.keep_fetched(order_key, answer.id, answer.body)
             if not isinstance(folded, Incomplete):
                 return folded
-            if shop.fetch is None or folded.path in asked or len(asked) >= PAGES:
+            if folded.path in asked or len(asked) >= PAGES:
                 raise NeedsPerson(folded.reason)
             asked.add(folded.path)
-            body = await shop.fetch(folded.path)
+            body = await _answer_of(shop, folded)
             known = tuple(e for e in events if (e.topic, e.id) != (ANSWER, folded.path))
-            answer = Event(id=folded.path, topic=ANSWER, body=body, received_at=self._clock.now())
-            events = (*known, answer)
+            said = answer_to(folded, body or NOTHING, self._clock.now())
+            answer = said if body else None
+            events = (*known, said)
 
     async def _late(self, key: Key, told: Unfinished, view: HeldOrder) -> Late | None:
         """As its documents tell it, if there are any."""
@@ -84,3 +85,15 @@ class Reader:
             country=first.vat_country,
         )
         return late_order(key, view.number, view.placed_at, told, made, stated)
+
+
+async def _answer_of(shop: Shop, wanted: Incomplete) -> bytes | None:
+    """What the platform's API answers; None where it need not and does not."""
+    try:
+        if shop.fetch is None:
+            raise NeedsPerson(wanted.reason)
+        return await shop.fetch(wanted.path)
+    except NeedsPerson:
+        if wanted.needed:
+            raise
+        return None

@@ -12,7 +12,8 @@ from bridge.billing.documents import documents_for
 from bridge.billing.drafts import InvoiceDraft
 from bridge.billing.made import LedgerEntry
 from bridge.billing.rounding import ALL, CANDIDATES, UNKNOWN, FirmRounding, total_under
-from bridge.billing.rules import DocumentPolicy, InvoiceWhen, Rules, TestOrders
+from bridge.billing.rules import DocumentPolicy, ForeignCurrency, InvoiceWhen, Rules, TestOrders
+from bridge.currencies import ReferenceRate
 from bridge.movements import Movement, PaymentMethod
 from bridge.orders import Address, Line, LineKind, Order, Reduction, Tax
 from bridge.reasons import reason_from
@@ -117,9 +118,11 @@ def test_how_other_currencies_are_rounded_is_seen_on_a_draft_first(currency: str
     order = replace(
         order_of(Line(id="1", title="Thé", gross=D(120), taxes=(Tax(amount=D(20), rate=D("0.2")),))),
         currency=currency,
+        reference_rate=ReferenceRate(currency=currency, per_euro=D("1.25"), on=NOON.date()),
     )
     refund = Reduction(id="9", at=NOON, amount=D(60))
-    documents = documents_for(replace(order, reductions=(refund,)), Rules(), KNOWN)
+    rules = Rules(foreign_currency=ForeignCurrency.RATE)
+    documents = documents_for(replace(order, reductions=(refund,)), rules, KNOWN)
     assert documents.invoice
     assert (documents.invoice.agreed, documents.credit_notes[0].agreed) == (agreed, agreed)
 

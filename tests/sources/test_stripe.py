@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import bridge.sources.stripe as stripe
 from bridge.errors import BadSignature, NeedsPerson
-from bridge.orders import Event, Folded, Incomplete, Order, RefundState
+from bridge.orders import Event, Folded, Incomplete, Order, RefundState, ZeroTaxReason
 from bridge.reasons import because
 from bridge.sources.base import ANSWER, Alarm, Ignored
 from bridge.sources.stripe.reading import money
@@ -160,6 +160,16 @@ def invoice_event(**fields: Any) -> Event:
     return Event(id="evt_1", topic="invoice.paid", body=json.dumps(body).encode(), received_at=NOW)
 
 
+def rate_answer(body: bytes) -> Event:
+    return Event(id="/v1/tax_rates/txr_1", topic="answer", body=body, received_at=NOW)
+
+
+def taxed_line(amount: int, tax: int, reason: str | None = "standard_rated") -> dict[str, Any]:
+    rate = {"tax_rate_details": {"tax_rate": "txr_1"}, "taxability_reason": reason}
+    taxes = [{"amount": tax, "tax_behavior": "exclusive", **rate}]
+    return {"id": f"il_{amount}", "amount": amount, "description": "Vase", "taxes": taxes}
+
+
 def order_of(*events: Event) -> Order:
     folded = fold(*events)
     assert isinstance(folded, Order)
@@ -168,6 +178,34 @@ def order_of(*events: Event) -> Order:
 
 def fold(*events: Event) -> Folded:
     return stripe.fold("boutique", "stripe:boutique:invoice:in_1", events)
+
+
+@pytest.mark.parametrize("reason", [None, "not_available"])
+def test_the_shops_own_rate_of_0_is_asked_for_by_its_id(reason: str | None) -> None:
+    sold = invoice_event(lines={"data": [taxed_line(1000, 0, reason)]})
+    asked = fold(sold)
+    assert isinstance(asked, Incomplete)
+    assert (asked.path, asked.needed) == ("/v1/tax_rates/txr_1", False)
+    named = rate_answer(b'{"id": "txr_1", "percentage": 0.0, "display_name": "Exonere"}')
+    (tax,) = order_of(sold, named).lines[0].taxes
+    assert (tax.rate, tax.title, tax.reason) == (Decimal(0), "Exonere", ZeroTaxReason.ZERO_RATED)
+    (tax,) = order_of(sold, rate_answer(b"{}")).lines[0].taxes
+    assert (tax.rate, tax.id, tax.reason) == (None, "txr_1", None)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [taxed_line(2000, 400), taxed_line(2, 0)],
+        [taxed_line(1000, 0, "not_subject_to_tax")],
+        [taxed_line(0, 0)],
+    ],
+)
+def test_stripe_is_not_asked_for_rates_that_are_told(lines: list[dict[str, Any]]) -> None:
+    vat = sum(tax["amount"] for line in lines for tax in line["taxes"])
+    total = vat + sum(line["amount"] for line in lines)
+    taxes = [{"amount": vat}]
+    assert order_of(invoice_event(lines={"data": lines}, total=total, total_taxes=taxes)).problems == ()
 
 
 @pytest.mark.parametrize(
@@ -360,16 +398,13 @@ def test_gross_is_what_stripe_charges_in_both_shapes(lines: list[tuple[int, int,
             "discount_amounts": [{"amount": off, "discount": "di_1"}],
         }
         behavior = "inclusive" if inside else "exclusive"
-        rate = {"tax_rate": "txr_1"}
-        new.append(
-            {
-                **common,
-                "taxes": [{"amount": tax, "tax_behavior": behavior, "tax_rate_details": rate}],
-            }
-        )
+        rate = {"tax_rate_details": {"tax_rate": "txr_1"}}
+        new.append({**common, "taxes": [{"amount": tax, "tax_behavior": behavior, **rate}]})
         old.append({**common, "tax_amounts": [{"amount": tax, "inclusive": inside, "tax_rate": "txr_1"}]})
+    unknown = rate_answer(b"{}")
     orders = [
-        order_of(invoice_event(total=total, lines={"data": data}, total_taxes=None)) for data in (new, old)
+        order_of(invoice_event(total=total, lines={"data": data}, total_taxes=None), unknown)
+        for data in (new, old)
     ]
     assert orders[0] == orders[1]
     assert orders[0].problems == ()

@@ -72,8 +72,13 @@ def _item_line(order: OrderPayload, item: LineItem) -> Line:
         sku=item.sku,
         quantity=item.quantity,
         supply=SUPPLY[item.requires_shipping],
-        untaxed=item.taxable is False and not item.tax_lines,
+        untaxed=_exempt_product(item),
     )
+
+
+def _exempt_product(item: LineItem) -> bool:
+    """Gift cards and tips, which are never taxable there, have reasons of their own."""
+    return item.taxable is False and not (item.gift_card or item.is_tip)
 
 
 def _duty_line(order: OrderPayload, duty: Duty) -> Line:
@@ -84,7 +89,14 @@ def _duty_line(order: OrderPayload, duty: Duty) -> Line:
 def _shipping_line(order: OrderPayload, line: ShippingLine) -> Line:
     title = line.title or "Livraison"
     return _line(
-        order, LineKind.SHIPPING, line.id, title, line.base, line.tax_lines, line.discount_allocations
+        order,
+        LineKind.SHIPPING,
+        line.id,
+        title,
+        line.base,
+        line.tax_lines,
+        line.discount_allocations,
+        untaxed=all(_exempt_product(item) for item in order.line_items),
     )
 
 
@@ -102,10 +114,11 @@ def _line(
     supply: Supply = Supply.UNKNOWN,
     untaxed: bool = False,
 ) -> Line:
-    """`base`: after discounts, VAT inside or not as the order says. `untaxed`: the shop's word."""
+    """`base`: after discounts, VAT inside or not as the order says. `untaxed`: what it is bears no tax."""
     taxes = tuple(_tax(order, tax) for tax in tax_lines)
-    if untaxed:
-        taxes = (Tax(amount=ZERO, rate=ZERO, reason=ZeroTaxReason.PRODUCT_EXEMPT),)
+    reason = _exemption(order) or (ZeroTaxReason.PRODUCT_EXEMPT if untaxed else None)
+    if not taxes and reason:
+        taxes = (Tax(amount=ZERO, rate=ZERO, reason=reason),)
     added = ZERO if order.taxes_included else sum((tax.amount for tax in taxes), ZERO)
     return Line(
         id=line_id,
@@ -118,14 +131,16 @@ def _line(
         discount=sum((discount.amount for discount in discounts), ZERO),
         discount_labels=_labels(order, discounts),
         supply=supply,
+        tags=(*order.tags, *(order.customer.tags if order.customer else ())),
     )
 
 
 def _tax(order: OrderPayload, tax: TaxLine) -> Tax:
-    """A rate without money is a tax that was *not* charged; the buyer's exemptions may say why."""
-    reason = None
-    if not tax.price:
-        reason = _exemption(order) if tax.rate else ZeroTaxReason.ZERO_RATED if tax.title else None
+    """A rate without money is a tax that was *not* charged; the buyer's exemptions may say why. A rate of 0
+    that has a name is the shop's own."""
+    reason = None if tax.price else _exemption(order)
+    if not tax.price and tax.rate == 0 and tax.title:
+        reason = reason or ZeroTaxReason.ZERO_RATED
     return Tax(
         amount=tax.price, rate=tax.rate, title=tax.title, country=_country_of(tax.title), reason=reason
     )

@@ -34,6 +34,14 @@ def _inner_list(value: Any) -> Any:
     return value.get("duties") if isinstance(value, dict) else value
 
 
+def _listed(value: Any) -> Any:
+    """Tags: in one text with commas; null is none."""
+    return [tag for tag in map(str.strip, value.split(",")) if tag] if isinstance(value, str) else value or ()
+
+
+Words = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
+
+
 class Transaction(Payload):
     """One movement of money. `amount` is in `currency`, the buyer's; null or "XXX" means nothing."""
 
@@ -171,6 +179,7 @@ class Buyer(Payload):
     phone: Text = ""
     tax_exempt: Flag = False
     tax_exemptions: Many[Text] = ()
+    tags: Words = ()
     default_address: PostalAddress | None = None
 
 
@@ -222,6 +231,7 @@ class OrderPayload(Payload):
     source_name: Text = ""
     source_identifier: Text = ""
     po_number: Text = ""
+    tags: Words = ()
     note_attributes: Many[NoteAttribute] = ()
     customer_locale: Text = ""
     email: Text = ""

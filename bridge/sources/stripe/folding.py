@@ -19,6 +19,7 @@ from bridge.sources.stripe.parties import customer_of_invoice, customer_of_sessi
 from bridge.sources.stripe.payloads import StripeInvoice, StripeSession, Thing
 from bridge.sources.stripe.payments import excess_of, movements_of_invoice, movements_of_session
 from bridge.sources.stripe.problems import problems_of_invoice, problems_of_session
+from bridge.sources.stripe.rates import known_rates
 from bridge.sources.stripe.reading import PageMissing, money, read_entries, read_pages
 from bridge.sources.stripe.reductions import given_back
 from bridge.sources.stripe.refund_payloads import StripeCharge, StripeCreditNote
@@ -53,7 +54,7 @@ def _fold_invoice(facts: Facts) -> Folded:
     if status == "draft":
         return Unfinished(reason=because("stripe_draft", invoice=invoice.id))
     raw = _invoice_lines(facts, invoice)
-    lines = lines_of_invoice(invoice, raw)
+    lines = lines_of_invoice(invoice, raw, known_rates(invoice.default_tax_rates, raw, facts))
     moments = invoice.status_transitions
     since = min(one.at for one in facts.invoices if _status(one.body) == status)
     paid_at = (moments.paid_at or since) if status == "paid" else None

@@ -19,24 +19,14 @@ from bridge.sources.stripe.line_payloads import (
     StripeItem,
     StripeLine,
     TaxEntry,
-    TaxRate,
 )
 from bridge.sources.stripe.payloads import StripeInvoice, StripeSession
+from bridge.sources.stripe.rates import Rates, reason_of, stated_rates
 from bridge.sources.stripe.reading import money
 from bridge.sources.stripe.refund_payloads import StripeCreditNote
 
 SHIPPING_LINE = "shipping"
 """Id of the one shipping line; Stripe gives it none."""
-
-REASONS: Mapping[str, ZeroTaxReason] = {
-    "reverse_charge": ZeroTaxReason.REVERSE_CHARGE,
-    "customer_exempt": ZeroTaxReason.CUSTOMER_EXEMPT,
-    "product_exempt": ZeroTaxReason.PRODUCT_EXEMPT,
-    "product_exempt_holiday": ZeroTaxReason.PRODUCT_EXEMPT,
-    "zero_rated": ZeroTaxReason.ZERO_RATED,
-    "not_collecting": ZeroTaxReason.NOT_COLLECTING,
-}
-"""`taxability_reason`: https://docs.stripe.com/tax/zero-tax. The others give no ground for a VAT mention."""
 
 EXEMPT: Mapping[str, ZeroTaxReason] = {
     "reverse": ZeroTaxReason.REVERSE_CHARGE,
@@ -44,12 +34,9 @@ EXEMPT: Mapping[str, ZeroTaxReason] = {
 }
 """`customer_tax_exempt`: https://docs.stripe.com/api/customers/object#customer_object-tax_exempt."""
 
-Rates = Mapping[str, TaxRate]
 
-
-def lines_of_invoice(invoice: StripeInvoice, raw: Sequence[StripeLine]) -> tuple[Line, ...]:
+def lines_of_invoice(invoice: StripeInvoice, raw: Sequence[StripeLine], rates: Rates) -> tuple[Line, ...]:
     """The invoice's lines, shipping last."""
-    rates = _known_rates(invoice.default_tax_rates, raw)
     exempt = EXEMPT.get(invoice.customer_tax_exempt)
     legacy = _legacy_discounts(invoice, raw)
     lines = [
@@ -78,7 +65,7 @@ def lines_of_credit_note(note: StripeCreditNote, raw: Sequence[StripeLine]) -> t
     Nothing where they do not come to its total, or one of its own bears no tax: only its amount can be
     trusted.
     """
-    rates = _known_rates((), raw)
+    rates = stated_rates((), raw)
     lines = [_line(line, line.invoice_line_item, note.currency, rates, None) for line in raw]
     lines += _shipping(note.shipping_cost, note.currency, rates, None)
     if sum((line.gross for line in lines), ZERO) != money(note.total, note.currency):
@@ -90,11 +77,6 @@ def credited_invoices(raw: Iterable[StripeLine]) -> tuple[str, ...]:
     """The invoices that lines of a negative invoice give back: unused time of a subscription that changed."""
     found = (line.parent.credited_invoice for line in raw if line.parent)
     return tuple(dict.fromkeys(name for name in found if name))
-
-
-def _known_rates(defaults: Sequence[TaxRate], raw: Sequence[StripeLine]) -> Rates:
-    rates = [*defaults, *(rate for line in raw for rate in line.tax_rates)]
-    return {rate.id: rate for rate in rates if rate.id and rate.percentage is not None}
 
 
 def _line(
@@ -174,20 +156,14 @@ def _taxes(
 def _tax(entry: TaxEntry, currency: str, rates: Rates, exempt: ZeroTaxReason | None) -> Tax:
     stated = entry.stated_rate
     known = rates.get(stated.id, stated) if stated.percentage is None else stated
-    amount = money(entry.amount, currency)
     return Tax(
-        amount=amount,
+        amount=money(entry.amount, currency),
         rate=None if known.percentage is None else (known.percentage / 100).normalize(),
         title=known.display_name,
         id=stated.id,
         country=known.country,
-        reason=None if amount else REASONS.get(entry.taxability_reason, exempt or _named_zero(known)),
+        reason=reason_of(entry, known, exempt),
     )
-
-
-def _named_zero(rate: TaxRate) -> ZeroTaxReason | None:
-    """A rate of 0 % that the shop made and named is its word that this is exempt."""
-    return ZeroTaxReason.ZERO_RATED if rate.percentage == 0 and rate.display_name else None
 
 
 def _exclusive(line: StripeLine) -> Decimal:

@@ -98,9 +98,9 @@ class Listing(Payload):
 class PageMissing(Exception):
     """Folding cannot go on without this answer of the API; `fold` returns it."""
 
-    def __init__(self, path: str, reason: Reason) -> None:
+    def __init__(self, path: str, reason: Reason, *, needed: bool = True) -> None:
         super().__init__(path)
-        self.incomplete = Incomplete(path=path, reason=reason)
+        self.incomplete = Incomplete(path=path, reason=reason, needed=needed)
 
 
 B = TypeVar("B", bound=Payload)

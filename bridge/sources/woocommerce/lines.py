@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from decimal import Decimal
 
+from bridge.currencies import payable
 from bridge.keys import Key
 from bridge.orders import CENT, ZERO, Line, LineKind, Tax, ZeroTaxReason, to_cents
 from bridge.reasons import NO_REASON, Reason, because
@@ -39,21 +40,11 @@ def _is_free_part(item: Item) -> bool:
 
 
 def order_lines(order: OrderBody, key: Key) -> tuple[tuple[Line, ...], tuple[Reason, ...]]:
-    """The lines, and a problem when they do not come to what the goods cost.
-
-    WooCommerce sends two decimals. Where the shop rounds its VAT at the subtotal, they come to a cent more or
-    less than the order, and the unrounded amounts are used, which come to it: exactly, or with the order's
-    own VAT, which then is rounded once for each rate.
-    """
-    items = items_of(order)
-    stated = lines_of(items, order, exact=False)
-    if to_cents(gross_of(stated)) == order.due:
-        return stated, ()
-    exact = lines_of(items, order, exact=True)
-    net = sum((line.net for line in exact), ZERO)
-    if order.due in (to_cents(gross_of(exact)), to_cents(net + order.total_tax)):
-        return exact, ()
-    cards = order.due - order.total
+    """The lines, and a problem when they do not come to what the goods cost."""
+    if lines := lines_that_come_to(order.due, items_of(order), order):
+        return lines, ()
+    stated = lines_of(items_of(order), order, exact=False)
+    cards = order.due - order.charged
     problem = because(
         "woo_lines_differ",
         order=key.id,
@@ -66,6 +57,23 @@ def order_lines(order: OrderBody, key: Key) -> tuple[tuple[Line, ...], tuple[Rea
     return stated, (problem,)
 
 
+def lines_that_come_to(amount: Decimal, items: Items, order: OrderBody) -> tuple[Line, ...]:
+    """The lines as stated or unrounded, whichever come to `amount`; () when neither does.
+
+    WooCommerce sends as many decimals as the shop shows. Where it rounds its VAT at the subtotal, or has no
+    decimals, the lines as stated miss the total, or only happen to meet it; the unrounded amounts come to it:
+    exactly, or with the order's own VAT, which then is rounded once for each rate.
+    """
+    for exact in (False, True) if order.place <= CENT else (True, False):
+        lines = lines_of(items, order, exact=exact)
+        if payable(gross_of(lines), order.currency) == amount:
+            return lines
+        net = sum((line.net for line in lines), ZERO)
+        if exact and amount == order.due == payable(net + order.total_tax, order.currency):
+            return lines
+    return ()
+
+
 def gross_of(lines: Iterable[Line]) -> Decimal:
     return sum((line.gross for line in lines), ZERO)
 
@@ -73,7 +81,25 @@ def gross_of(lines: Iterable[Line]) -> Decimal:
 def lines_of(items: Items, order: OrderBody, *, exact: bool) -> tuple[Line, ...]:
     rates = {tax.rate_id: tax for tax in order.tax_lines}
     labels = tuple(sorted({coupon.code for coupon in order.coupon_lines if coupon.code}))
-    return tuple(_line(kind, item, rates, labels, order.vat_exempt, exact) for kind, item in items)
+    taxed = {item.tax_class for kind, item in items if kind is LineKind.PRODUCT and item.taxes}
+    lines = []
+    for kind, item in items:
+        tax = payable(item.total_tax, order.currency)
+        net = payable(item.total + item.total_tax, order.currency) - tax
+        if exact:
+            net, tax = _unrounded(item, rates, order.place)
+        net, tax = _in_cents(net, tax, item, rates, order.place)
+        lines.append(_line(kind, item, rates, labels, _untaxed(kind, item, order, taxed), net, tax))
+    return tuple(lines)
+
+
+def _untaxed(kind: LineKind, item: Item, order: OrderBody, taxed: Set[str]) -> ZeroTaxReason | None:
+    """Why VAT was not even looked for: the buyer, or the tax status, which products only show by having no
+    rate while others of their tax class have one."""
+    if order.vat_exempt:
+        return ZeroTaxReason.CUSTOMER_EXEMPT
+    alone = kind is LineKind.PRODUCT and not item.taxes and item.tax_class in taxed
+    return ZeroTaxReason.PRODUCT_EXEMPT if alone or item.tax_status == "none" else None
 
 
 def _line(
@@ -81,16 +107,13 @@ def _line(
     item: Item,
     rates: Mapping[str, TaxLine],
     labels: tuple[str, ...],
-    vat_exempt: bool,
-    exact: bool,
+    untaxed: ZeroTaxReason | None,
+    net: Decimal,
+    tax: Decimal,
 ) -> Line:
-    parts = parts_of(item)
-    net, tax = _unrounded(item, parts, rates) if exact else (item.total, item.total_tax)
-    taxes = _taxes(net, tax, parts, rates)
-    if item.tax_status == "none" and not tax:
-        taxes = (Tax(amount=ZERO, rate=ZERO, reason=ZeroTaxReason.PRODUCT_EXEMPT),)
-    if vat_exempt and not tax:
-        taxes = (Tax(amount=ZERO, rate=ZERO, reason=ZeroTaxReason.CUSTOMER_EXEMPT),)
+    taxes = _taxes(net, tax, parts_of(item), rates)
+    if untaxed and not tax:
+        taxes = (Tax(amount=ZERO, rate=ZERO, reason=untaxed),)
     discount = ZERO
     if item.subtotal is not None:
         discount = max(ZERO, item.subtotal + item.subtotal_tax - item.total - item.total_tax)
@@ -138,31 +161,43 @@ def _tax(net: Decimal, amount: Decimal, rate: TaxLine | None, *, alone: bool) ->
         return Tax(amount=amount, title=rate.label if rate else "")
     fraction = rate.rate_percent / 100
     contradicted = not amount and abs(net * fraction) > HALF_CENT
-    reason = ZeroTaxReason.ZERO_RATED if not fraction and rate.label else None
+    named_zero = ZeroTaxReason.ZERO_RATED if not (amount or fraction) and rate.label else None
     return Tax(
         amount=amount,
         rate=None if contradicted else fraction,
         title=rate.label,
         country=rate.country,
-        reason=reason,
+        reason=named_zero,
     )
 
 
-def half_unit(amount: Decimal) -> Decimal:
-    """Half of the last decimal that the shop writes, which may write none: by so much it may be rounded."""
-    exponent = amount.as_tuple().exponent
-    return max(HALF_CENT, Decimal(5).scaleb(exponent - 1)) if isinstance(exponent, int) else HALF_CENT
+def slack(place: Decimal, parts: Parts) -> Decimal:
+    """By how much the VAT that is stated may differ from what the rates make, each rounded to `place`."""
+    return max(HALF_CENT, place / 2) * (len(parts) + 1)
 
 
-def _unrounded(item: Item, parts: Parts, rates: Mapping[str, TaxLine]) -> tuple[Decimal, Decimal]:
-    """Net and VAT before WooCommerce rounded them to cents, where that can be seen; else as stated."""
+def _unrounded(item: Item, rates: Mapping[str, TaxLine], place: Decimal) -> tuple[Decimal, Decimal]:
+    """Net and VAT before WooCommerce rounded them to `place`, where that can be seen; else as stated."""
+    parts = parts_of(item)
     tax = sum((amount for _, amount in parts), ZERO)
-    if abs(tax - item.total_tax) > half_unit(item.total_tax) * (len(parts) + 1):
+    if abs(tax - item.total_tax) > slack(place, parts):
         tax = item.total_tax
     candidates = [] if item.price is None else [item.price * item.quantity]
     if len(parts) == 1:
         rate = rates.get(parts[0][0])
         if rate and rate.rate_percent:
             candidates.append(parts[0][1] * 100 / rate.rate_percent)
-    near = (net for net in candidates if abs(net - item.total) <= half_unit(item.total))
+    near = (net for net in candidates if abs(net - item.total) <= max(HALF_CENT, place / 2))
     return next(near, item.total).quantize(MICRO), tax
+
+
+def _in_cents(
+    net: Decimal, tax: Decimal, item: Item, rates: Mapping[str, TaxLine], place: Decimal
+) -> tuple[Decimal, Decimal]:
+    """Net and VAT as the rate makes them of both, where a shop without cents has rounded them apart."""
+    parts = parts_of(item)
+    rate = rates.get(parts[0][0]) if place > CENT and len(parts) == 1 else None
+    if rate is None or not rate.rate_percent or abs(net * rate.rate_percent / 100 - tax) <= CENT:
+        return net, tax
+    within = to_cents((net + tax) * rate.rate_percent / (100 + rate.rate_percent))
+    return (net + tax - within, within) if abs(within - tax) <= place else (net, tax)

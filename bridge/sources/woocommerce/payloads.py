@@ -9,7 +9,8 @@ from typing import Annotated, TypeVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from bridge.orders import CENT, ZERO, decimal_from, to_cents
+from bridge.currencies import payable
+from bridge.orders import CENT, ZERO, decimal_from
 from bridge.sources.reading import Amount, Id, Payload, Text, of_our_time, plain_text, raw_text
 
 _NO_DATE = re.compile(r"-0001-|0000-")
@@ -93,7 +94,10 @@ class ItemTax(Payload):
 
 
 class Item(Payload):
-    """A product, a shipping or a fee line. `total` is net of VAT, whatever `prices_include_tax` says."""
+    """A product, a shipping or a fee line. `total` is net of VAT, whatever `prices_include_tax` says.
+
+    `tax_class`: "" is the standard one. `tax_status`: taxable or none; products do not state it.
+    """
 
     id: Id = ""
     name: Text = ""
@@ -178,6 +182,17 @@ class OrderBody(Payload):
     refunds: Many[RefundNote] = ()
 
     @property
+    def charged(self) -> Decimal:
+        """The cash part: a shop may reckon with more decimals than can be paid."""
+        return payable(self.total, self.currency)
+
+    @property
+    def place(self) -> Decimal:
+        """The last decimal of the shop's prices: 1 where it has none."""
+        items = (*self.line_items, *self.shipping_lines, *self.fee_lines)
+        return min((Decimal(1).scaleb(int(item.total.as_tuple().exponent)) for item in items), default=CENT)
+
+    @property
     def stored_value(self) -> tuple[GiftCard, ...]:
         """What was paid with money that the shop held already. A plugin's own way to say so counts where the
         positions show it: they come to more than the total by just that."""
@@ -201,7 +216,8 @@ class OrderBody(Payload):
     @property
     def due(self) -> Decimal:
         """What the goods cost: the cash part and the stored value."""
-        return to_cents(self.total + sum((card.amount for card in self.stored_value), ZERO))
+        held = sum((card.amount for card in self.stored_value), ZERO)
+        return payable(self.total + held, self.currency)
 
     @property
     def vat_exempt(self) -> bool:

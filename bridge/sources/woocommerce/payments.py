@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from bridge.movements import Movement, PaymentMethod
-from bridge.orders import ZERO, Reduction, decimal_from, to_cents
+from bridge.orders import ZERO, Reduction, decimal_from
 from bridge.sources.woocommerce.payloads import OrderBody
 
 # Ids of gateways: https://woocommerce.com/document/payment-gateway-api/ and each plugin's own `$this->id`.
@@ -91,12 +91,12 @@ def movements_of(order: OrderBody, reductions: Iterable[Reduction]) -> tuple[Mov
         method=METHODS.get(order.payment_method, PaymentMethod.OTHER),
         gateway=order.payment_method,
         reference=order.transaction_id,
-        amount=to_cents(order.total),
+        amount=order.charged,
     )
     outs = [
         replace(gateway, id=each.id, at=each.at, amount=-each.paid_back, reference="")
         for each in reductions
         if each.paid_back
     ]
-    received = (*((gateway,) if order.total else ()), *ins)
+    received = (*((gateway,) if order.charged else ()), *ins)
     return (*(replace(move, at=paid_at) for move in received), *outs)

@@ -8,7 +8,7 @@ from bridge.keys import Key
 from bridge.orders import ZERO
 from bridge.reasons import Reason, because
 from bridge.sources.woocommerce.history import FAILED, REFUNDED, Snapshot
-from bridge.sources.woocommerce.lines import half_unit, items_of, parts_of
+from bridge.sources.woocommerce.lines import items_of, parts_of, slack
 from bridge.sources.woocommerce.payloads import OrderBody
 from bridge.sources.woocommerce.payments import deposit_of
 
@@ -44,7 +44,7 @@ def _tax_problems(order: OrderBody, key: Key) -> Iterable[Reason]:
     for _, item in items_of(order):
         parts = parts_of(item)
         made = sum((amount for _, amount in parts), ZERO)
-        if parts and abs(made - item.total_tax) > half_unit(item.total_tax) * (len(parts) + 1):
+        if parts and abs(made - item.total_tax) > slack(order.place, parts):
             yield because(
                 "woo_tax_differs",
                 line=item.id,

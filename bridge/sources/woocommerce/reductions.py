@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
+from bridge.currencies import payable
 from bridge.keys import Key
 from bridge.orders import ZERO, Event, Incomplete, Line, Reduction, to_cents
 from bridge.reasons import because
 from bridge.sources.base import ANSWER
 from bridge.sources.reading import read
 from bridge.sources.woocommerce.history import REFUNDED, Snapshot
-from bridge.sources.woocommerce.lines import gross_of, items_of, lines_of
+from bridge.sources.woocommerce.lines import gross_of, items_of, lines_of, lines_that_come_to
 from bridge.sources.woocommerce.payloads import OrderBody, RefundBody, RefundList, RefundNote
 
 
@@ -43,7 +45,8 @@ def _described(events: Sequence[Event], key: Key) -> dict[str, RefundBody]:
 
 def _is_full(order: OrderBody, notes: Iterable[RefundNote]) -> bool:
     """The refunds give everything back, gift cards too: no line needs to be known."""
-    return order.status == REFUNDED and sum((note.amount for note in notes), ZERO) == order.due
+    back = sum((note.amount for note in notes), ZERO)
+    return order.status == REFUNDED and payable(back, order.currency) == order.due
 
 
 def _reduction(
@@ -56,28 +59,26 @@ def _reduction(
         for snapshot in history
         if any(known.id == note.id for known in snapshot.order.refunds)
     )
-    lines = _refund_lines(described, note, order) if described else ()
-    by_card = to_cents(gross_of(lines)) - note.amount
+    amount = payable(note.amount, order.currency)
+    lines = _refund_lines(described, amount, order) if described else ()
+    by_card = to_cents(gross_of(lines)) - amount
     return Reduction(
         id=note.id,
         at=(described and described.date_created_gmt) or seen,
-        amount=note.amount + (by_card if ZERO < by_card <= order.due - order.total else ZERO),
+        amount=amount + (by_card if ZERO < by_card <= order.due - order.charged else ZERO),
         lines=lines,
-        paid_back=note.amount,
+        paid_back=amount,
         note=note.reason,
     )
 
 
-def _refund_lines(refund: RefundBody, note: RefundNote, order: OrderBody) -> tuple[Line, ...]:
+def _refund_lines(refund: RefundBody, amount: Decimal, order: OrderBody) -> tuple[Line, ...]:
     """What was given back, positive, under the ids of the order's lines; empty for a refund by amount.
 
     Their sum may differ from the money: a shop may give back less or more than the lines it takes back.
     """
     items = items_of(refund)
-    lines = lines_of(items, order, exact=False)
-    if to_cents(gross_of(lines)) != -note.amount:
-        exact = lines_of(items, order, exact=True)
-        lines = exact if to_cents(gross_of(exact)) == -note.amount else lines
+    lines = lines_that_come_to(-amount, items, order) or lines_of(items, order, exact=False)
     return tuple(
         replace(
             line,
