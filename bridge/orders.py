@@ -68,10 +68,12 @@ class LineKind(StrEnum):
 
 
 class Supply(StrEnum):
-    """Goods or services: which exemption article applies abroad depends on it."""
+    """Goods or services: which exemption article applies abroad depends on it. Electronic: delivered by
+    itself over the internet (a download, an access)."""
 
     GOODS = "goods"
     SERVICES = "services"
+    ELECTRONIC = "electronic"
     UNKNOWN = "unknown"
 
 
@@ -98,12 +100,14 @@ class Tax:
     """One VAT amount of a line, as the platform reports it.
 
     `amount`: for the whole line, all units, after discounts. `rate`: a fraction (0.2 is 20 %), None where the
-    platform gives only an id; billing then recovers it from the amounts.
+    platform gives only an id; billing then recovers it from the amounts. `country`: whose VAT the platform
+    itself says it is, ISO alpha-2 or "".
     """
 
     amount: Decimal
     rate: Decimal | None = None
     title: str = ""
+    country: str = ""
     reason: ZeroTaxReason | None = None
 
 
@@ -216,7 +220,8 @@ class Order:
     negative. `problems`: what the source could not read without guessing; any entry asks for attention.
     `payment_ids`: the names that the payment's provider gave to it, under which another shop's order may know
     the same money; `told_by`: the platform whose own order tells this sale, by the payment's own word.
-    `external_ref`: the number of an invoice that the platform itself has issued for it.
+    `at_till`: sold over a counter. `external_ref`: the number of an invoice that the platform itself has
+    issued for it.
     """
 
     key: str
@@ -239,6 +244,7 @@ class Order:
     cancelled_at: datetime | None = None
     delivered_on: date | None = None
     test: bool = False
+    at_till: bool = False
     external_ref: str = ""
     purchase_number: str = ""
     payment_ids: tuple[str, ...] = ()

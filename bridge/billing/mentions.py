@@ -23,6 +23,7 @@ class Mention(StrEnum):
     SERVICES_ABROAD = "services_abroad"
     GIFT_CARD = "gift_card"
     TIP = "tip"
+    ELECTRONIC_ABROAD = "electronic_abroad"
     CONSUMER_SERVICES_ABROAD = "consumer_services_abroad"
     DOMESTIC_EXEMPT = "domestic_exempt"
 
@@ -34,6 +35,7 @@ DATED: Mapping[Mention, tuple[tuple[date, str], ...]] = {
     Mention.EXPORT: ((date.min, "Exonération de TVA, art. 262 I du CGI"),),
     Mention.OVERSEAS_EXPORT: ((date.min, "Exonération de TVA, art. 262 I et 294-2 du CGI"),),
     Mention.SERVICES_ABROAD: ((date.min, "TVA non applicable, art. 259-1 du CGI"),),
+    Mention.ELECTRONIC_ABROAD: ((date.min, "TVA non applicable, art. 259 D du CGI"),),
     Mention.GIFT_CARD: ((date.min, "Bon à usages multiples hors champ de la TVA, art. 256 ter du CGI"),),
     Mention.TIP: ((date.min, "Pourboire volontaire hors champ de la TVA"),),
 }

@@ -56,6 +56,21 @@ class VatRegime(StrEnum):
     FRANCHISE = "franchise"
 
 
+class GiftCards(StrEnum):
+    """What gift cards are sold for: goods of several rates or territories, or of one, and then taxed at once
+    (CGI art. 256 ter)."""
+
+    MULTI = "multi"
+    SINGLE = "single"
+
+
+class Tips(StrEnum):
+    """Whose tips are: all handed to the staff and outside VAT, or part of the price."""
+
+    STAFF = "staff"
+    TAXED = "taxed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """One shop's choices. Units: `category_id` and `nature` are Facturation.pro's own numbers.
@@ -66,6 +81,8 @@ class Rules:
     `gateways`: the platform's word for a payment gateway → payment method, beside the source's own table.
     `fields`: what is asked (vat_number, siret, company, purchase_number) → the shop's own names of fields.
     `defer_to`: shops that tell the same sales and lead: what they have documented is ignored here.
+    `gift_cards`, `tips`: None until the shop says so, and then the first one sold asks.
+    `answers`: the questions that a person has accepted for the shop, by the code of their reason.
     `refund_seconds`: so long a refund waits for the lines that the platform may still tell.
     `late_terms`: what an unpaid document says of late payment, "" where the firm's own settings print it.
     `title`, `information`: French templates with {number}, {shop}, {platform}.
@@ -92,6 +109,9 @@ class Rules:
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     defer_to: tuple[str, ...] = ()
     zero_total_orders: bool = False
+    gift_cards: GiftCards | None = None
+    tips: Tips | None = None
+    answers: frozenset[str] = frozenset()
     refund_seconds: float = 120
     gestures: Gestures = Gestures.CREDIT
 

@@ -14,10 +14,12 @@ from bridge.billing.mentions import Mention
 from bridge.billing.rules import (
     DocumentPolicy,
     Gestures,
+    GiftCards,
     InvoiceWhen,
     PartialRefunds,
     Rules,
     TestOrders,
+    Tips,
     VatRegime,
 )
 from bridge.movements import PaymentMethod
@@ -78,6 +80,11 @@ class ShopSettings(Table):
     """draft credit note for a person, final, or hold (a person is asked, nothing is created)."""
     gestures: Gestures = Gestures.CREDIT
     """Money that goes back while all stays sold: credit (a price reduction), or ask."""
+    gift_cards: GiftCards | None = None
+    """multi (for goods of several VAT rates or territories: taxed when used) or single (taxed when sold).
+    Until it is set, the first gift card sold asks."""
+    tips: Tips | None = None
+    """staff (handed to the staff in full, outside VAT) or taxed. Until it is set, the first tip asks."""
     refund_seconds: float = Field(default=120, ge=0)
     """So long a refund waits for lines that may still be told."""
     platform_api_key: Secret | None = None
@@ -97,7 +104,7 @@ class ShopSettings(Table):
     oss: bool = False
     """VAT of other EU countries is declared through the One-Stop Shop."""
     supply: Supply = Supply.UNKNOWN
-    """goods or services, where the platform does not say; else unknown."""
+    """goods, services, or electronic (downloads, accesses), where the platform does not say; else unknown."""
     category_id: PositiveInt | None = None
     """Facturation.pro's category for this shop's invoices."""
     nature: int | None = Field(default=None, ge=1, le=9)

@@ -50,6 +50,10 @@ def _settled(order: OrderPayload) -> bool:
     return order.financial_status in ("paid", "partially_refunded") and order.total_outstanding <= 0
 
 
+_SUPPLIES = {True: Supply.GOODS, False: Supply.SERVICES, None: Supply.UNKNOWN}
+"""By `requires_shipping`: what is not shipped is a service, also a download."""
+
+
 def _item_line(order: OrderPayload, item: LineItem) -> Line:
     kind = LineKind.TIP if item.is_tip else LineKind.GIFT_CARD if item.gift_card else LineKind.PRODUCT
     return _line(
@@ -62,7 +66,7 @@ def _item_line(order: OrderPayload, item: LineItem) -> Line:
         item.discount_allocations,
         sku=item.sku,
         quantity=item.quantity,
-        supply=Supply.GOODS if item.requires_shipping else Supply.UNKNOWN,
+        supply=_SUPPLIES[item.requires_shipping],
     )
 
 
@@ -111,7 +115,7 @@ def _line(
 def _tax(order: OrderPayload, tax: TaxLine) -> Tax:
     """A rate without money is a tax that was *not* charged; the buyer's exemptions may say why."""
     reason = _exemption(order) if not tax.price and tax.rate else None
-    return Tax(amount=tax.price, rate=tax.rate, title=tax.title, reason=reason)
+    return Tax(amount=tax.price, rate=tax.rate, title=tax.title, country=tax.country, reason=reason)
 
 
 def _exemption(order: OrderPayload) -> ZeroTaxReason | None:

@@ -222,6 +222,7 @@ class OrderPayload(Payload):
     po_number: Text = ""
     note_attributes: Many[NoteAttribute] = ()
     customer_locale: Text = ""
+    source_name: Text = ""
     email: Text = ""
     contact_email: Text = ""
     phone: Text = ""

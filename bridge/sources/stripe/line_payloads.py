@@ -18,6 +18,7 @@ class TaxRate(Payload):
     percentage: Maybe = None
     inclusive: bool | None = None
     display_name: Text = ""
+    country: Text = ""
 
 
 RateReference = Annotated[TaxRate, BeforeValidator(expanded)]

@@ -179,6 +179,7 @@ def _tax(entry: TaxEntry, currency: str, rates: Rates, exempt: ZeroTaxReason | N
         amount=amount,
         rate=None if known.percentage is None else (known.percentage / 100).normalize(),
         title=known.display_name,
+        country=known.country,
         reason=None if amount else REASONS.get(entry.taxability_reason, exempt),
     )
 

@@ -102,10 +102,20 @@ class Item(Payload):
 
 
 class TaxLine(Payload):
+    """`rate_code`: COUNTRY-STATE-NAME-PRIORITY, each part left out where the rate has none:
+    https://github.com/woocommerce/woocommerce, WC_Tax::get_rate_code."""
+
     rate_id: Id = ""
+    rate_code: Text = ""
     label: Text = ""
     rate_percent: Stated = None
     compound: bool = False
+
+    @property
+    def country(self) -> str:
+        """Whose VAT it is, "" for a rate of all countries."""
+        first = self.rate_code.split("-")[0]
+        return first if re.fullmatch("[A-Z]{2}", first) else ""
 
 
 class Coupon(Payload):
