@@ -7,7 +7,6 @@ CGI unless another text is named; `checked`: when the row was last held against 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -38,12 +37,36 @@ class Charge(StrEnum):
     """The buyer's country's, declared through the One-Stop Shop."""
 
 
+class Proof(StrEnum):
+    """What a line without VAT lacks, where its row expects VAT or a mention that nobody has written."""
+
+    EXEMPTION = "exemption"
+    """The shop's word that it is exempt, and the accountant's mention."""
+    NUMBER = "number"
+    """A valid VAT number of another member state."""
+    BUSINESS = "business"
+    """That the buyer is a business, or the accountant's mention."""
+    ADVICE = "advice"
+    """The accountant's word on the case."""
+
+
+class Undue(StrEnum):
+    """VAT that should not be there. Shown, it is owed all the same (283-3): a person decides."""
+
+    OVERSEAS_RATE = "overseas_rate"
+    """A rate of another part of France."""
+    EXPORTED = "exported"
+    REVERSED = "reversed"
+    """The buyer, a business of another member state, owes it."""
+    ABROAD = "abroad"
+    """The service is located outside France."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """`expected`: what may be charged. `mention`: of a line without VAT, None where the law knows none.
-    `number`: the buyer's VAT number must be shown. `untaxed`: the code of the reason why a line without VAT
-    is refused, or lacks its mention. `taxed`: the question that VAT raises which should not be there; "" where
-    it is simply refused, or expected."""
+    `number`: the buyer's VAT number must be shown. `untaxed`: what a line without VAT lacks. `taxed`: what is
+    asked about VAT that is not expected; None where the seller can charge none at all, or all is expected."""
 
     regime: VatRegime
     buyers: frozenset[Buyer]
@@ -53,8 +76,8 @@ class Row:
     mention: Mention | None
     article: str
     number: bool = False
-    untaxed: str = ""
-    taxed: str = ""
+    untaxed: Proof | None = None
+    taxed: Undue | None = None
     checked: date = date(2026, 11, 28)
 
 
@@ -95,8 +118,8 @@ TABLE: Final[tuple[Row, ...]] = (
         places=FRANCE,
         expected=FRENCH,
         mention=Mention.DOMESTIC_EXEMPT,
-        untaxed="no_vat_in_france",
-        taxed="overseas_rate",
+        untaxed=Proof.EXEMPTION,
+        taxed=Undue.OVERSEAS_RATE,
         article="256, 258, 259, 278 ff.; Corsica: 297",
     ),
     Row(
@@ -106,7 +129,7 @@ TABLE: Final[tuple[Row, ...]] = (
         places=DOM,
         expected=FREE,
         mention=Mention.OVERSEAS_EXPORT,
-        taxed="vat_on_goods_leaving",
+        taxed=Undue.EXPORTED,
         article="294-2, 262 I",
     ),
     Row(
@@ -116,7 +139,7 @@ TABLE: Final[tuple[Row, ...]] = (
         places=FAR,
         expected=FREE,
         mention=Mention.EXPORT,
-        taxed="vat_on_goods_leaving",
+        taxed=Undue.EXPORTED,
         article="262 I",
     ),
     Row(
@@ -127,7 +150,7 @@ TABLE: Final[tuple[Row, ...]] = (
         expected=FREE,
         mention=Mention.INTRA_EU_GOODS,
         number=True,
-        taxed="vat_to_eu_business",
+        taxed=Undue.REVERSED,
         article="262 ter I; directive 2006/112/CE art. 138",
     ),
     Row(
@@ -137,7 +160,7 @@ TABLE: Final[tuple[Row, ...]] = (
         places=EU_GOODS,
         expected=EITHER,
         mention=None,
-        untaxed="no_vat_number",
+        untaxed=Proof.NUMBER,
         article="258 A, 259 D (10 000 €); OSS: 298 sexdecies G",
     ),
     Row(
@@ -148,7 +171,7 @@ TABLE: Final[tuple[Row, ...]] = (
         expected=FREE,
         mention=Mention.INTRA_EU_SERVICES,
         number=True,
-        taxed="vat_to_eu_business",
+        taxed=Undue.REVERSED,
         article="259-1; directive 2006/112/CE art. 44, 196",
     ),
     Row(
@@ -158,7 +181,7 @@ TABLE: Final[tuple[Row, ...]] = (
         places=EU,
         expected=EITHER,
         mention=None,
-        untaxed="no_vat_number",
+        untaxed=Proof.NUMBER,
         article="259-2",
     ),
     Row(
@@ -168,7 +191,7 @@ TABLE: Final[tuple[Row, ...]] = (
         places=EU,
         expected=EITHER,
         mention=None,
-        untaxed="no_vat_number",
+        untaxed=Proof.NUMBER,
         article="259 D (10 000 €); OSS: 298 sexdecies G",
     ),
     Row(
@@ -178,7 +201,7 @@ TABLE: Final[tuple[Row, ...]] = (
         places=DOM,
         expected=FRENCH,
         mention=None,
-        untaxed="service_overseas",
+        untaxed=Proof.ADVICE,
         article="259, 294-1, 296",
     ),
     Row(
@@ -188,7 +211,7 @@ TABLE: Final[tuple[Row, ...]] = (
         places=FAR_SERVED,
         expected=FREE,
         mention=Mention.SERVICES_ABROAD,
-        taxed="vat_on_service_abroad",
+        taxed=Undue.ABROAD,
         article="259-1",
     ),
     Row(
@@ -198,7 +221,7 @@ TABLE: Final[tuple[Row, ...]] = (
         places=FAR_SERVED,
         expected=FREE | FRENCH,
         mention=Mention.CONSUMER_SERVICES_ABROAD,
-        untaxed="service_to_consumer_abroad",
+        untaxed=Proof.BUSINESS,
         article="259-2; immaterial ones: 259 B",
     ),
     Row(
@@ -208,7 +231,7 @@ TABLE: Final[tuple[Row, ...]] = (
         places=FAR_SERVED,
         expected=FREE,
         mention=Mention.ELECTRONIC_ABROAD,
-        taxed="vat_on_service_abroad",
+        taxed=Undue.ABROAD,
         article="259 D",
     ),
     Row(
@@ -258,8 +281,3 @@ def rows_for(regime: VatRegime, buyer: Buyer, supply: Supply, place: Zone) -> tu
         for row in TABLE
         if row.regime is regime and buyer in row.buyers and supply in row.supplies and place in row.places
     )
-
-
-def mentions_of(rows: Iterable[Row]) -> frozenset[Mention]:
-    """The mentions that rows ask for."""
-    return frozenset(row.mention for row in rows if row.mention)

@@ -81,7 +81,7 @@ _COM = frozenset({"PM", "BL", "MF", "NC", "PF", "WF", "TF"})
 
 _SPECIAL: Mapping[str, tuple[tuple[tuple[str, ...], Zone], ...]] = {
     "FR": (
-        (("975", "977", "978", "984", "986", "987", "988"), Zone.COM),
+        (("97133", "97150", "975", "977", "978", "984", "986", "987", "988"), Zone.COM),
         (("97",), Zone.DOM),
     ),
     "ES": ((("35", "38", "51", "52"), Zone.OUTSIDE),),  # Canary Islands, Ceuta, Melilla

@@ -6,17 +6,15 @@ order raises NeedsPerson with the missing proof; VAT that should not be there ra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from decimal import Decimal
 
 from bridge.billing.bands import Band, cut
-from bridge.billing.dates import taxed_on
-from bridge.billing.identifiers import is_eu, vat_country, vat_number
 from bridge.billing.mentions import Mention, mention
-from bridge.billing.places import Buyer, Charge, Row, rows_for
+from bridge.billing.places import Charge, Proof, Row, Undue, rows_for
 from bridge.billing.rules import GiftCards, Rules, Tips, VatRegime
+from bridge.billing.situation import ISO, Situation, country_of, situation_of
 from bridge.billing.territories import (
     EU_RATES,
     FRENCH_RATES,
@@ -28,7 +26,7 @@ from bridge.billing.territories import (
 )
 from bridge.billing.text import percent
 from bridge.errors import NeedsPerson, Question
-from bridge.orders import Address, Line, LineKind, Order, Supply, ZeroTaxReason
+from bridge.orders import Address, LineKind, Order, Supply, ZeroTaxReason
 from bridge.reasons import Reason, because
 
 
@@ -45,48 +43,10 @@ class Vat:
     why: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sale:
-    """What VAT depends on, beside the line. `destination` is of goods, `home` of services. `oss`: the country
-    whose VAT it bears, "" where it is French."""
-
-    order: Order
-    rules: Rules
-    on: date
-    destination: Address | None
-    home: Address | None
-    buyer: Buyer
-    number: str
-    goods_shipped: bool
-    oss: str = ""
-
-    @property
-    def regime(self) -> VatRegime:
-        return self.rules.regime_on(self.on)
-
-    @property
-    def zone(self) -> Zone:
-        return zone(self.destination)
-
-    @property
-    def country(self) -> str:
-        return _country(self.destination)
-
-    def place(self, supply: Supply) -> Address | None:
-        """Services are located where the buyer is, goods where they go."""
-        return self.home if supply in (Supply.SERVICES, Supply.ELECTRONIC) else self.destination
-
-    def ask(self, kind: str, **facts: str) -> None:
-        """Raises Question, unless a person has answered it for the shop."""
-        if kind not in self.rules.answers:
-            order = self.order
-            raise Question(because(kind, amount=order.total, currency=order.currency, **facts))
-
-
 def assess(order: Order, rules: Rules) -> Vat:
     """The order's bands and mentions. Raises NeedsPerson where a rate or a reason is missing, Question where
     VAT is that should not be."""
-    sale = _sale(order, rules)
+    sale = situation_of(order, rules)
     if sale.regime is VatRegime.FRANCHISE and any(tax.amount for line in order.lines for tax in line.taxes):
         raise NeedsPerson(because("vat_under_franchise", on=sale.on))
     bands = cut(order.lines, _known_rates(sale))
@@ -112,44 +72,14 @@ def assess(order: Order, rules: Rules) -> Vat:
     )
 
 
-def _sale(order: Order, rules: Rules) -> _Sale:
-    customer = order.customer
-    number = vat_number(customer)
-    french = _IN_FRANCE if order.at_till else None
-    shipped = any(line.kind is LineKind.SHIPPING for line in order.lines)
-    return _Sale(
-        order=order,
-        rules=rules,
-        on=taxed_on(order),
-        destination=_first_with_country(customer.shipping, customer.billing, french),
-        home=_first_with_country(customer.billing, customer.shipping, french),
-        buyer=_buyer(number, company=bool(customer.company.strip() or customer.siret.strip())),
-        number=number,
-        goods_shipped=shipped or _first_with_country(customer.shipping) is not None,
-    )
-
-
-_IN_FRANCE = Address(country="FR")
-
-
-def _buyer(number: str, *, company: bool) -> Buyer:
-    if is_eu(number) and vat_country(number) != "FR":
-        return Buyer.REGISTERED
-    return Buyer.BUSINESS if company or number else Buyer.CONSUMER
-
-
-def _first_with_country(*addresses: Address | None) -> Address | None:
-    return next((address for address in addresses if address is not None and address.country), None)
-
-
-def _known_rates(sale: _Sale) -> tuple[Decimal, ...]:
+def _known_rates(sale: Situation) -> tuple[Decimal, ...]:
     """By which an amount of VAT without a rate is recognised."""
     if sale.rules.oss and sale.zone is Zone.EU:
         return EU_RATES[sale.country]
     return tuple(dict.fromkeys((*french_rates(sale.destination), *FRENCH_RATES)))
 
 
-def _oss_country(bands: Iterable[Band], sale: _Sale) -> str:
+def _oss_country(bands: Iterable[Band], sale: Situation) -> str:
     """The destination, unless the rates are French ones that the destination does not have, or the platform
     itself says that the VAT is French. Raises NeedsPerson for two countries' VAT."""
     there = {Zone.EU: EU_RATES.get(sale.country, ()), Zone.NORTHERN_IRELAND: NORTHERN_IRISH_RATES}
@@ -169,31 +99,53 @@ def _oss_country(bands: Iterable[Band], sale: _Sale) -> str:
 
 def _told(band: Band) -> Iterator[str]:
     """Whose VAT the platform says that it is."""
-    yield from (_ISO.get(tax.country, tax.country) for tax in band.line.taxes if tax.country and tax.amount)
+    yield from (ISO.get(tax.country, tax.country) for tax in band.line.taxes if tax.country and tax.amount)
 
 
-def _check_charge(band: Band, sale: _Sale) -> None:
+def _check_charge(band: Band, sale: Situation) -> None:
     """The line bears VAT: may it? What a negative line gives back was judged when it was sold."""
     if band.gross < 0:
         return
     if not sale.oss:
         _check_rate(band, sale)
-    supply = _supply(band.line, sale)
+    supply = sale.supply_of(band.line)
     place = sale.place(supply)
     if zone(place) is Zone.UNKNOWN:
-        sale.ask("country_unknown")
+        # Whoever leaves an e-mail bought at a distance; without even that it was over a counter.
+        if sale.order.customer.email:
+            _ask("country_unknown", sale)
         return
     charge = Charge.DESTINATION if sale.oss else Charge.FRENCH
     rows = [row for each in _possible(supply) for row in _rows(each, sale)]
     if any(charge in row.expected for row in rows):
         if zone(place) is Zone.FRANCE and not sale.oss and band.rate not in french_rates(place):
-            sale.ask("overseas_rate", rate=percent(band.rate))
+            _ask("overseas_rate", sale, rate=percent(band.rate), country=country_of(place))
         return
-    for row in rows[:1]:
-        sale.ask(row.taxed, rate=percent(band.rate), country=_country(place))
+    for undue in [row.taxed for row in rows if row.taxed][:1]:
+        _ask(_UNDUE[undue], sale, rate=percent(band.rate), country=country_of(place))
 
 
-def _check_rate(band: Band, sale: _Sale) -> None:
+_UNDUE: Mapping[Undue, str] = {
+    Undue.OVERSEAS_RATE: "overseas_rate",
+    Undue.EXPORTED: "vat_on_goods_leaving",
+    Undue.REVERSED: "vat_to_eu_business",
+    Undue.ABROAD: "vat_on_service_abroad",
+}
+_LACKING: Mapping[Proof | None, str] = {
+    Proof.EXEMPTION: "no_vat_in_france",
+    Proof.NUMBER: "no_vat_number",
+    Proof.BUSINESS: "service_to_consumer_abroad",
+    Proof.ADVICE: "service_overseas",
+}
+
+
+def _ask(kind: str, sale: Situation, **facts: str) -> None:
+    """Raises Question, unless a person has answered it for the shop."""
+    if kind not in sale.rules.answers:
+        raise Question(because(kind, amount=sale.order.total, currency=sale.order.currency, **facts))
+
+
+def _check_rate(band: Band, sale: Situation) -> None:
     """Outside OSS only French rates can be owed, and only if nobody says that they are another country's."""
     country, rate = sale.country or "?", percent(band.rate)
     if band.rate not in (*FRENCH_RATES, *french_rates(sale.destination)):
@@ -201,13 +153,13 @@ def _check_rate(band: Band, sale: _Sale) -> None:
         raise NeedsPerson(_line(code, band, rate=rate, country=country))
     foreign = next((told for told in _told(band) if told != "FR"), "")
     if foreign in EU_RATES:
-        sale.ask("vat_of_another_state", rate=rate, country=foreign)
+        _ask("vat_of_another_state", sale, rate=rate, country=foreign)
     abroad = sale.zone is Zone.OUTSIDE and band.rate in LIKE_FRENCH.get(sale.country, ())
     if abroad or (foreign and foreign not in EU_RATES):
         raise NeedsPerson(_line("vat_of_that_country", band, rate=rate, country=foreign or country))
 
 
-def _rows(supply: Supply, sale: _Sale) -> tuple[Row, ...]:
+def _rows(supply: Supply, sale: Situation) -> tuple[Row, ...]:
     return rows_for(sale.regime, sale.buyer, supply, zone(sale.place(supply)))
 
 
@@ -216,7 +168,7 @@ def _possible(supply: Supply) -> tuple[Supply, ...]:
     return (Supply.GOODS, Supply.SERVICES) if supply is Supply.UNKNOWN else (supply,)
 
 
-def _charged(bands: Iterable[Band], sale: _Sale) -> tuple[str, ...]:
+def _charged(bands: Iterable[Band], sale: Situation) -> tuple[str, ...]:
     rates = sorted({band.rate for band in bands if band.rate}, reverse=True)
     if not rates:
         return ()
@@ -225,11 +177,11 @@ def _charged(bands: Iterable[Band], sale: _Sale) -> tuple[str, ...]:
     return (f"TVA {law} {charged}, telle que la boutique l'a encaissée.",)
 
 
-def _exemption(band: Band, sale: _Sale) -> tuple[Mention, str, bool]:
+def _exemption(band: Band, sale: Situation) -> tuple[Mention, str, bool]:
     """The mention of an amount without VAT, the reason in French, and whether the buyer's number is shown."""
     if sale.regime is VatRegime.NORMAL and (own := _by_kind(band, sale)):
         return (*own, False)
-    supply = _supply(band.line, sale)
+    supply = sale.supply_of(band.line)
     rows = {row.mention: row for each in _possible(supply) for row in _rows(each, sale)}
     place = sale.place(supply)
     if not rows and sale.regime is VatRegime.NORMAL:
@@ -239,11 +191,9 @@ def _exemption(band: Band, sale: _Sale) -> tuple[Mention, str, bool]:
     if len(rows) > 1:
         raise NeedsPerson(_line("goods_or_services", band, country=sale.country))
     (row,) = rows.values()
-    if row.mention is Mention.DOMESTIC_EXEMPT and band.reason not in DECLARED:
-        raise NeedsPerson(_line(row.untaxed, band))
-    if row.mention is None or not mention(row.mention, sale.on, sale.rules.mentions):
-        facts = {} if zone(place) is Zone.FRANCE else {"country": _country(place)}
-        raise NeedsPerson(_line(row.untaxed, band, **facts))
+    undeclared = row.mention is Mention.DOMESTIC_EXEMPT and band.reason not in DECLARED
+    if undeclared or row.mention is None or not mention(row.mention, sale.on, sale.rules.mentions):
+        raise NeedsPerson(_line(_LACKING[row.untaxed], band, country=country_of(place)))
     return row.mention, _because(row.mention, sale, place), row.number
 
 
@@ -251,35 +201,26 @@ DECLARED = frozenset({ZeroTaxReason.PRODUCT_EXEMPT, ZeroTaxReason.CUSTOMER_EXEMP
 """The shop itself says that it is exempt."""
 
 
-def _by_kind(band: Band, sale: _Sale) -> tuple[Mention, str] | None:
+def _by_kind(band: Band, sale: Situation) -> tuple[Mention, str] | None:
     """Gift cards and tips are outside VAT, if they are what the shop says they are."""
     match band.line.kind:
         case LineKind.GIFT_CARD:
             if sale.rules.gift_cards is None:
-                sale.ask("gift_cards_unset", gift_card=band.line.title)
+                _ask("gift_cards_unset", sale)
             if sale.rules.gift_cards is GiftCards.SINGLE:
                 raise NeedsPerson(_line("gift_card_untaxed", band))
             return Mention.GIFT_CARD, "carte cadeau vendue, taxée lors de son utilisation"
         case LineKind.TIP:
             if sale.rules.tips is None:
-                sale.ask("tips_unset")
+                _ask("tips_unset", sale)
             if sale.rules.tips is Tips.TAXED:
                 raise NeedsPerson(_line("tip_untaxed", band))
             return Mention.TIP, "pourboire volontaire"
     return None
 
 
-def _supply(line: Line, sale: _Sale) -> Supply:
-    """Goods or services: the line's word, else the shop's, else that the order is shipped."""
-    for told in (line.supply, sale.rules.supply):
-        if told is not Supply.UNKNOWN:
-            return told
-    shipping = line.kind in (LineKind.SHIPPING, LineKind.DUTY)
-    return Supply.GOODS if shipping or sale.goods_shipped else Supply.UNKNOWN
-
-
-def _because(name: Mention, sale: _Sale, place: Address | None) -> str:
-    country = _country(place)
+def _because(name: Mention, sale: Situation, place: Address | None) -> str:
+    country = country_of(place)
     return {
         Mention.FRANCHISE: f"franchise en base de TVA le {sale.on:%d/%m/%Y}",
         Mention.DOMESTIC_EXEMPT: "exonération en France déclarée par la boutique",
@@ -297,10 +238,3 @@ def _because(name: Mention, sale: _Sale, place: Address | None) -> str:
 
 def _line(code: str, band: Band, **facts: str) -> Reason:
     return because(code, line=band.line.title, **facts)
-
-
-_ISO = {"EL": "GR", "MC": "FR"}
-
-
-def _country(address: Address | None) -> str:
-    return "" if address is None else _ISO.get(address.country, address.country)

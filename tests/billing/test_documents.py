@@ -12,7 +12,7 @@ from bridge.billing.documents import documents_for
 from bridge.billing.drafts import InvoiceDraft
 from bridge.billing.made import LedgerEntry
 from bridge.billing.rounding import ALL, CANDIDATES, UNKNOWN, FirmRounding, total_under
-from bridge.billing.rules import DocumentPolicy, InvoiceWhen, Rules, TestOrders
+from bridge.billing.rules import DocumentPolicy, GiftCards, InvoiceWhen, Rules, TestOrders, Tips
 from bridge.movements import Movement, PaymentMethod
 from bridge.orders import Address, Line, LineKind, Order, Reduction, Tax
 from bridge.reasons import reason_from
@@ -27,7 +27,7 @@ UNPAID = replace(SALE, paid_at=None)
 
 
 def invoice_of(order: Order, rules: Rules | None = None) -> InvoiceDraft:
-    documents = documents_for(order, rules or Rules(), KNOWN)
+    documents = documents_for(order, rules or Rules(gift_cards=GiftCards.MULTI, tips=Tips.STAFF), KNOWN)
     assert not documents.hold
     assert documents.invoice is not None
     return documents.invoice
