@@ -44,7 +44,7 @@ class Proof(StrEnum):
     """The shop's word that it is exempt, and the accountant's mention."""
     NUMBER = "number"
     """A valid VAT number of another member state."""
-    BUSINESS = "business"
+    BUSINESS = "is_business"
     """That the buyer is a business, or the accountant's mention."""
     ADVICE = "advice"
     """The accountant's word on the case."""
