@@ -16,7 +16,6 @@
     │       └── RequestForbidden  … but for this request alone: the order's own failure
     ├── PaidElsewhere          its payment pays another order: one of the two is no sale of its own
     ├── NeedsPerson            the order asks for attention, with a reason
-    │   ├── Question           … with a question that is the same for all orders of its kind
     │   └── ApiRefused         … because Facturation.pro said no to this very request
     └── LeaseLost              another worker has the order: let go, do nothing
 
@@ -116,10 +115,6 @@ class NeedsPerson(BridgeError):
     def __init__(self, reason: Reason) -> None:
         self.reason = reason
         super().__init__(reason.code)
-
-
-class Question(NeedsPerson):
-    """Asked once for all orders of a shop that raise it. Its kind is the code of its reason."""
 
 
 class ApiRefused(NeedsPerson):

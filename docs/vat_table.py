@@ -21,7 +21,7 @@ Goods are judged by where they go, services by where the buyer is. Articles are 
 
 - A business *with a number* has a valid VAT number of another member state, or of Northern Ireland.
 - *France* is with Corsica and Monaco; *DOM* are Guadeloupe, Martinique, Guyane, Réunion and Mayotte; *COM*
-  are the other territories overseas. The Canary Islands, Livigno, Büsingen, Åland and their like are *outside*.
+  are the other territories overseas. The Canary Islands, Livigno, Büsingen and Åland are *outside*.
 - *French VAT* abroad means a French rate; *the destination's* is declared through the One-Stop Shop (`oss`).
 - What a row does not expect is never invoiced by itself: the last two columns say what is asked then.
 """

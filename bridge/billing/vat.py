@@ -1,7 +1,7 @@
 """The VAT of an order: which rate, or which reason for none. By the order's own evidence, never supposed.
 
 What holds where stands in one table, `places.py`; this reads it for each line. What cannot be proven from the
-order raises NeedsPerson with the missing proof; VAT that should not be there raises Question.
+order raises NeedsPerson with the missing proof; VAT that should not be there, with one of the `QUESTIONS`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bridge.billing.territories import (
     zone,
 )
 from bridge.billing.text import percent
-from bridge.errors import NeedsPerson, Question
+from bridge.errors import NeedsPerson
 from bridge.orders import Address, LineKind, Order, Supply, ZeroTaxReason
 from bridge.reasons import Reason, because
 
@@ -44,8 +44,8 @@ class Vat:
 
 
 def assess(order: Order, rules: Rules) -> Vat:
-    """The order's bands and mentions. Raises NeedsPerson where a rate or a reason is missing, Question where
-    VAT is that should not be."""
+    """The order's bands and mentions. Raises NeedsPerson where a rate or a reason is missing, and where there
+    is VAT that should not be."""
     sale = situation_of(order, rules)
     if sale.regime is VatRegime.FRANCHISE and any(tax.amount for line in order.lines for tax in line.taxes):
         raise NeedsPerson(because("vat_under_franchise", on=sale.on))
@@ -140,9 +140,10 @@ _LACKING: Mapping[Proof | None, str] = {
 
 
 def _ask(kind: str, sale: Situation, **facts: str) -> None:
-    """Raises Question, unless a person has answered it for the shop."""
+    """Raises NeedsPerson with one of the `QUESTIONS`, unless a person has answered it for the shop."""
     if kind not in sale.rules.answers:
-        raise Question(because(kind, amount=sale.order.total, currency=sale.order.currency, **facts))
+        order = sale.order
+        raise NeedsPerson(because(kind, orders=1, amount=order.total, currency=order.currency, **facts))
 
 
 def _check_rate(band: Band, sale: Situation) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from bridge.billing.questions import QUESTIONS
 from bridge.desk.operations import Because, EventIds, FailedOnly, RefundId, ShopName, Since, Who, operation
 from bridge.desk.queries import ReadingDesk
 from bridge.desk.rows import text
@@ -106,11 +107,14 @@ class Desk(ReadingDesk):
 
     @operation("accept_difference", "orders/{key}/accept", acts=True, under="done")
     async def accept(self, key: str, who: Who = "api") -> bool:
-        """Takes its documents' totals as they are, in place of the order's.
+        """Takes its documents' totals as they are, or accepts the question that it asks for all orders.
 
-        False when they were taken already.
+        False when that was done already.
         """
         story = await self.known_story(key)
+        if story.order.reason.code in QUESTIONS:
+            await self.scripts.run("answer", story.order.shop, story.order.reason.code, short(who))
+            return await self._resume(key, who, "accept", because("question_accepted"))
         wrong = [document for document in story.documents if document.differs]
         if not wrong and any(document.accepted is not None for document in story.documents):
             return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bridge.billing.questions import QUESTIONS
 from bridge.desk.values import State, Story
 
 
@@ -21,7 +22,8 @@ def offers(story: Story) -> list[Offer]:
     """The likeliest first."""
     state = story.order.state
     offered = []
-    if state is State.ATTENTION and any(document.differs for document in story.documents):
+    asks = story.order.reason.code in QUESTIONS
+    if state is State.ATTENTION and (asks or any(document.differs for document in story.documents)):
         offered.append(Offer("accept", primary=True))
     invoiced = any(document.kind == "invoice" and document.id for document in story.documents)
     for document in story.documents:

@@ -11,11 +11,12 @@ import pytest
 
 from bridge.billing.documents import documents_for
 from bridge.billing.mentions import DATED, Mention, mention
+from bridge.billing.questions import QUESTIONS
 from bridge.billing.rounding import UNKNOWN
 from bridge.billing.rules import GiftCards, Rules, Tips, VatRegime
 from bridge.billing.territories import Zone, zone
 from bridge.billing.vat import assess
-from bridge.errors import NeedsPerson, Question
+from bridge.errors import NeedsPerson
 from bridge.orders import Address, Customer, Line, LineKind, Order, Supply, Tax, ZeroTaxReason
 from bridge.texts import text_of
 from tests.builders.orders import order_of
@@ -315,9 +316,10 @@ def test_vat_that_should_not_be_there_asks_until_it_is_accepted(
     customer: Customer, rules: Rules, one: Line, kind: str
 ) -> None:
     sale = order(customer, one)
-    with pytest.raises(Question) as asked:
+    with pytest.raises(NeedsPerson) as asked:
         assess(sale, rules)
     assert asked.value.reason.code == kind
+    assert kind in QUESTIONS
     assert D(asked.value.reason.fact("amount")) == one.gross
     accepted = assess(sale, replace(rules, answers=frozenset({kind})))
     assert sum(band.gross for band in accepted.bands) == one.gross

@@ -14,6 +14,8 @@ local function calls_of(key) return P .. 'calls:' .. key end
 local function lease_of(key) return P .. 'lease:' .. key end
 local function payment_of(id) return P .. 'payment:' .. id end
 local function ledger_of(key) return P .. 'ledger:' .. key end
+local function question_of(shop, kind) return P .. 'question:' .. shop .. ':' .. kind end
+local function answers_of(shop) return P .. 'answers:' .. shop end
 
 local DUE, ATTENTION, ORDERS, META = P .. 'due', P .. 'attention', P .. 'orders', P .. 'meta'
 local WAITING, WORKERS = P .. 'waiting', P .. 'workers'
