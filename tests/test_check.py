@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from bridge.runtime.check import Finding, findings
+from bridge.billing.mentions import WORDINGS
+from bridge.runtime.check import Finding, ending_mentions, findings
 from bridge.runtime.wiring import open_services
 from bridge.sandbox import Fault, FaultKind
 from tests.builders.shopify import shopify_order
@@ -159,3 +161,11 @@ async def test_a_ledger_younger_than_the_documents_is_told_here_and_by_health(
         assert (finding.state, health["status"]) == ("warn", "warn")
         assert "shopify:boutique" in finding.text
         assert health["reason"] == finding.text
+
+
+def test_legal_texts_that_end_are_told_of_in_time(tmp_path: Path) -> None:
+    shop = settings_for(tmp_path, "http://127.0.0.1").shops["boutique"]
+    assert ending_mentions(shop, date(2027, 9, 30)) == ""
+    assert "mentions.export" in ending_mentions(shop, date(2027, 10, 1))
+    written = shop.model_copy(update={"mentions": dict.fromkeys(WORDINGS, "art. L. 213-12 du CIBS")})
+    assert ending_mentions(written, date(2027, 10, 1)) == ""

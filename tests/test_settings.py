@@ -148,6 +148,7 @@ def test_every_choice_of_a_shop_reaches_the_rules(load: Any) -> None:
         gateways = { "Virement B2B" = "transfer" }
         vat_regime = [{ regime = "franchise" }, { regime = "normal", since = 2026-07-01 }]
         mentions = { franchise = "TVA non applicable" }
+        law = "cibs"
         oss = true
         supply = "services"
         category_id = 678

@@ -366,7 +366,8 @@ class Both(RuleBasedStateMachine):
     def a_question_is_raised(self, order: str, kind: str, again: bool) -> None:
         told = self.run(self.store.ask(SHOP, kind, order, Decimal("12.34")))
         found = self.data.ask(SHOP, kind, order, 1234)
-        assert told and found == (told.asker, told.orders, told.amount * 100)
+        assert told is not None
+        assert found == (told.asker, told.orders, int(told.amount * 100))
         if not again:
             self.run(self.store.settle_question(SHOP, kind, order))
             self.data.settle_question(self.now, SHOP, kind, order)

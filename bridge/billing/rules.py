@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from bridge.billing.mentions import Law
 from bridge.movements import PaymentMethod
 from bridge.orders import Supply
 
@@ -76,7 +77,8 @@ class Rules:
     """One shop's choices. Units: `category_id` and `nature` are Facturation.pro's own numbers.
 
     `vat_regimes`: from which day on which regime, ascending; the first day of all is `date.min`.
-    `mentions`: legal texts by name (see `vat.py`), overriding the French defaults.
+    `mentions`: legal texts by name (see `vat.py`), overriding the French defaults. `law`:
+    the code that those cite.
     `oss`: the seller declares VAT of other EU countries through the One-Stop Shop.
     `gateways`: the platform's word for a payment gateway → payment method, beside the source's own table.
     `fields`: what is asked (vat_number, siret, company, purchase_number) → the shop's own names of fields.
@@ -97,6 +99,7 @@ class Rules:
     gateways: Mapping[str, PaymentMethod] = field(default_factory=dict)
     vat_regimes: tuple[tuple[date, VatRegime], ...] = ((date.min, VatRegime.NORMAL),)
     mentions: Mapping[str, str] = field(default_factory=dict)
+    law: Law = Law.CGI
     oss: bool = False
     supply: Supply = Supply.UNKNOWN
     category_id: int | None = None

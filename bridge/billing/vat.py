@@ -60,7 +60,9 @@ def assess(order: Order, rules: Rules) -> Vat:
             _check_charge(band, sale)
             continue
         name, reason, shows = _exemption(band, sale)
-        text = mention(name, sale.on, rules.mentions)
+        text = mention(name, sale.on, rules.mentions, rules.law)
+        if not text:
+            raise NeedsPerson(_line("mention_expired", band, mention=name, on=f"{sale.on}"))
         number = number or (sale.number if shows else "")
         mentions.setdefault(text, f"TVA à 0 % : {reason}. Mention : « {text} ».")
     return Vat(
@@ -193,9 +195,13 @@ def _exemption(band: Band, sale: Situation) -> tuple[Mention, str, bool]:
         raise NeedsPerson(_line("goods_or_services", band, country=sale.country))
     (row,) = rows.values()
     undeclared = row.mention is Mention.DOMESTIC_EXEMPT and band.reason not in DECLARED
-    if undeclared or row.mention is None or not mention(row.mention, sale.on, sale.rules.mentions):
+    if undeclared or row.mention is None or (row.untaxed and not _known(row.mention, sale)):
         raise NeedsPerson(_line(_LACKING[row.untaxed], band, country=country_of(place)))
     return row.mention, _because(row.mention, sale, place), row.number
+
+
+def _known(name: Mention, sale: Situation) -> bool:
+    return bool(mention(name, sale.on, sale.rules.mentions, sale.rules.law))
 
 
 DECLARED = frozenset({ZeroTaxReason.PRODUCT_EXEMPT, ZeroTaxReason.CUSTOMER_EXEMPT, ZeroTaxReason.ZERO_RATED})

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
 from pydantic_settings import NoDecode
 
 from bridge.billing.buyers import Asked
-from bridge.billing.mentions import Mention
+from bridge.billing.mentions import Law, Mention
 from bridge.billing.rules import (
     DocumentPolicy,
     Gestures,
@@ -101,6 +101,9 @@ class ShopSettings(Table):
     2026-07-01}]."""
     mentions: dict[Mention, str] = Field(default_factory=dict)
     """Legal texts by name, in place of the French defaults."""
+    law: Law = Law.CGI
+    """cgi or cibs: the code that the default texts cite, where both are known. The CGI may be cited until
+    2027-12-31."""
     oss: bool = False
     """VAT of other EU countries is declared through the One-Stop Shop."""
     supply: Supply = Supply.UNKNOWN

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from bridge.billing.mentions import DATED, Mention
+from bridge.billing.mentions import WORDINGS, Mention
 from bridge.billing.places import TABLE, Buyer, Charge, rows_for
 from bridge.billing.rules import VatRegime
 from bridge.billing.territories import Zone
@@ -36,4 +36,4 @@ def test_a_row_knows_what_to_do_with_what_it_does_not_expect() -> None:
         assert bool(sure) != bool(row.untaxed), row
         may_be_charged = row.regime is VatRegime.NORMAL and Charge.FRENCH not in row.expected
         assert bool(row.taxed) == (may_be_charged or row.places == {Zone.FRANCE}), row
-    assert set(DATED) == set(Mention) - WITHOUT_DEFAULT
+    assert set(WORDINGS) == set(Mention) - WITHOUT_DEFAULT

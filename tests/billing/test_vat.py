@@ -10,7 +10,6 @@ from decimal import Decimal
 import pytest
 
 from bridge.billing.documents import documents_for
-from bridge.billing.mentions import DATED, Mention, mention
 from bridge.billing.questions import QUESTIONS
 from bridge.billing.rounding import UNKNOWN
 from bridge.billing.rules import GiftCards, Rules, Tips, VatRegime
@@ -393,21 +392,6 @@ def test_exempt_in_france_needs_the_shops_word_and_the_accountants(
     else:
         with pytest.raises(NeedsPerson):
             assess(sale, rules)
-
-
-def test_every_mention_is_dated_and_can_be_overridden() -> None:
-    for name, wordings in DATED.items():
-        assert list(wordings) == sorted(wordings)
-        assert mention(name, date(2026, 11, 22), {}) == wordings[-1][1]
-        assert mention(name, date(2026, 11, 22), {name.value: "autre"}) == "autre"
-    assert mention(Mention.DOMESTIC_EXEMPT, date(2026, 11, 22), {}) == ""
-
-
-def test_a_mention_changes_on_its_day(monkeypatch: pytest.MonkeyPatch) -> None:
-    wordings = {Mention.EXPORT: ((date.min, "CGI"), (date(2028, 1, 1), "CIBS"))}
-    monkeypatch.setattr("bridge.billing.mentions.DATED", wordings)
-    assert mention(Mention.EXPORT, date(2027, 12, 31), {}) == "CGI"
-    assert mention(Mention.EXPORT, date(2028, 1, 1), {}) == "CIBS"
 
 
 @pytest.mark.parametrize(
