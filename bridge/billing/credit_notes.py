@@ -21,6 +21,7 @@ from bridge.billing.invoices import Context, agreed, billed_line, mirrored, shar
 from bridge.billing.rounding import ALL
 from bridge.billing.text import clean, money, percent
 from bridge.billing.totals import BilledLine, Encoded, encode
+from bridge.billing.wording import exempted
 from bridge.errors import NeedsPerson
 from bridge.orders import CENT, ZERO, Order, Reduction, RefundState, legal_date, to_cents
 from bridge.reasons import Reason, because
@@ -54,6 +55,7 @@ def credit_note_draft(here: Context, wanted: Wanted) -> CreditNoteDraft:
         currency=order.currency,
         refunded_on=legal_date(at),
         language=language_of(order.customer, rules),
+        information="\n".join(exempted(here.vat)),
         vat_exemption=here.vat.exemption,
         vat_country=here.vat.country,
         category_id=rules.category_id,
@@ -97,6 +99,7 @@ def negative_draft(here: Context, *, written: bool) -> CreditNoteDraft:
         lines=found.lines,
         agreed=found.agreed,
         language=language_of(order.customer, rules),
+        information="\n".join(exempted(here.vat)),
         vat_exemption=here.vat.exemption,
         vat_country=here.vat.country,
         category_id=rules.category_id,

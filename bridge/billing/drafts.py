@@ -117,6 +117,7 @@ class CreditNoteDraft:
     lines: tuple[DraftLine, ...] = ()
     agreed: bool = True
     language: str = "fr"
+    information: str = ""
     vat_exemption: str = ""
     vat_country: str = ""
     category_id: int | None = None

@@ -33,13 +33,15 @@ from bridge.reasons import Reason, because
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vat:
     """`bands`: what to bill, by rate. `exemption`: the legal mention or "". `number`: the VAT number that
-    proves it, or "". `country`: ISO code under OSS, else "". `why`: in French, for the accountant.
+    proves it, or "". `country`: ISO code under OSS, else "". `exempt`: each mention and the titles of its
+    lines. `why`: in French, for the accountant.
     """
 
     bands: tuple[Band, ...]
     exemption: str = ""
     number: str = ""
     country: str = ""
+    exempt: tuple[tuple[str, tuple[str, ...]], ...] = ()
     why: tuple[str, ...] = ()
 
 
@@ -52,6 +54,7 @@ def assess(order: Order, rules: Rules) -> Vat:
     bands = cut(order.lines, _known_rates(sale))
     sale = replace(sale, oss=_oss_country(bands, sale))
     mentions: dict[str, str] = {}
+    exempt: dict[str, list[str]] = {}
     number = ""
     for band in bands:
         if not band.gross:
@@ -64,12 +67,14 @@ def assess(order: Order, rules: Rules) -> Vat:
         if not text:
             raise NeedsPerson(_line("mention_expired", band, mention=name, on=f"{sale.on}"))
         number = number or (sale.number if shows else "")
+        exempt.setdefault(text, []).append(band.line.title)
         mentions.setdefault(text, f"TVA à 0 % : {reason}. Mention : « {text} ».")
     return Vat(
         bands=bands,
         exemption=" ; ".join(mentions),
         number=number,
         country=sale.oss,
+        exempt=tuple((text, tuple(titles)) for text, titles in exempt.items()),
         why=(*_charged(bands, sale), *mentions.values()),
     )
 

@@ -111,7 +111,10 @@ def credit_note_fields(
         **_identity(draft.key),
         **_document(draft, customer_id),
         "invoiced_on": today.isoformat(),
-        **_texts(title=f"Avoir partiel sur facture{'s' if len(originals) > 1 else ''} {named}"),
+        **_texts(
+            title=f"Avoir partiel sur facture{'s' if len(originals) > 1 else ''} {named}",
+            information=draft.information,
+        ),
         "pay_before": PAY_AT_ONCE,
         **payment_fields(PaymentNote(on=draft.refunded_on, method=PaymentMethod.OTHER)),
     }
