@@ -68,8 +68,8 @@ def from_template(template: str, order: Order) -> str:
 
 
 def information(order: Order, rules: Rules, paid: Paid, vat: Vat) -> str:
-    """The notes of an invoice: the shop's text, what its exemptions rest on, where it was delivered, how it was
-    paid when in several parts, and what the law wants of a document to be paid later."""
+    """The notes of an invoice: the shop's text, what its exemptions rest on, where it was delivered, how it
+    was paid when in several parts, and what the law wants of a document to be paid later."""
     notes = [from_template(rules.information, order), *exempted(vat)]
     customer = order.customer
     if customer.shipping and customer.billing and _differs(customer.shipping, customer.billing):

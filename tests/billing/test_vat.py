@@ -10,13 +10,14 @@ from decimal import Decimal
 import pytest
 
 from bridge.billing.documents import documents_for
+from bridge.billing.made import LedgerEntry
 from bridge.billing.questions import QUESTIONS
 from bridge.billing.rounding import UNKNOWN
 from bridge.billing.rules import GiftCards, Rules, Tips, VatRegime
 from bridge.billing.territories import Zone, zone
 from bridge.billing.vat import assess
 from bridge.errors import NeedsPerson
-from bridge.orders import Address, Customer, Line, LineKind, Order, Supply, Tax, ZeroTaxReason
+from bridge.orders import Address, Customer, Line, LineKind, Order, Reduction, Supply, Tax, ZeroTaxReason
 from bridge.texts import text_of
 from tests.builders.orders import order_of
 
@@ -345,6 +346,35 @@ def test_a_till_is_in_france() -> None:
 
 def test_french_vat_may_go_to_a_consumer_in_northern_ireland() -> None:
     assert assess(order(sent_to("GB", "BT1 1AA"), TAXED), GOODS).exemption == ""
+
+
+def test_each_of_several_mentions_says_its_lines() -> None:
+    buyer = sent_to("DE", number=DE_NUMBER, company="Kunst GmbH")
+    mixed = order(
+        buyer,
+        line("100", title="Moulin", supply=Supply.GOODS),
+        line("40", title="Réglage", supply=Supply.SERVICES),
+    )
+    documents = documents_for(mixed, Rules(), UNKNOWN)
+    assert documents.invoice
+    notes = documents.invoice.information.splitlines()
+    assert "Exonération de TVA, art. 262 ter I du CGI : Moulin." in notes
+    assert "Autoliquidation, art. 283-2 du CGI : Réglage." in notes
+
+
+def test_a_partial_credit_note_of_an_exempt_supply_shows_the_number() -> None:
+    sold = order(sent_to("DE", number=DE_NUMBER, company="Kunst GmbH"), line("100"))
+    given = Reduction(id="9", at=sold.placed_at, amount=D("30"), paid_back=D("30"))
+    made = {sold.key: LedgerEntry(id=1, number="F1", total=D("100"), paid=True)}
+    (note,) = documents_for(replace(sold, reductions=(given,)), GOODS, UNKNOWN, made).credit_notes
+    assert note.information == f"N° de TVA de l'acheteur : {DE_NUMBER}."
+
+
+def test_free_shipping_shows_no_discount_without_its_line() -> None:
+    shipping = line("0", kind=LineKind.SHIPPING, discount=D("5"))
+    documents = documents_for(order(sent_to("FR"), TAXED, shipping), GOODS, UNKNOWN)
+    assert documents.invoice
+    assert "Remises" not in documents.invoice.information
 
 
 def test_franchise_carries_its_mention() -> None:
