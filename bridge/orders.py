@@ -71,10 +71,12 @@ class LineKind(StrEnum):
 
 
 class Supply(StrEnum):
-    """Goods or services: which exemption article applies abroad depends on it."""
+    """Goods or services: which exemption article applies abroad depends on it. Electronic: delivered by
+    itself over the internet (a download, an access)."""
 
     GOODS = "goods"
     SERVICES = "services"
+    ELECTRONIC = "electronic"
     UNKNOWN = "unknown"
 
 
@@ -218,15 +220,16 @@ class Order:
     `key` is the readable key of the interface (`shopify:boutique:order:1`) and the invoice's key. `lines`:
     all that was ever sold, also what left again; `total`: what they come to, VAT included. `reductions`: by
     how much the sale became smaller. `movements`: the money, in and out. `paid_at`: since when what was sold
-    at first is paid, None while it is not. `on_account`: the buyer pays the invoice itself, later. `credits`:
-    the keys of the orders whose sales this one makes smaller, when its total is negative. `delivered_on`:
-    when it was shipped or the service done, where the platform tells; `due_on`: until when the buyer may pay.
-    `problems`: what the source could not read without guessing; any entry asks for attention. `payment_ids`:
-    the names that the payment's provider gave to it, under which another shop's order may know the same
-    money; `told_by`: the platform whose own order tells this sale, by the payment's own word. `channel`:
-    where it was sold, in the platform's word. `part_of`: the order that it is a part of; `has_parts`: it was
-    split into such. `external_ref`: the number of an invoice that the platform itself has issued for it.
-    `reference_rate`: of its currency on its day, where that is asked for.
+    at first is paid, None while it is not. `on_account`: the buyer pays the invoice itself, later. `due_on`:
+    by when, where that was agreed. `delivered_on`: the day on which the last of it was shipped, or the
+    service ended. `credits`: the keys of the orders whose sales this one makes smaller, when its total is
+    negative. `problems`: what the source could not read without guessing; any entry asks for attention.
+    `payment_ids`: the names that the payment's provider gave to it, under which another shop's order may know
+    the same money; `told_by`: the platform whose own order tells this sale, by the payment's own word.
+    `at_till`: sold over a counter. `external_ref`: the number of an invoice that the platform itself has
+    issued for it. `channel`: where it was sold, in the platform's word. `part_of`: the order that it is a
+    part of; `has_parts`: it was split into such. `reference_rate`: of its currency on its day, where that is
+    asked for.
     """
 
     key: str
@@ -249,6 +252,7 @@ class Order:
     cancelled_at: datetime | None = None
     delivered_on: date | None = None
     test: bool = False
+    at_till: bool = False
     external_ref: str = ""
     reference_rate: ReferenceRate | None = None
     purchase_number: str = ""

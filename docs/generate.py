@@ -1,7 +1,8 @@
 """Writes what the code knows into the docs: `python -m docs.generate`.
 
-docs/configuration.md from the settings, and the section of docs/runbook.md about the bridge's own alerts from
-`bridge/texts/alerts.toml`. tests/test_docs.py fails when they are not what this writes.
+docs/configuration.md from the settings, docs/vat-table.md from `bridge/billing/places.py`, and the section of
+docs/runbook.md about the bridge's own alerts from `bridge/texts/alerts.toml`. tests/test_docs.py fails when
+they are not what this writes.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from typing import Any
 
 from bridge.alerts.runbook import runbook
 from bridge.settings.loading import PREFIX, AlertSettings, FacturationSettings, Settings, ShopSettings
+from docs.vat_table import vat_table
 
 PAGE = Path(__file__).parent / "configuration.md"
+VAT_TABLE = Path(__file__).parent / "vat-table.md"
 RUNBOOK = Path(__file__).parent / "runbook.md"
 
 _HEAD = """\
@@ -152,5 +155,6 @@ def _alerts() -> str:
 
 
 if __name__ == "__main__":
+    VAT_TABLE.write_text(vat_table(), encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
     RUNBOOK.write_text(with_alerts(RUNBOOK.read_text(encoding="utf-8")), encoding="utf-8")

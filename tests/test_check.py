@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ import pytest
 from pydantic import SecretStr
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from bridge.billing.mentions import WORDINGS
 from bridge.orders import PARIS
-from bridge.runtime.check import Finding, findings
+from bridge.runtime.check import Finding, ending_mentions, findings
 from bridge.runtime.wiring import open_services
 from bridge.sandbox import Fault, FaultKind
 from tests.builders.shopify import shopify_order
@@ -195,3 +196,11 @@ async def test_a_shops_key_is_tried_with_the_reads_that_will_be_needed(
                 said = [f async for f in findings(settings, services) if f.name == "shop boutique"]
     assert [each.state for each in said] == ["ok", state]
     assert hint in said[1].text
+
+
+def test_legal_texts_that_end_are_told_of_in_time(tmp_path: Path) -> None:
+    shop = settings_for(tmp_path, "http://127.0.0.1").shops["boutique"]
+    assert ending_mentions(shop, date(2027, 9, 30)) == ""
+    assert "mentions.export" in ending_mentions(shop, date(2027, 10, 1))
+    written = shop.model_copy(update={"mentions": dict.fromkeys(WORDINGS, "art. L. 213-12 du CIBS")})
+    assert ending_mentions(written, date(2027, 10, 1)) == ""

@@ -13,7 +13,8 @@ from typer.core import TyperGroup
 
 from bridge.alerts.runbook import runbook
 from bridge.cli.main import app
-from docs.generate import PAGE, RUNBOOK, page, with_alerts
+from docs.generate import PAGE, RUNBOOK, VAT_TABLE, page, with_alerts
+from docs.vat_table import vat_table
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -68,6 +69,10 @@ def problem_with(words: list[str]) -> str:
 
 def test_the_page_of_settings_is_up_to_date() -> None:
     assert PAGE.read_text() == page(), "run: python -m docs.generate"
+
+
+def test_the_table_of_vat_is_up_to_date() -> None:
+    assert VAT_TABLE.read_text() == vat_table(), "run: python -m docs.generate"
 
 
 def test_the_runbook_has_every_alert_as_the_bridge_has_it() -> None:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Coroutine, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from importlib.resources import files
 from typing import Any, TypeVar
 
@@ -376,6 +377,20 @@ class Both(RuleBasedStateMachine):
         for verdict in (clean, not clean):
             self.run(self.store.set_shop_verdict(scope, clean=verdict))
             self.data.judge(self.now, scope, verdict, self.is_durable)
+
+    @rule(
+        order=st.sampled_from(ORDERS),
+        kind=st.sampled_from(["tips_unset", "overseas_rate"]),
+        again=st.booleans(),
+    )
+    def a_question_is_raised(self, order: str, kind: str, again: bool) -> None:
+        told = self.run(self.store.ask(SHOP, kind, order, Decimal("12.34")))
+        found = self.data.ask(SHOP, kind, order, 1234)
+        assert told is not None
+        assert found == (told.asker, told.orders, int(told.amount * 100))
+        if not again:
+            self.run(self.store.settle_question(SHOP, kind, order))
+            self.data.settle_question(self.now, SHOP, kind, order)
 
     @rule(index=st.dictionaries(st.sampled_from(["buyer:1", "buyer:2"]), st.integers(1, 9)))
     def archived_customers_are_listed(self, index: dict[str, int]) -> None:

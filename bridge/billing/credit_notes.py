@@ -22,6 +22,7 @@ from bridge.billing.invoices import Context, agreed, billed_line, mirrored, shar
 from bridge.billing.rounding import ALL
 from bridge.billing.text import clean, money, percent
 from bridge.billing.totals import BilledLine, Encoded, encode
+from bridge.billing.wording import exempted
 from bridge.errors import NeedsPerson
 from bridge.orders import CENT, ZERO, Order, Reduction, RefundState, legal_date, to_cents
 from bridge.reasons import Reason, because
@@ -55,11 +56,11 @@ def credit_note_draft(here: Context, wanted: Wanted) -> CreditNoteDraft:
         currency=order.currency,
         refunded_on=legal_date(at),
         language=language_of(order.customer, rules),
+        information=_information(here, negative(note.parts)),
         vat_exemption=here.vat.exemption,
         vat_country=here.vat.country,
         category_id=rules.category_id,
         nature=rules.nature,
-        information=vat_in_euros(order, by_rate(negative(note.parts))),
         parts=negative(note.parts),
         on=note.on,
         differences=wanted.differences,
@@ -77,6 +78,11 @@ def credit_note_draft(here: Context, wanted: Wanted) -> CreditNoteDraft:
         agreed=found.agreed,
         why=(*_with_note(reduction, why), *found.why),
     )
+
+
+def _information(here: Context, parts: tuple[Part, ...]) -> str:
+    """What its exemptions rest on, and its VAT in euros."""
+    return "\n".join(filter(None, (*exempted(here.vat), vat_in_euros(here.order, by_rate(parts)))))
 
 
 def negative_draft(here: Context, *, written: bool) -> CreditNoteDraft:
@@ -100,11 +106,11 @@ def negative_draft(here: Context, *, written: bool) -> CreditNoteDraft:
         lines=found.lines,
         agreed=found.agreed,
         language=language_of(order.customer, rules),
+        information=_information(here, parts),
         vat_exemption=here.vat.exemption,
         vat_country=here.vat.country,
         category_id=rules.category_id,
         nature=rules.nature,
-        information=vat_in_euros(order, by_rate(parts)),
         parts=parts,
         on=order.credits,
         why=(

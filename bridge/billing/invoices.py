@@ -19,9 +19,9 @@ from bridge.billing.rules import DocumentPolicy, Rules
 from bridge.billing.text import clean
 from bridge.billing.totals import NO_CENTS, BilledLine, Encoded, encode
 from bridge.billing.vat import Vat
-from bridge.billing.wording import from_template, information, line_title
+from bridge.billing.wording import from_template, information, is_shown, line_title
 from bridge.errors import NeedsPerson
-from bridge.orders import LineKind, Order, legal_date, to_cents
+from bridge.orders import Order, legal_date, to_cents
 from bridge.reasons import because
 
 
@@ -54,7 +54,7 @@ def invoice_draft(here: Context, due: DueInvoice, paid: Paid, first: str, *, wri
         agreed=encoded.agreed,
         language=language_of(order.customer, rules),
         title=title,
-        information=information(order, rules, paid, vat.number, vat_in_euros(order, by_rate(due.parts))),
+        information=information(order, rules, paid, vat, vat_in_euros(order, by_rate(due.parts))),
         delivered_on=None if written else delivered_on(order),
         due_on=None if paid.note else order.due_on,
         paid=paid.note,
@@ -99,13 +99,8 @@ def billed_line(band: Band, currency: str) -> BilledLine:
 
 
 def worth_showing(bands: tuple[Band, ...]) -> tuple[Band, ...]:
-    """Free lines are noise (parts of a bundle, free shipping), unless a discount made them so or all are
-    free."""
-    shown = tuple(
-        band
-        for band in bands
-        if band.gross or (band.line.discount > 0 and band.line.kind is LineKind.PRODUCT)
-    )
+    """Without free lines, unless all are free."""
+    shown = tuple(band for band in bands if band.gross or (not band.line.gross and is_shown(band.line)))
     return shown if any(band.gross for band in shown) else bands
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from bridge.billing.mentions import Law
 from bridge.movements import PaymentMethod
 from bridge.orders import Supply
 
@@ -70,6 +71,21 @@ class VatRegime(StrEnum):
     FRANCHISE = "franchise"
 
 
+class GiftCards(StrEnum):
+    """What gift cards are sold for: goods of several rates or territories, or of one, and then taxed at once
+    (CGI art. 256 ter)."""
+
+    MULTI = "multi"
+    SINGLE = "single"
+
+
+class Tips(StrEnum):
+    """Whose tips are: all handed to the staff and outside VAT, or part of the price."""
+
+    STAFF = "staff"
+    TAXED = "taxed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """One shop's choices. Units: `category_id` and `nature` are Facturation.pro's own numbers.
@@ -80,11 +96,15 @@ class Rules:
     `stored_value`: names of fees that are money already held (wallets), as patterns.
     `skip_channels`: channels, as patterns, whose orders are not invoiced. `suborders`: whether the order of
     a marketplace counts, or its parts. `wait_minutes`: so long the first invoice waits for what is added.
+    `mentions`: legal texts by name (see `vat.py`), overriding the French defaults. `law`:
+    the code that those cite.
     `oss`: the seller declares VAT of other EU countries through the One-Stop Shop.
     `gateways`: the platform's word for a payment gateway → payment method, beside the source's own table.
     `fields`: what is asked (vat_number, siret, company, purchase_number) → the shop's own names of fields.
     `defer_to`: shops that tell the same sales and lead: what they have documented is ignored here.
     `invoice_from`: an order placed before this day, in Paris, is not invoiced by itself; None: each one is.
+    `gift_cards`, `tips`: None until the shop says so, and then the first one sold asks.
+    `answers`: the questions that a person has accepted for the shop, by the code of their reason.
     `refund_seconds`: so long a refund waits for the lines that the platform may still tell.
     `late_terms`: what an unpaid document says of late payment, "" where the firm's own settings print it.
     `title`, `information`: French templates with {number}, {shop}, {platform}.
@@ -104,6 +124,7 @@ class Rules:
     skip_channels: tuple[str, ...] = ()
     suborders: Suborders = Suborders.PARENT
     wait_minutes: float = 0
+    law: Law = Law.CGI
     oss: bool = False
     supply: Supply = Supply.UNKNOWN
     category_id: int | None = None
@@ -116,6 +137,9 @@ class Rules:
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     defer_to: tuple[str, ...] = ()
     zero_total_orders: bool = False
+    gift_cards: GiftCards | None = None
+    tips: Tips | None = None
+    answers: frozenset[str] = frozenset()
     refund_seconds: float = 120
     gestures: Gestures = Gestures.CREDIT
     foreign_currency: ForeignCurrency = ForeignCurrency.ASK

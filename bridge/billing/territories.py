@@ -18,7 +18,8 @@ class Zone(StrEnum):
     """Where a place is for French VAT."""
 
     FRANCE = "france"
-    OVERSEAS = "overseas"
+    DOM = "dom"
+    COM = "com"
     EU = "eu"
     NORTHERN_IRELAND = "northern_ireland"
     OUTSIDE = "outside"
@@ -29,10 +30,13 @@ def _rates(*percents: str) -> tuple[Decimal, ...]:
     return tuple(Decimal(percent) / 100 for percent in percents)
 
 
-_MAINLAND = _rates("20", "10", "5.5", "2.1")
-FRENCH_RATES = (*_MAINLAND, *_rates("8.5"))
-_CORSICAN = (*_MAINLAND, *_rates("13", "0.9"))
-"""CGI art. 297: https://www.legifrance.gouv.fr/codes/article_lc/LEGIARTI000042910466"""
+MAINLAND_RATES = _rates("20", "10", "5.5", "2.1")
+FRENCH_RATES = (*MAINLAND_RATES, *_rates("8.5"))
+CORSICAN_RATES = (*MAINLAND_RATES, *_rates("13", "0.9"))
+"""CGI art. 278 to 281 nonies; 296 for 8.5 % of Guadeloupe, Martinique and Réunion; 297 for Corsica."""
+
+NORTHERN_IRISH_RATES = _rates("20", "5")
+"""British VAT, which goods to Northern Ireland bear under the One-Stop Shop."""
 
 EU_RATES: Mapping[str, tuple[Decimal, ...]] = {
     "AT": _rates("20", "13", "10", "4.9"),  # 4.9 for some food since July 2026
@@ -71,15 +75,14 @@ LIKE_FRENCH: Mapping[str, tuple[Decimal, ...]] = {
 }
 """Countries outside the EU whose own rates can be taken for French ones: shops may be registered there."""
 
-_OVERSEAS = frozenset({"GP", "MQ", "GF", "RE", "YT"})
-"""The five departments; other territories are outside French VAT like a foreign country (CGI art. 294)."""
-OVERSEAS_RATES = _rates("8.5", "2.1", "1.75", "1.05")
-"""CGI art. 296."""
+_DOM = frozenset({"GP", "MQ", "GF", "RE", "YT"})
+_COM = frozenset({"PM", "BL", "MF", "NC", "PF", "WF", "TF"})
+"""The five departments overseas (CGI art. 294), and what is outside the Union's VAT altogether."""
 
 _SPECIAL: Mapping[str, tuple[tuple[tuple[str, ...], Zone], ...]] = {
     "FR": (
-        (("975", "977", "978", "984", "986", "987", "988"), Zone.OUTSIDE),
-        (("97",), Zone.OVERSEAS),
+        (("97133", "97150", "975", "977", "978", "984", "986", "987", "988"), Zone.COM),
+        (("97",), Zone.DOM),
     ),
     "ES": ((("35", "38", "51", "52"), Zone.OUTSIDE),),  # Canary Islands, Ceuta, Melilla
     "FI": ((("22",), Zone.OUTSIDE),),  # Åland
@@ -102,15 +105,18 @@ def zone(address: Address | None) -> Zone:
             return special
     if country == "FR":
         return Zone.FRANCE
-    if country in _OVERSEAS:
-        return Zone.OVERSEAS
+    if country in _DOM:
+        return Zone.DOM
+    if country in _COM:
+        return Zone.COM
     if country == "XI":
         return Zone.NORTHERN_IRELAND
     return Zone.EU if country in EU_RATES else Zone.OUTSIDE
 
 
 def french_rates(address: Address | None) -> tuple[Decimal, ...]:
-    """The French rates that can be charged there: all but Corsica's where that is not known."""
-    if zone(address) is not Zone.FRANCE or address is None or not address.postcode:
-        return FRENCH_RATES
-    return _CORSICAN if address.postcode.strip().startswith("20") else _MAINLAND
+    """The French rates that hold where a sale goes."""
+    place = zone(address)
+    if address and place is Zone.FRANCE:
+        return CORSICAN_RATES if address.postcode.strip().startswith("20") else MAINLAND_RATES
+    return FRENCH_RATES

@@ -1,258 +1,256 @@
-"""The VAT of an order: which rate, or which reason for none. RefundEvidence by the order, never supposed.
+"""The VAT of an order: which rate, or which reason for none. By the order's own evidence, never supposed.
 
-Facts of law: CGI art. 256 ter, 259, 262 I, 262 ter I, 283-2, 293 B, 294; see `docs/`. What cannot be proven
-from the order raises NeedsPerson with the missing proof.
+What holds where stands in one table, `places.py`; this reads it for each line. What cannot be proven from the
+order raises NeedsPerson with the missing proof; VAT that should not be there, with one of the `QUESTIONS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bridge.billing.bands import Band, cut
-from bridge.billing.dates import taxed_on
-from bridge.billing.exemptions import UNTAXED, exemption_of
-from bridge.billing.identifiers import is_eu, vat_country, vat_number
+from bridge.billing.exemptions import exemption_of
 from bridge.billing.mentions import Mention, mention
-from bridge.billing.rules import Rules, VatRegime
+from bridge.billing.places import Charge, Proof, Row, Undue, rows_for
+from bridge.billing.rules import GiftCards, Rules, Tips, VatRegime
+from bridge.billing.situation import ISO, Situation, country_of, situation_of
 from bridge.billing.territories import (
     EU_RATES,
     FRENCH_RATES,
     LIKE_FRENCH,
-    OVERSEAS_RATES,
+    NORTHERN_IRISH_RATES,
     Zone,
     french_rates,
     zone,
 )
 from bridge.billing.text import percent
 from bridge.errors import NeedsPerson
-from bridge.orders import Address, Line, LineKind, Order, Supply
+from bridge.orders import Address, LineKind, Order, Supply, ZeroTaxReason
 from bridge.reasons import Reason, because
-
-REUNION = Decimal("0.085")
-BY_NUMBER = frozenset({Mention.INTRA_EU_GOODS, Mention.INTRA_EU_SERVICES})
-"""Exempt because of the buyer's VAT number, which the document must show (CGI ann. II, art. 242 nonies A)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vat:
     """`bands`: what to bill, by rate. `exemption`: the legal mention or "". `number`: the VAT number that
-    proves it, or "". `country`: ISO code under OSS, else "". `why`: in French, for the accountant.
+    proves it, or "". `country`: ISO code under OSS, else "". `exempt`: each mention and the titles of its
+    lines. `why`: in French, for the accountant.
     """
 
     bands: tuple[Band, ...]
     exemption: str = ""
     number: str = ""
     country: str = ""
+    exempt: tuple[tuple[str, tuple[str, ...]], ...] = ()
     why: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sale:
-    """What VAT depends on, beside the line."""
-
-    on: date
-    destination: Address | None
-    zone: Zone
-    home: Address | None
-    home_zone: Zone
-    company: bool
-    number: str
-    goods_shipped: bool
-    rules: Rules
-
-    @property
-    def country(self) -> str:
-        return _country(self.destination)
-
-
 def assess(order: Order, rules: Rules) -> Vat:
-    """The order's bands and mentions. Raises NeedsPerson where a rate or a reason is missing."""
-    sale = _sale(order, rules)
-    if rules.regime_on(sale.on) is VatRegime.FRANCHISE:
-        return _franchise(order, sale)
-    oss = rules.oss and sale.zone is Zone.EU
-    bands = cut(order.lines, EU_RATES[sale.country] if oss else french_rates(sale.destination))
-    country = _oss_country(bands, sale) if oss else ""
+    """The order's bands and mentions. Raises NeedsPerson where a rate or a reason is missing, and where there
+    is VAT that should not be."""
+    sale = situation_of(order, rules)
+    if sale.regime is VatRegime.FRANCHISE and any(tax.amount for line in order.lines for tax in line.taxes):
+        raise NeedsPerson(because("vat_under_franchise", on=sale.on))
+    bands = cut(order.lines, _known_rates(sale))
+    sale = replace(sale, oss=_oss_country(bands, sale))
     mentions: dict[str, str] = {}
+    exempt: dict[str, list[str]] = {}
     number = ""
-    why: list[str] = []
     for band in bands:
+        if not band.gross:
+            continue
         if band.rate:
-            if not country:
-                _check_rate(band, sale)
-        elif band.gross:
-            name, reason = _exemption(band, sale)
-            text = mention(name, sale.on, rules.mentions)
-            number = sale.number if name in BY_NUMBER else number
-            mentions.setdefault(text, f"TVA à 0 % : {reason}. Mention : « {text} ».")
-    rates = sorted({band.rate for band in bands if band.rate}, reverse=True)
-    if rates:
-        charged = ", ".join(percent(rate) for rate in rates)
-        law = f"du pays de destination {country} (guichet unique OSS)" if country else "française"
-        why.append(f"TVA {law} {charged}, telle que la boutique l'a encaissée.")
+            _check_charge(band, sale)
+            continue
+        name, reason, shows = _exemption(band, sale)
+        text = mention(name, sale.on, rules.mentions, rules.law)
+        if not text:
+            raise NeedsPerson(_line("mention_expired", band, mention=name, on=f"{sale.on}"))
+        number = number or (sale.number if shows else "")
+        exempt.setdefault(text, []).append(band.line.title)
+        mentions.setdefault(text, f"TVA à 0 % : {reason}. Mention : « {text} ».")
     return Vat(
         bands=bands,
         exemption=" ; ".join(mentions),
         number=number,
-        country=country,
-        why=(*why, *mentions.values()),
+        country=sale.oss,
+        exempt=tuple((text, tuple(titles)) for text, titles in exempt.items()),
+        why=(*_charged(bands, sale), *mentions.values()),
     )
 
 
-def _sale(order: Order, rules: Rules) -> _Sale:
-    customer = order.customer
-    home = _first_with_country(customer.billing, customer.shipping)
-    destination = _first_with_country(customer.shipping, customer.billing)
-    shipped = any(line.kind is LineKind.SHIPPING for line in order.lines)
-    return _Sale(
-        on=taxed_on(order),
-        destination=destination,
-        zone=zone(destination),
-        home=home,
-        home_zone=zone(home),
-        company=bool(customer.company.strip()),
-        number=vat_number(customer),
-        goods_shipped=shipped or _first_with_country(customer.shipping) is not None,
-        rules=rules,
-    )
+def _known_rates(sale: Situation) -> tuple[Decimal, ...]:
+    """By which an amount of VAT without a rate is recognised."""
+    if sale.rules.oss and sale.zone is Zone.EU:
+        return EU_RATES[sale.country]
+    return tuple(dict.fromkeys((*french_rates(sale.destination), *FRENCH_RATES)))
 
 
-def _first_with_country(*addresses: Address | None) -> Address | None:
-    return next((address for address in addresses if address is not None and address.country), None)
-
-
-def _franchise(order: Order, sale: _Sale) -> Vat:
-    """No VAT at all, and none may have been charged (CGI 293 B, 283-3)."""
-    if any(tax.amount for line in order.lines for tax in line.taxes):
-        raise NeedsPerson(because("vat_under_franchise", on=sale.on))
-    text = mention(Mention.FRANCHISE, sale.on, sale.rules.mentions)
-    bands = tuple(Band(line=line, rate=Decimal(0), net=line.gross, gross=line.gross) for line in order.lines)
-    why = f"Franchise en base de TVA le {sale.on:%d/%m/%Y} : mention « {text} »."
-    return Vat(bands=bands, exemption=text, why=(why,))
-
-
-def _oss_country(bands: Iterable[Band], sale: _Sale) -> str:
-    """The destination, unless the rates are French ones that the destination does not have."""
-    rates = {band.rate for band in bands if band.rate}
-    french = rates.intersection(FRENCH_RATES).difference(EU_RATES[sale.country])
+def _oss_country(bands: Iterable[Band], sale: Situation) -> str:
+    """The destination, unless the rates are French ones that the destination does not have, or the platform
+    itself says that the VAT is French. Raises NeedsPerson for two countries' VAT."""
+    there = {Zone.EU: EU_RATES.get(sale.country, ()), Zone.NORTHERN_IRELAND: NORTHERN_IRISH_RATES}
+    if not sale.rules.oss or sale.zone not in there:
+        return ""
+    charged = [band for band in bands if band.rate]
+    rates = {band.rate for band in charged}
+    french = rates.intersection(FRENCH_RATES).difference(there[sale.zone])
     if french and french != rates:
         named = ", ".join(percent(rate) for rate in sorted(rates, reverse=True))
         raise NeedsPerson(because("vat_of_two_countries", country=sale.country, rates=named))
-    return "" if french or not rates else sale.country
+    told = {country for band in charged for country in _told(band)}
+    if french or not rates or told == {"FR"}:
+        return ""
+    return "XI" if sale.zone is Zone.NORTHERN_IRELAND else sale.country
 
 
-def _check_rate(band: Band, sale: _Sale) -> None:
-    """Outside OSS only French rates can be owed."""
-    _check_place(band, sale)
-    if band.rate not in french_rates(sale.destination):
+def _told(band: Band) -> Iterator[str]:
+    """Whose VAT the platform says that it is."""
+    yield from (ISO.get(tax.country, tax.country) for tax in band.line.taxes if tax.country and tax.amount)
+
+
+def _check_charge(band: Band, sale: Situation) -> None:
+    """The line bears VAT: may it? What a negative line gives back was judged when it was sold."""
+    if band.gross < 0:
+        return
+    if not sale.oss:
+        _check_rate(band, sale)
+    supply = sale.supply_of(band.line)
+    place = sale.place(supply)
+    if zone(place) is Zone.UNKNOWN:
+        # Whoever leaves an e-mail bought at a distance; without even that it was over a counter.
+        if sale.order.customer.email:
+            _ask("country_unknown", sale)
+        return
+    charge = Charge.DESTINATION if sale.oss else Charge.FRENCH
+    rows = [row for each in _possible(supply) for row in _rows(each, sale)]
+    if any(charge in row.expected for row in rows):
+        if zone(place) is Zone.FRANCE and not sale.oss and band.rate not in french_rates(place):
+            _ask("overseas_rate", sale, rate=percent(band.rate), country=country_of(place))
+        return
+    for undue in [row.taxed for row in rows if row.taxed][:1]:
+        _ask(_UNDUE[undue], sale, rate=percent(band.rate), country=country_of(place))
+
+
+_UNDUE: Mapping[Undue, str] = {
+    Undue.OVERSEAS_RATE: "overseas_rate",
+    Undue.EXPORTED: "vat_on_goods_leaving",
+    Undue.REVERSED: "vat_to_eu_business",
+    Undue.ABROAD: "vat_on_service_abroad",
+}
+_LACKING: Mapping[Proof | None, str] = {
+    Proof.EXEMPTION: "no_vat_in_france",
+    Proof.NUMBER: "no_vat_number",
+    Proof.BUSINESS: "service_to_consumer_abroad",
+    Proof.ADVICE: "service_overseas",
+}
+
+
+def _ask(kind: str, sale: Situation, **facts: str) -> None:
+    """Raises NeedsPerson with one of the `QUESTIONS`, unless a person has answered it for the shop."""
+    if kind not in sale.rules.answers:
+        order = sale.order
+        raise NeedsPerson(because(kind, orders=1, amount=order.total, currency=order.currency, **facts))
+
+
+def _check_rate(band: Band, sale: Situation) -> None:
+    """Outside OSS only French rates can be owed, and only if nobody says that they are another country's."""
+    country, rate = sale.country or "?", percent(band.rate)
+    if band.rate not in (*FRENCH_RATES, *french_rates(sale.destination)):
         code = "rate_not_french_eu" if sale.zone is Zone.EU else "rate_not_french"
-        raise NeedsPerson(_line(code, band, rate=percent(band.rate), country=sale.country or "?"))
+        raise NeedsPerson(_line(code, band, rate=rate, country=country))
+    foreign = next((told for told in _told(band) if told != "FR"), "")
+    if foreign in EU_RATES:
+        _ask("vat_of_another_state", sale, rate=rate, country=foreign)
+    abroad = sale.zone is Zone.OUTSIDE and band.rate in LIKE_FRENCH.get(sale.country, ())
+    if abroad or (foreign and foreign not in EU_RATES):
+        raise NeedsPerson(_line("vat_of_that_country", band, rate=rate, country=foreign or country))
 
 
-def _check_place(band: Band, sale: _Sale) -> None:
-    """French VAT where none is owed, or not at this rate: what an invoice shows is owed all the same (CGI
-    art. 283-3)."""
-    told = {tax.country for tax in band.line.taxes if tax.amount and tax.country}
-    if foreign := sorted(told - {"FR", "MC"}):
-        raise NeedsPerson(_line("vat_of_that_country", band, rate=percent(band.rate), country=foreign[0]))
-    # Goods to Northern Ireland are in the One-Stop Shop, under British VAT.
-    abroad = sale.zone is Zone.OUTSIDE or (sale.zone is Zone.NORTHERN_IRELAND and sale.rules.oss)
-    if abroad and not told and band.rate in LIKE_FRENCH.get(sale.country, ()):
-        raise NeedsPerson(_line("vat_of_that_country", band, rate=percent(band.rate), country=sale.country))
-    goods = _supply(band.line, sale) is Supply.GOODS
-    if goods and sale.zone is Zone.OUTSIDE:
-        raise NeedsPerson(_line("vat_on_export", band, rate=percent(band.rate), country=sale.country))
-    if goods and sale.zone is Zone.OVERSEAS and band.rate not in OVERSEAS_RATES:
-        raise NeedsPerson(_line("vat_of_the_mainland", band, rate=percent(band.rate), country=sale.country))
-    if sale.zone is Zone.FRANCE and band.rate == REUNION:
-        raise NeedsPerson(_line("vat_of_overseas", band, rate=percent(band.rate)))
+def _rows(supply: Supply, sale: Situation) -> tuple[Row, ...]:
+    return rows_for(sale.regime, sale.buyer, supply, zone(sale.place(supply)))
 
 
-def _exemption(band: Band, sale: _Sale) -> tuple[str, str]:
-    """The name of the mention of an amount without VAT, and the reason in French."""
-    line = band.line
-    told = exemption_of(line, sale.rules.exemptions)
-    if told and told != Mention.DOMESTIC_EXEMPT:
-        return told, f"réglage exemptions de la boutique pour « {line.title} »"
-    if line.kind is LineKind.GIFT_CARD:
-        return Mention.GIFT_CARD, "carte cadeau vendue, taxée lors de son utilisation"
-    if line.kind is LineKind.TIP:
-        return Mention.TIP, "pourboire volontaire"
-    supply = _supply(line, sale)
-    if (sale.home_zone if supply is Supply.SERVICES else sale.zone) is Zone.FRANCE:
-        return _domestic(band, sale, told)
-    if supply is Supply.GOODS:
-        return _goods_abroad(band, sale)
-    if supply is Supply.SERVICES:
-        return _services_abroad(band, sale)
-    if sale.zone is Zone.UNKNOWN:
+def _possible(supply: Supply) -> tuple[Supply, ...]:
+    """What a line may be that nobody calls goods or services."""
+    return (Supply.GOODS, Supply.SERVICES) if supply is Supply.UNKNOWN else (supply,)
+
+
+def _charged(bands: Iterable[Band], sale: Situation) -> tuple[str, ...]:
+    rates = sorted({band.rate for band in bands if band.rate}, reverse=True)
+    if not rates:
+        return ()
+    law = f"du pays de destination {sale.oss} (guichet unique OSS)" if sale.oss else "française"
+    charged = ", ".join(percent(rate) for rate in rates)
+    return (f"TVA {law} {charged}, telle que la boutique l'a encaissée.",)
+
+
+def _exemption(band: Band, sale: Situation) -> tuple[str, str, bool]:
+    """The mention of an amount without VAT, the reason in French, and whether the buyer's number is shown."""
+    if sale.regime is VatRegime.NORMAL and (own := _by_kind(band, sale)):
+        return (*own, False)
+    supply = sale.supply_of(band.line)
+    rows = {row.mention: row for each in _possible(supply) for row in _rows(each, sale)}
+    place = sale.place(supply)
+    if not rows and sale.regime is VatRegime.NORMAL:
         raise NeedsPerson(_line("no_country", band))
-    raise NeedsPerson(_line("goods_or_services", band, country=sale.country))
+    if not rows:
+        return Mention.FRANCHISE, _because(Mention.FRANCHISE, sale, place), False
+    if len(rows) > 1:
+        raise NeedsPerson(_line("goods_or_services", band, country=sale.country))
+    (row,) = rows.values()
+    undeclared = row.mention is Mention.DOMESTIC_EXEMPT and band.reason not in DECLARED
+    if undeclared or row.mention is None or (row.untaxed and not _known(row.mention, sale)):
+        raise NeedsPerson(_line(_LACKING[row.untaxed], band, country=country_of(place)))
+    return row.mention, _because(row.mention, sale, place), row.number
 
 
-def _supply(line: Line, sale: _Sale) -> Supply:
-    """Goods or services: the line's word, else the shop's, else that the order is shipped."""
-    for told in (line.supply, sale.rules.supply):
-        if told is not Supply.UNKNOWN:
-            return told
-    shipping = line.kind in (LineKind.SHIPPING, LineKind.DUTY)
-    return Supply.GOODS if shipping or sale.goods_shipped else Supply.UNKNOWN
+def _known(name: Mention, sale: Situation) -> bool:
+    return bool(mention(name, sale.on, sale.rules.mentions, sale.rules.law))
 
 
-def _domestic(band: Band, sale: _Sale, told: str) -> tuple[str, str]:
-    """Exempt within France: only where the shop says so and the accountant has written the mention."""
-    if not told and band.reason not in UNTAXED:
-        raise NeedsPerson(_line("no_vat_in_france", band))
-    if not mention(Mention.DOMESTIC_EXEMPT, sale.on, sale.rules.mentions):
-        raise NeedsPerson(_line("exempt_without_mention", band))
-    return Mention.DOMESTIC_EXEMPT, "exonération en France déclarée par la boutique"
+DECLARED = frozenset({ZeroTaxReason.PRODUCT_EXEMPT, ZeroTaxReason.CUSTOMER_EXEMPT, ZeroTaxReason.ZERO_RATED})
+"""The shop itself says that it is exempt."""
 
 
-def _goods_abroad(band: Band, sale: _Sale) -> tuple[Mention, str]:
-    """Goods leave France: exported, or delivered to a taxable buyer in another member state."""
-    place = sale.country
-    match sale.zone:
-        case Zone.OVERSEAS:
-            return Mention.OVERSEAS_EXPORT, "biens expédiés outre-mer, assimilés à une exportation"
-        case Zone.OUTSIDE:
-            return Mention.EXPORT, f"biens exportés hors de l'Union européenne ({place})"
-        case Zone.EU | Zone.NORTHERN_IRELAND:
-            number = sale.number
-            if is_eu(number) and vat_country(number) != "FR":
-                return Mention.INTRA_EU_GOODS, f"livraison intracommunautaire, n° de TVA {number} ({place})"
-            raise NeedsPerson(_line("no_vat_number", band, country=place))
-        case _:
-            raise NeedsPerson(_line("no_country", band))
+def _by_kind(band: Band, sale: Situation) -> tuple[str, str] | None:
+    """What the shop's own table exempts; gift cards and tips, if they are what the shop says they are."""
+    told = exemption_of(band.line, sale.rules.exemptions)
+    if told and (told != Mention.DOMESTIC_EXEMPT or sale.zone is Zone.FRANCE):
+        return told, f"réglage exemptions de la boutique pour « {band.line.title} »"
+    match band.line.kind:
+        case LineKind.GIFT_CARD:
+            if sale.rules.gift_cards is None:
+                _ask("gift_cards_unset", sale)
+            if sale.rules.gift_cards is GiftCards.SINGLE:
+                raise NeedsPerson(_line("gift_card_untaxed", band))
+            return Mention.GIFT_CARD, "carte cadeau vendue, taxée lors de son utilisation"
+        case LineKind.TIP:
+            if sale.rules.tips is None:
+                _ask("tips_unset", sale)
+            if sale.rules.tips is Tips.TAXED:
+                raise NeedsPerson(_line("tip_untaxed", band))
+            return Mention.TIP, "pourboire volontaire"
+    return None
 
 
-def _services_abroad(band: Band, sale: _Sale) -> tuple[Mention, str]:
-    """Services: a business is taxed where it is; a consumer abroad needs the accountant's word."""
-    place = _country(sale.home)
-    number = sale.number
-    match sale.home_zone:
-        case Zone.EU:
-            if is_eu(number) and vat_country(number) != "FR":
-                return Mention.INTRA_EU_SERVICES, f"service à un assujetti de l'Union, n° de TVA {number}"
-            raise NeedsPerson(_line("no_vat_number", band, country=place))
-        case Zone.UNKNOWN:
-            raise NeedsPerson(_line("no_country", band))
-        case Zone.OVERSEAS:
-            raise NeedsPerson(_line("service_overseas", band, country=place))
-        case _:
-            if sale.company:
-                return Mention.SERVICES_ABROAD, f"service à une entreprise hors de l'Union ({place})"
-            consumer = Mention.CONSUMER_SERVICES_ABROAD
-            if mention(consumer, sale.on, sale.rules.mentions):
-                return consumer, f"service à un client hors de l'Union ({place}), mention de la boutique"
-            raise NeedsPerson(_line("service_to_consumer_abroad", band, country=place))
+def _because(name: Mention, sale: Situation, place: Address | None) -> str:
+    country = country_of(place)
+    return {
+        Mention.FRANCHISE: f"franchise en base de TVA le {sale.on:%d/%m/%Y}",
+        Mention.DOMESTIC_EXEMPT: "exonération en France déclarée par la boutique",
+        Mention.OVERSEAS_EXPORT: f"biens expédiés outre-mer, assimilés à une exportation ({country})",
+        Mention.EXPORT: f"biens exportés hors de l'Union européenne ({country})",
+        Mention.INTRA_EU_GOODS: f"livraison intracommunautaire, n° de TVA {sale.number} ({country})",
+        Mention.INTRA_EU_SERVICES: f"service à un assujetti de l'Union, n° de TVA {sale.number}",
+        Mention.SERVICES_ABROAD: f"service à une entreprise hors de l'Union ({country})",
+        Mention.ELECTRONIC_ABROAD: f"service électronique à un particulier hors de l'Union ({country})",
+        Mention.CONSUMER_SERVICES_ABROAD: (
+            f"service à un client hors de l'Union ({country}), mention de la boutique"
+        ),
+    }[name]
 
 
 def _line(code: str, band: Band, **facts: str) -> Reason:
     return because(code, line=band.line.title, **facts)
-
-
-def _country(address: Address | None) -> str:
-    return "" if address is None else {"EL": "GR", "MC": "FR"}.get(address.country, address.country)

@@ -8,6 +8,7 @@ from bridge.billing.bands import Band
 from bridge.billing.paying import METHODS, Paid
 from bridge.billing.rules import Rules
 from bridge.billing.text import clean, clean_lines, day, money, percent
+from bridge.billing.vat import Vat
 from bridge.orders import Address, Line, LineKind, Order
 
 _NAMES: dict[LineKind, str] = {
@@ -29,7 +30,8 @@ def line_title(band: Band, currency: str) -> str:
         title += f" - du {day(line.period[0])} au {day(line.period[1])}"
     if line.discount > 0:
         codes = ", ".join(label for label in (clean(text) for text in line.discount_labels) if label)
-        title += f" - dont remise {money(line.discount, currency)}" + (f" ({codes})" if codes else "")
+        taxed = " TTC" if band.rate else ""
+        title += f" - dont remise {money(line.discount, currency)}{taxed}" + (f" ({codes})" if codes else "")
     if band.several:
         title += f" - part à {percent(band.rate)}"
     return title
@@ -44,6 +46,20 @@ def _name(line: Line) -> str:
     return f"{kind} : {title}"
 
 
+def is_shown(line: Line) -> bool:
+    """Free lines are noise (parts of a bundle, free shipping), unless a discount made a product free."""
+    return bool(line.gross) or (line.discount > 0 and line.kind is LineKind.PRODUCT)
+
+
+def exempted(vat: Vat) -> list[str]:
+    """The VAT number that an exemption rests on, for the customer's record may be others' and lack it; and
+    which lines each of several mentions is for."""
+    notes = [f"N° de TVA de l'acheteur : {vat.number}."] if vat.number else []
+    if len(vat.exempt) > 1:
+        notes += [f"{text} : {', '.join(dict.fromkeys(map(clean, titles)))}." for text, titles in vat.exempt]
+    return notes
+
+
 def from_template(template: str, order: Order) -> str:
     """The shop's own text with {number}, {shop} and {platform} filled in; other braces stay."""
     for name in ("number", "shop", "platform"):
@@ -51,20 +67,17 @@ def from_template(template: str, order: Order) -> str:
     return clean_lines(template)
 
 
-def information(order: Order, rules: Rules, paid: Paid, number: str = "", in_euros: str = "") -> str:
-    """The notes of an invoice: the shop's text, the VAT `number` that an exemption rests on (the customer's
-    record may be others' and lack it), its VAT `in_euros`, where it was delivered, how it was paid when in
-    several parts, what the law wants of a document to be paid later."""
-    notes = [from_template(rules.information, order)]
-    if number:
-        notes.append(f"N° de TVA de l'acheteur : {number}.")
-    notes.append(in_euros)
+def information(order: Order, rules: Rules, paid: Paid, vat: Vat, in_euros: str = "") -> str:
+    """The notes of an invoice: the shop's text, what its exemptions rest on, its VAT `in_euros`, where it was
+    delivered, how it was paid when in several parts, what the law wants of a document to be paid later."""
+    notes = [from_template(rules.information, order), *exempted(vat), in_euros]
     customer = order.customer
     if customer.shipping and customer.billing and _differs(customer.shipping, customer.billing):
         notes.append(f"Adresse de livraison : {_on_one_line(customer.shipping)}")
-    discounts = sum((line.discount for line in order.lines if line.discount > 0), Decimal(0))
-    if discounts:
-        notes.append(f"Remises déjà déduites : {money(discounts, order.currency)}.")
+    discounts = sum((line.discount for line in order.lines if is_shown(line)), Decimal(0))
+    if discounts > 0:
+        taxed = " TTC" if any(line.tax for line in order.lines) else ""
+        notes.append(f"Remises déjà déduites : {money(discounts, order.currency)}{taxed}.")
     if paid.note is None:
         notes.append(from_template(rules.late_terms, order))
     if len(paid.all) > 1:

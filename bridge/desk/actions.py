@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from bridge.billing.earlier import EARLIER, PAID_SINCE
+from bridge.billing.questions import QUESTIONS
 from bridge.desk.attaching import Firm, attach, attached_in, balance, detach, document_of, refuse_others
 from bridge.desk.operations import (
     Because,
@@ -135,13 +136,17 @@ class Desk(ReadingDesk):
 
     @operation("accept_difference", "orders/{key}/accept", acts=True, under="done")
     async def accept(self, key: str, who: Who = "api") -> bool:
-        """Takes its documents' totals as they are; or takes in an order placed before `invoice_from`.
+        """Takes its documents' totals as they are, an order placed before `invoice_from` in, or accepts the
+        question that it asks for all orders.
 
         False when that was done already.
         """
         story = await self.known_story(key)
         if story.order.reason.code in EARLIER:
             return await self._resume(key, who, "take_in", field=TAKEN_IN)
+        if story.order.reason.code in QUESTIONS:
+            await self.scripts.run("answer", story.order.shop, story.order.reason.code, short(who))
+            return await self._resume(key, who, "accept", because("question_accepted"))
         wrong = [document for document in story.documents if document.differs]
         taken_in = any(action.what == "take_in" for action in story.actions)
         if not wrong and (taken_in or any(each.accepted is not None for each in story.documents)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.billing.earlier import EARLIER
+from bridge.billing.questions import QUESTIONS
 from bridge.desk.values import State, Story
 
 
@@ -24,7 +25,8 @@ def offers(story: Story) -> list[Offer]:
     """The likeliest first."""
     state = story.order.state
     offered = []
-    if state is State.ATTENTION and any(document.differs for document in story.documents):
+    asks = story.order.reason.code in QUESTIONS
+    if state is State.ATTENTION and (asks or any(document.differs for document in story.documents)):
         offered.append(Offer("accept", primary=True))
     if story.order.reason.code in EARLIER:
         offered.append(Offer("take-in", primary=state is State.ATTENTION))

@@ -64,7 +64,7 @@ LOOK: Final = 5000
 
 SCRIPTS: Final = (
     *("orders", "find", "story", "events", "event", "stats"),
-    *("resume", "set_aside", "replayable", "erase", "blank"),
+    *("resume", "set_aside", "replayable", "erase", "blank", "answer"),
 )
 
 _LISTS = {

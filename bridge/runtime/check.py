@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from bridge.alerts.rules import rounding_problem
+from bridge.billing.mentions import WARNED_FROM, without_successor
 from bridge.billing.rounding import FirmRounding
 from bridge.errors import (
     ApiRefused,
@@ -87,12 +88,22 @@ async def findings(settings: Settings, services: Services) -> AsyncIterator[Find
         yield await _since(name, shop, services.store)
         secrets = [secret.get_secret_value() for secret in shop.secrets]
         yield _shop(name, REGISTRY[shop.platform], secrets)
+        if ending := ending_mentions(shop, legal_date(datetime.now(UTC))):
+            yield Finding(f"shop {name}", "warn", ending)
         if strangers := sorted(set(shop.defer_to) - settings.shops.keys()):
             known = ", ".join(settings.shops)
             unknown = f"defer_to names {', '.join(strangers)}, which is no shop; there are {known}"
             yield Finding(f"shop {name}", "fail", unknown)
         if name in services.platforms:
             yield await _listing(services.platforms[name])
+
+
+def ending_mentions(shop: ShopSettings, today: date) -> str:
+    """What is to be done about legal texts that may soon be cited no more, "" while there is time."""
+    names = ", ".join(f"mentions.{name}" for name in without_successor(shop.mentions))
+    if today < WARNED_FROM or not names:
+        return ""
+    return f"invoices may cite the CGI until 2027-12-31: have the accountant write {names}"
 
 
 def _version(server: str, version: str) -> tuple[str, str]:

@@ -19,16 +19,18 @@ from pydantic_settings import NoDecode
 
 from bridge.billing.buyers import Asked
 from bridge.billing.exemptions import KINDS
-from bridge.billing.mentions import DATED, Mention
+from bridge.billing.mentions import WORDINGS, Law, Mention
 from bridge.billing.rules import (
     DocumentPolicy,
     ForeignCurrency,
     Gestures,
+    GiftCards,
     InvoiceWhen,
     PartialRefunds,
     Rules,
     Suborders,
     TestOrders,
+    Tips,
     VatRegime,
 )
 from bridge.movements import PaymentMethod
@@ -90,6 +92,11 @@ class ShopSettings(Table):
     """draft credit note for a person, final, or hold (a person is asked, nothing is created)."""
     gestures: Gestures = Gestures.CREDIT
     """Money that goes back while all stays sold: credit (a price reduction), or ask."""
+    gift_cards: GiftCards | None = None
+    """multi (for goods of several VAT rates or territories: taxed when used) or single (taxed when sold).
+    Until it is set, the first gift card sold asks."""
+    tips: Tips | None = None
+    """staff (handed to the staff in full, outside VAT) or taxed. Until it is set, the first tip asks."""
     refund_seconds: float = Field(default=120, ge=0)
     """So long a refund waits for lines that may still be told."""
     platform_api_key: Secret | None = None
@@ -131,10 +138,13 @@ class ShopSettings(Table):
     """Of a marketplace's order and its parts by vendor, which are the sales: parent, or children."""
     wait_minutes: float = Field(default=0, ge=0)
     """So long after the payment the first invoice waits, for offers that are added then."""
+    law: Law = Law.CGI
+    """cgi or cibs: the code that the default texts cite, where both are known. The CGI may be cited until
+    2027-12-31."""
     oss: bool = False
     """VAT of other EU countries is declared through the One-Stop Shop."""
     supply: Supply = Supply.UNKNOWN
-    """goods or services, where the platform does not say; else unknown."""
+    """goods, services, or electronic (downloads, accesses), where the platform does not say; else unknown."""
     category_id: PositiveInt | None = None
     """Facturation.pro's category for this shop's invoices."""
     nature: int | None = Field(default=None, ge=1, le=9)
@@ -167,7 +177,7 @@ class ShopSettings(Table):
                 raise ValueError(
                     f'exemptions: "{rule}" must begin with one of {", ".join(KINDS)}, and a colon'
                 )
-            if name not in self.mentions and name not in DATED:
+            if name not in self.mentions and name not in WORDINGS:
                 raise ValueError(f'exemptions: "{name}" is no mention; write its text under mentions')
         for name in self.mentions:
             if name not in {*Mention, *self.exemptions.values()}:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 import zstandard
@@ -20,6 +21,7 @@ from bridge.failpoints import failpoint
 from bridge.reasons import Reason
 from bridge.sources.base import Identity
 from bridge.store.values import (
+    Asked,
     CreationPermit,
     Fate,
     HeldOrder,
@@ -52,6 +54,8 @@ SCRIPTS: Final = (
     *("sweep", "claim_next", "vitals", "first_heard"),
     *("ledger", "begin", "replace_attempt", "clear", "done", "forget", "set_shop_verdict"),
     *("attach", "detach", "archived", "keep_archived", "rounding", "learn_rounding"),
+    *("archived", "keep_archived", "rounding", "learn_rounding"),
+    *("ask", "settle_question"),
 )
 
 
@@ -271,6 +275,18 @@ class Store:
         """Puts what a document's total taught in place of what was known `before`, unless somebody else was
         faster. `contradiction`: see `Contradiction`, "" when there is none. Returns what is known then."""
         return str((await self._run("learn_rounding", before, after, contradiction)).decode())
+
+    async def ask(self, shop: str, kind: str, order_key: str, amount: Decimal) -> Asked | None:
+        """The order raises a question of this kind. None when a person has answered it for the shop."""
+        answer = await self._run("ask", shop, kind, order_key, int(amount * 100))
+        if answer is None:
+            return None
+        asker, orders, cents = (part.decode() for part in answer)
+        return Asked(asker=asker, orders=int(orders), amount=Decimal(cents) / 100)
+
+    async def settle_question(self, shop: str, kind: str, order_key: str) -> None:
+        """The order raises it no more: the others that did are gone over again."""
+        await self._run("settle_question", shop, kind, order_key)
 
     async def archived_customer(self, buyer_lock: str) -> int | None:
         """The archived customer of this buyer_lock, 0 when there is none, None when the list is too old."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -55,6 +56,16 @@ class HeldOrder:
     number: str = ""
     placed_at: datetime | None = None
     documents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question of several orders. `asker`: the one that asks it; `orders`: how many raise it, `amount`:
+    what they come to."""
+
+    asker: str
+    orders: int
+    amount: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

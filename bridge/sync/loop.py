@@ -19,6 +19,7 @@ from bridge.billing.late import Late
 from bridge.billing.lessons import lesson_of
 from bridge.billing.made import LedgerEntry
 from bridge.billing.plan import keys_of, next_step
+from bridge.billing.questions import QUESTIONS
 from bridge.billing.rounding import FirmRounding
 from bridge.billing.rules import Gestures, PartialRefunds, Rules
 from bridge.billing.steps import CreateInvoice, Rest
@@ -37,12 +38,12 @@ from bridge.keys import EVENT, Key
 from bridge.orders import Order, legal_date
 from bridge.reasons import Reason, because
 from bridge.store.values import HeldOrder, Lease, Outcome
+from bridge.sync import questions
 from bridge.sync.calls import calls, story_of
 from bridge.sync.ending import POISON, Ending, again, bridge_failed, without_order
 from bridge.sync.exactly_once import Clock, Ledger, Run
 from bridge.sync.exchange import Exchange
 from bridge.sync.executor import Executor
-from bridge.sync.index import remembered, terms_of
 from bridge.sync.lease import Background, Renewing, held
 from bridge.sync.progress import Progress
 from bridge.sync.reading import Reader, Remembering
@@ -70,7 +71,7 @@ class Report:
     invoiced_after: float | None
 
 
-class SyncStore(Ledger, Renewing, Remembering, Protocol):
+class SyncStore(Ledger, Renewing, Remembering, questions.Questions, Protocol):
     """What the loop needs of the store, beside the ledger."""
 
     async def take(self, lease: Lease) -> HeldOrder | None: ...
@@ -214,11 +215,16 @@ class Syncer:
                 if rounding != run.rounding:
                     run = replace(run, rounding=rounding)
                     documents = documents_for(order, rules, rounding, made, self._clock.now(), vat)
-                progress = _with_documents(
-                    replace(progress, documents=remembered(order, documents)), order, made
-                )
+                if documents.hold.code in QUESTIONS:
+                    if ending := await questions.put(self._store, documents.hold, order, view):
+                        return progress, ending
+                    rules = replace(rules, answers=rules.answers | {documents.hold.code})
+                    run = replace(run, rules=rules)
+                    continue
+                progress = progress.knowing(order, documents, made)
                 step = next_step(order, rules, documents, made)
                 if isinstance(step, Rest):
+                    await questions.settle(self._store, order, view)
                     return progress, self._resting(step, documents)
                 log.debug("act", step=type(step).__name__)
                 failpoint("sync", "act", type(step).__name__)
@@ -290,13 +296,3 @@ def _lane_of(view: HeldOrder) -> Lane:
     if view.lane:
         return Lane(view.lane)
     return Lane.RETRY if view.attempts else Lane.LIVE
-
-
-def _with_documents(progress: Progress, order: Order, made: Mapping[str, LedgerEntry]) -> Progress:
-    invoice = made.get(order.key)
-    return replace(
-        progress,
-        found=terms_of(order, [each.number for each in made.values()]),
-        invoice=invoice.number if invoice else "",
-        invoice_id=invoice.id if invoice else 0,
-    )

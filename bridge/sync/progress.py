@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+from bridge.billing.drafts import Documents
+from bridge.billing.made import LedgerEntry
 from bridge.orders import Order
+from bridge.sync.index import remembered, terms_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +22,17 @@ class Progress:
     invoice: str = ""
     invoice_id: int = 0
     invoiced: bool = False
+
+    def knowing(self, order: Order, documents: Documents, made: Mapping[str, LedgerEntry]) -> Progress:
+        """With the documents that the order should have, and those that it has."""
+        invoice = made.get(order.key)
+        return replace(
+            self,
+            documents=remembered(order, documents),
+            found=terms_of(order, [each.number for each in made.values()]),
+            invoice=invoice.number if invoice else "",
+            invoice_id=invoice.id if invoice else 0,
+        )
 
     def fields(self) -> dict[str, str]:
         """As the store keeps it."""

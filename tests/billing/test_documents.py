@@ -12,7 +12,15 @@ from bridge.billing.documents import documents_for
 from bridge.billing.drafts import InvoiceDraft
 from bridge.billing.made import LedgerEntry
 from bridge.billing.rounding import ALL, CANDIDATES, UNKNOWN, FirmRounding, total_under
-from bridge.billing.rules import DocumentPolicy, ForeignCurrency, InvoiceWhen, Rules, TestOrders
+from bridge.billing.rules import (
+    DocumentPolicy,
+    ForeignCurrency,
+    GiftCards,
+    InvoiceWhen,
+    Rules,
+    TestOrders,
+    Tips,
+)
 from bridge.currencies import ReferenceRate
 from bridge.movements import Movement, PaymentMethod
 from bridge.orders import Address, Line, LineKind, Order, Reduction, Tax
@@ -28,7 +36,7 @@ UNPAID = replace(SALE, paid_at=None)
 
 
 def invoice_of(order: Order, rules: Rules | None = None) -> InvoiceDraft:
-    documents = documents_for(order, rules or Rules(), KNOWN)
+    documents = documents_for(order, rules or Rules(gift_cards=GiftCards.MULTI, tips=Tips.STAFF), KNOWN)
     assert not documents.hold
     assert documents.invoice is not None
     return documents.invoice
@@ -141,8 +149,8 @@ TITLES: list[tuple[Line, str]] = [
     (replace(MUG, sku="T-1"), "Tasse [T-1]"),
     (replace(MUG, title="Tasse T-1", sku="T-1"), "Tasse T-1"),
     (replace(MUG, title=" Tasse\n<b>bleue\x00 "), "Tasse ‹b›bleue"),
-    (replace(MUG, discount=D("5"), discount_labels=("NOEL", "")), "Tasse - dont remise 5,00 € (NOEL)"),
-    (replace(MUG, discount=D("2.5")), "Tasse - dont remise 2,50 €"),
+    (replace(MUG, discount=D("5"), discount_labels=("NOEL", "")), "Tasse - dont remise 5,00 € TTC (NOEL)"),
+    (replace(MUG, discount=D("2.5")), "Tasse - dont remise 2,50 € TTC"),
     (replace(MUG, period=(date(2026, 11, 1), date(2026, 11, 30))), "Tasse - du 01/11/2026 au 30/11/2026"),
     (replace(MUG, kind=LineKind.SHIPPING, title="Colissimo"), "Livraison : Colissimo"),
     (replace(MUG, kind=LineKind.SHIPPING, title=""), "Livraison"),

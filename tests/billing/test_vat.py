@@ -10,13 +10,14 @@ from decimal import Decimal
 import pytest
 
 from bridge.billing.documents import documents_for
-from bridge.billing.mentions import DATED, Mention, mention
+from bridge.billing.made import LedgerEntry
+from bridge.billing.questions import QUESTIONS
 from bridge.billing.rounding import UNKNOWN
-from bridge.billing.rules import Rules, VatRegime
+from bridge.billing.rules import GiftCards, Rules, Tips, VatRegime
 from bridge.billing.territories import Zone, zone
 from bridge.billing.vat import assess
 from bridge.errors import NeedsPerson
-from bridge.orders import Address, Customer, Line, LineKind, Order, Supply, Tax, ZeroTaxReason
+from bridge.orders import Address, Customer, Line, LineKind, Order, Reduction, Supply, Tax, ZeroTaxReason
 from bridge.texts import text_of
 from tests.builders.orders import order_of
 
@@ -66,6 +67,8 @@ FREE_OF_VAT: list[tuple[str, Customer, Rules, str]] = [
     ("another state's number", sent_to("DE", number=BE_NUMBER, billed="BE"), GOODS, "262 ter I"),
     ("Greece writes EL", sent_to("GR", number="EL094259216"), GOODS, "262 ter I"),
     ("Northern Ireland is inside", sent_to("GB", "BT1 1AA", number=XI_NUMBER), GOODS, "262 ter I"),
+    ("services to a company abroad", sent_to("US", company="Test Corp"), SERVICES, "259-1"),
+    ("a download for a consumer abroad", sent_to("US"), Rules(supply=Supply.ELECTRONIC), "259 D"),
     ("intra-EU services", sent_to("DE", number=DE_NUMBER), SERVICES, "Autoliquidation"),
     (
         "services to a business abroad",
@@ -86,6 +89,10 @@ def test_no_vat_with_proof(customer: Customer, rules: Rules, expected: str) -> N
     assert vat.bands[0].net == 100
     assert any(vat.exemption in sentence for sentence in vat.why)
 
+
+UK_VAT = Tax(amount=D("20"), rate=D("0.2"), country="GB")
+GIFT_CARD = line("50", kind=LineKind.GIFT_CARD)
+SINGLE, TAXED_TIPS = Rules(gift_cards=GiftCards.SINGLE), Rules(tips=Tips.TAXED)
 
 REFUSED: list[tuple[str, Customer, Rules, tuple[Line, ...], str]] = [
     ("France without reason", sent_to("FR", "75002"), GOODS, (line("10"),), "nothing proves why"),
@@ -171,13 +178,9 @@ REFUSED: list[tuple[str, Customer, Rules, tuple[Line, ...], str]] = [
         "VAT for AT",
     ),
     ("Australian GST", sent_to("AU"), GOODS, (line("110", tax("10", "0.1")),), "own tax"),
-    (
-        "British VAT of the One-Stop Shop",
-        sent_to("GB", "BT1 1AA"),
-        replace(GOODS, oss=True),
-        (line("120", tax("20", "0.2")),),
-        "own tax",
-    ),
+    ("British VAT by the shop's own word", sent_to("CH"), GOODS, (line("120", UK_VAT),), "own tax"),
+    ("a gift card that is taxed when sold", sent_to("FR"), SINGLE, (GIFT_CARD,), "taxed when sold"),
+    ("a tip that is taxed", sent_to("FR"), TAXED_TIPS, (line("3", kind=LineKind.TIP),), "tips are taxed"),
     (
         "two countries' VAT on one document",
         sent_to("DE"),
@@ -215,7 +218,7 @@ BANDS: list[tuple[str, Line, list[tuple[str, str, str]]]] = [
     ("recovered from the net", line("126.60", tax("6.60")), [("0.055", "120.00", "126.60")]),
     ("recovered from the gross", line("9.99", tax("1.67")), [("0.2", "8.32", "9.99")]),
     ("recovered, rounded down", line("9.99", tax("1.66")), [("0.2", "8.33", "9.99")]),
-    ("overseas rate", line("108.50", tax("8.50")), [("0.085", "100.00", "108.50")]),
+    ("overseas rate", line("108.50", tax("8.50"), title="Séjour outre-mer"), [("0.085", "100.00", "108.50")]),
     ("rounded per unit", line("999", tax("167", "0.2"), quantity=D(100)), [("0.2", "832", "999")]),
     ("VAT too small to show", line("0.02", tax("0", "0.2")), [("0.2", "0.02", "0.02")]),
     ("free", line("0", tax("0", "0.2")), [("0", "0", "0")]),
@@ -234,7 +237,8 @@ BANDS: list[tuple[str, Line, list[tuple[str, str, str]]]] = [
 
 @pytest.mark.parametrize(("one", "expected"), [row[1:] for row in BANDS], ids=[row[0] for row in BANDS])
 def test_a_line_is_cut_by_rate(one: Line, expected: list[tuple[str, str, str]]) -> None:
-    bands = assess(order(sent_to("RE") if one.tax == D("8.50") else sent_to("FR"), one), GOODS).bands
+    place = sent_to("FR", "97400") if "outre-mer" in one.title else sent_to("FR")
+    bands = assess(order(place, one), replace(GOODS, supply=Supply.SERVICES)).bands
     assert [(band.rate, band.net, band.gross) for band in bands] == [tuple(map(D, row)) for row in expected]
     assert sum(band.gross for band in bands) == one.gross
 
@@ -281,7 +285,7 @@ def test_gift_cards_and_tips_are_out_of_scope_beside_taxed_lines() -> None:
             line("50", kind=LineKind.GIFT_CARD),
             line("3", kind=LineKind.TIP),
         ),
-        Rules(),
+        Rules(gift_cards=GiftCards.MULTI, tips=Tips.STAFF),
     )
     assert vat.exemption == (
         "Bon à usages multiples hors champ de la TVA, art. 256 ter du CGI ; "
@@ -304,6 +308,8 @@ OSS = Rules(oss=True, supply=Supply.GOODS)
         (sent_to("DE"), line("120", tax("20", "0.2")), ""),  # French VAT, under the threshold
         (sent_to("FR"), line("120", tax("20", "0.2")), ""),
         (sent_to("DE", number=DE_NUMBER), line("100"), ""),
+        (sent_to("GB", "BT1 1AA"), line("120", tax("20", "0.2")), "XI"),
+        (sent_to("AT"), line("120", Tax(amount=D("20"), rate=D("0.2"), country="FR")), ""),
     ],
 )
 def test_oss_states_the_country_whose_vat_was_charged(customer: Customer, one: Line, country: str) -> None:
@@ -319,20 +325,119 @@ def test_a_sale_that_is_exempt_by_a_number_shows_it_whatever_the_customers_recor
     assert documents.invoice
     assert f"N° de TVA de l'acheteur : {DE_NUMBER}." in documents.invoice.information
     taxed = order(exempt.customer, line("120", tax("20", "0.2")))
-    documents = documents_for(taxed, GOODS, UNKNOWN)
+    documents = documents_for(taxed, replace(GOODS, answers=frozenset({"vat_to_eu_business"})), UNKNOWN)
     assert documents.invoice
     assert "acheteur" not in documents.invoice.information
 
 
-def test_french_vat_may_go_to_northern_ireland_and_with_services_to_switzerland() -> None:
-    sold = line("120", tax("20", "0.2"))
-    assert assess(order(sent_to("GB", "BT1 1AA"), sold), GOODS).exemption == ""
-    assert assess(order(sent_to("CH"), sold), SERVICES).exemption == ""
+TAXED = line("120", tax("20", "0.2"))
+AUSTRIAN = line("120", Tax(amount=D("20"), rate=D("0.2"), country="AT"))
+ASKED: list[tuple[str, Customer, Rules, Line, str]] = [
+    ("French VAT to Switzerland", sent_to("CH"), GOODS, TAXED, "vat_on_goods_leaving"),
+    ("French VAT to Réunion", sent_to("FR", "97400"), GOODS, TAXED, "vat_on_goods_leaving"),
+    ("French VAT to New Caledonia", sent_to("NC"), GOODS, TAXED, "vat_on_goods_leaving"),
+    ("8.5 % in Paris", sent_to("FR", "75002"), GOODS, line("108.5", tax("8.5", "0.085")), "overseas_rate"),
+    ("goods to a German business", sent_to("DE", number=DE_NUMBER), GOODS, TAXED, "vat_to_eu_business"),
+    ("a service to one", sent_to("DE", number=DE_NUMBER), SERVICES, TAXED, "vat_to_eu_business"),
+    (
+        "its own country's VAT",
+        sent_to("DE", number=DE_NUMBER),
+        Rules(oss=True, supply=Supply.GOODS),
+        line("119", tax("19", "0.19")),
+        "vat_to_eu_business",
+    ),
+    (
+        "a service to a company abroad",
+        sent_to("US", company="Corp"),
+        SERVICES,
+        TAXED,
+        "vat_on_service_abroad",
+    ),
+    ("Austrian VAT by its word", sent_to("AT"), GOODS, AUSTRIAN, "vat_of_another_state"),
+    ("no country", Customer(email="a@example.com"), GOODS, TAXED, "country_unknown"),
+    ("a gift card", sent_to("FR"), GOODS, GIFT_CARD, "gift_cards_unset"),
+    ("a tip", sent_to("FR"), GOODS, line("3", kind=LineKind.TIP), "tips_unset"),
+]
+
+
+@pytest.mark.parametrize(
+    ("customer", "rules", "one", "kind"), [row[1:] for row in ASKED], ids=[row[0] for row in ASKED]
+)
+def test_vat_that_should_not_be_there_asks_until_it_is_accepted(
+    customer: Customer, rules: Rules, one: Line, kind: str
+) -> None:
+    sale = order(customer, one)
+    with pytest.raises(NeedsPerson) as asked:
+        assess(sale, rules)
+    assert asked.value.reason.code == kind
+    assert kind in QUESTIONS
+    assert D(asked.value.reason.fact("amount")) == one.gross
+    accepted = assess(sale, replace(rules, answers=frozenset({kind})))
+    assert sum(band.gross for band in accepted.bands) == one.gross
+
+
+def test_what_was_sold_before_is_given_back_without_a_question() -> None:
+    moved = order(sent_to("BE", number=BE_NUMBER), line("-24.50", tax("-4.08", "0.2")), line("49.50"))
+    assert "Autoliquidation" in assess(moved, SERVICES).exemption
+
+
+@pytest.mark.parametrize(
+    ("postcode", "charged"),
+    [("20000", tax("13", "0.13")), ("20200", tax("0.9", "0.009")), ("75002", tax("2.1", "0.021"))],
+)
+def test_the_rates_of_corsica_hold_there(postcode: str, charged: Tax) -> None:
+    sold = line(str(100 + charged.amount), charged)
+    assert assess(order(sent_to("FR", postcode), sold), GOODS).exemption == ""
+
+
+def test_a_till_is_in_france() -> None:
+    sale = replace(order(Customer(), TAXED), at_till=True)
+    assert assess(sale, GOODS).bands[0].rate == D("0.2")
+
+
+def test_french_vat_may_go_to_a_consumer_in_northern_ireland() -> None:
+    assert assess(order(sent_to("GB", "BT1 1AA"), TAXED), GOODS).exemption == ""
+
+
+def test_each_of_several_mentions_says_its_lines() -> None:
+    buyer = sent_to("DE", number=DE_NUMBER, company="Kunst GmbH")
+    mixed = order(
+        buyer,
+        line("100", title="Moulin", supply=Supply.GOODS),
+        line("40", title="Réglage", supply=Supply.SERVICES),
+    )
+    documents = documents_for(mixed, Rules(), UNKNOWN)
+    assert documents.invoice
+    notes = documents.invoice.information.splitlines()
+    assert "Exonération de TVA, art. 262 ter I du CGI : Moulin." in notes
+    assert "Autoliquidation, art. 283-2 du CGI : Réglage." in notes
+
+
+def test_a_partial_credit_note_of_an_exempt_supply_shows_the_number() -> None:
+    sold = order(sent_to("DE", number=DE_NUMBER, company="Kunst GmbH"), line("100"))
+    given = Reduction(id="9", at=sold.placed_at, amount=D("30"), paid_back=D("30"))
+    made = {sold.key: LedgerEntry(id=1, number="F1", total=D("100"), paid=True)}
+    (note,) = documents_for(replace(sold, reductions=(given,)), GOODS, UNKNOWN, made).credit_notes
+    assert note.information == f"N° de TVA de l'acheteur : {DE_NUMBER}."
+
+
+def test_free_shipping_shows_no_discount_without_its_line() -> None:
+    shipping = line("0", kind=LineKind.SHIPPING, discount=D("5"))
+    documents = documents_for(order(sent_to("FR"), TAXED, shipping), GOODS, UNKNOWN)
+    assert documents.invoice
+    assert "Remises" not in documents.invoice.information
 
 
 def test_franchise_carries_its_mention() -> None:
     vat = assess(order(sent_to("DE"), line("100", tax("0", "0.2"))), FRANCHISE)
     assert vat.exemption == "TVA non applicable, art. 293 B du CGI"
+
+
+def test_franchise_and_a_service_to_a_business_of_another_member_state() -> None:
+    vat = assess(order(sent_to("DE", number=DE_NUMBER), line("100", supply=Supply.SERVICES)), FRANCHISE)
+    assert (vat.exemption.split(",")[0], vat.number) == ("Autoliquidation", DE_NUMBER)
+    goods = assess(order(sent_to("DE", number=DE_NUMBER), line("100", supply=Supply.GOODS)), FRANCHISE)
+    assert (goods.exemption, goods.number) == ("TVA non applicable, art. 293 B du CGI", "")
 
 
 def test_vat_charged_under_franchise_is_for_a_person() -> None:
@@ -370,29 +475,16 @@ def test_exempt_in_france_needs_the_shops_word_and_the_accountants(
             assess(sale, rules)
 
 
-def test_every_mention_is_dated_and_can_be_overridden() -> None:
-    for name, wordings in DATED.items():
-        assert list(wordings) == sorted(wordings)
-        assert mention(name, date(2026, 11, 22), {}) == wordings[-1][1]
-        assert mention(name, date(2026, 11, 22), {name: "autre"}) == "autre"
-    assert mention(Mention.DOMESTIC_EXEMPT, date(2026, 11, 22), {}) == ""
-
-
-def test_a_mention_changes_on_its_day(monkeypatch: pytest.MonkeyPatch) -> None:
-    wordings = {Mention.EXPORT: ((date.min, "CGI"), (date(2028, 1, 1), "CIBS"))}
-    monkeypatch.setattr("bridge.billing.mentions.DATED", wordings)
-    assert mention(Mention.EXPORT, date(2027, 12, 31), {}) == "CGI"
-    assert mention(Mention.EXPORT, date(2028, 1, 1), {}) == "CIBS"
-
-
 @pytest.mark.parametrize(
     ("country", "postcode", "expected"),
     [
         ("FR", "75002", Zone.FRANCE),
         ("FR", "20000", Zone.FRANCE),
         ("MC", "98000", Zone.FRANCE),
-        ("FR", "97133", Zone.OVERSEAS),
-        ("PF", "98713", Zone.OUTSIDE),
+        ("FR", "97133", Zone.COM),
+        ("PF", "98713", Zone.COM),
+        ("FR", "97400", Zone.DOM),
+        ("YT", "", Zone.DOM),
         ("EL", "10557", Zone.EU),
         ("GR", "63086", Zone.OUTSIDE),
         ("XI", "", Zone.NORTHERN_IRELAND),

@@ -7,6 +7,7 @@ Each method of `Data` is one script, atomic, at a time in milliseconds that it i
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -107,6 +108,8 @@ class Data:
     verdicts: dict[str, tuple[int, str]] = field(default_factory=dict)
     archived: tuple[dict[str, int], int] | None = None
     rounding: str = ""
+    questions: dict[tuple[str, str], tuple[str, dict[str, int]]] = field(default_factory=dict)
+    answers: dict[str, set[str]] = field(default_factory=dict)
     contradiction: tuple[int, str] = (0, "")
     payments: dict[str, str] = field(default_factory=dict)
     attached: dict[int, tuple[str, str]] = field(default_factory=dict)
@@ -494,6 +497,37 @@ class Data:
             if contradiction:
                 self.contradiction = (now, contradiction)
         return self.rounding
+
+    def ask(self, shop: str, kind: str, key: str, cents: int) -> tuple[str, int, int] | None:
+        """ask.lua"""
+        if kind in self.answers.get(shop, ()):
+            return None
+        asker, raised = self.questions.get((shop, kind), (key, {}))
+        raised[key] = cents
+        state = self.orders[asker].state if asker != key and asker in self.orders else ""
+        if state and state != "attention":
+            asker, state = key, ""
+        self.questions[shop, kind] = (asker, raised)
+        cents = sum(raised.values())
+        if state:
+            told = re.sub('"orders":"[^"]*"', f'"orders":"{len(raised)}"', self.orders[asker].reason, count=1)
+            self.orders[asker].reason = re.sub(
+                '"amount":"[^"]*"', f'"amount":"{cents / 100:.2f}"', told, count=1
+            )
+        return asker, len(raised), cents
+
+    def settle_question(self, now: int, shop: str, kind: str, key: str) -> None:
+        """settle_question.lua"""
+        _, raised = self.questions.pop((shop, kind), ("", {}))
+        for other in sorted(raised.keys() - {key}):
+            order = self.orders.get(other, StoredOrder())
+            if order.state in ("open", "attention"):
+                order.version += 1
+                order.state, order.attempts, order.failing_since, order.takes = "", 0, 0, 0
+                for listed in (self.attention, self.open, self.ignored):
+                    listed.pop(other, None)
+                self.waiting.setdefault(other, now)
+                self.due[other] = now
 
     def archived_customer(self, now: int, buyer_lock: str) -> int | None:
         """archived.lua"""

@@ -8,13 +8,14 @@ import json
 import pickle
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
 from bridge.errors import LeaseLost, StoreUnavailable
 from bridge.reasons import Reason
 from bridge.sources.base import Identity
-from bridge.store.values import CreationPermit, HeldOrder, Lease, Outcome
+from bridge.store.values import Asked, CreationPermit, HeldOrder, Lease, Outcome
 from tests.sim.data import Data, RecordAnswer
 from tests.sim.world import Task, Wait, World
 
@@ -197,6 +198,13 @@ class StoreModel:
     async def set_shop_verdict(self, scope: str, *, clean: bool) -> None:
         durable = self._server.durable
         await self._server.call(lambda d, now: d.judge(now, scope, clean, durable))
+
+    async def ask(self, shop: str, kind: str, order_key: str, amount: Decimal) -> Asked | None:
+        found = await self._server.call(lambda d, _: d.ask(shop, kind, order_key, int(amount * 100)))
+        return found and Asked(asker=found[0], orders=found[1], amount=Decimal(found[2]) / 100)
+
+    async def settle_question(self, shop: str, kind: str, order_key: str) -> None:
+        await self._server.call(lambda d, now: d.settle_question(now, shop, kind, order_key))
 
     async def archived_customer(self, buyer_lock: str) -> int | None:
         return await self._server.call(lambda d, now: d.archived_customer(now, buyer_lock))

@@ -165,6 +165,7 @@ def _order(key: Key, known: _Known) -> Order:
         delivered_on=legal_date(order.shipped_at) if order.shipped_at else None,
         # a test notification is not confirmed and voided, even where its `test` is filtered out
         test=order.test or (order.confirmed is False and order.financial_status == "voided"),
+        at_till=order.source_name == "pos",
         purchase_number=order.po_number,
         payment_ids=tuple(filter(None, (order.source_identifier, *_noted(order)))),
         channel=order.source_name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
@@ -32,12 +33,19 @@ class MoneySet(Payload):
 
 
 class TaxLine(Payload):
-    """`price`: for the whole line, all units, after discounts; `rate`: a fraction."""
+    """`price`: for the whole line, all units, after discounts; `rate`: a fraction. `title`: of VAT, the
+    country and its word for it ("AT USt", "FR TVA"); of others, what the shop calls it."""
 
     title: Text = ""
     price: Amount
     rate: Amount | None = None
     channel_liable: Flag = False
+
+    @property
+    def country(self) -> str:
+        """Whose VAT the title says it is; "DE State Tax" is Delaware's."""
+        named = re.fullmatch(r"([A-Z]{2}) \S+", self.title)
+        return named[1] if named else ""
 
 
 class Allocation(Payload):

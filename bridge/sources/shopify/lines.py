@@ -10,12 +10,6 @@ from bridge.orders import ZERO, Line, LineKind, Supply, Tax, ZeroTaxReason, utc
 from bridge.sources.shopify.line_payloads import Allocation, Duty, LineItem, ShippingLine, TaxLine
 from bridge.sources.shopify.payloads import OrderEdit, OrderPayload
 
-EU_COUNTRIES = frozenset(
-    (
-        *("AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU"),
-        *("IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"),
-    )
-)
 SUPPLY: Mapping[bool | None, Supply] = {True: Supply.GOODS, False: Supply.SERVICES, None: Supply.UNKNOWN}
 """`requires_shipping`: what is no physical product is a service, also when it is a download."""
 
@@ -57,6 +51,10 @@ def in_time(
 
 def _settled(order: OrderPayload) -> bool:
     return order.financial_status in ("paid", "partially_refunded") and order.total_outstanding <= 0
+
+
+_SUPPLIES = {True: Supply.GOODS, False: Supply.SERVICES, None: Supply.UNKNOWN}
+"""By `requires_shipping`: what is not shipped is a service, also a download."""
 
 
 def _item_line(order: OrderPayload, item: LineItem) -> Line:
@@ -141,15 +139,7 @@ def _tax(order: OrderPayload, tax: TaxLine) -> Tax:
     reason = None if tax.price else _exemption(order)
     if not tax.price and tax.rate == 0 and tax.title:
         reason = reason or ZeroTaxReason.ZERO_RATED
-    return Tax(
-        amount=tax.price, rate=tax.rate, title=tax.title, country=_country_of(tax.title), reason=reason
-    )
-
-
-def _country_of(title: str) -> str:
-    """Shopify's own titles begin with the country: "FR TVA", "AT USt"."""
-    country, _, name = title.partition(" ")
-    return country if name and country in EU_COUNTRIES else ""
+    return Tax(amount=tax.price, rate=tax.rate, title=tax.title, country=tax.country, reason=reason)
 
 
 def _exemption(order: OrderPayload) -> ZeroTaxReason | None:

@@ -158,7 +158,7 @@ def _tax(net: Decimal, amount: Decimal, rate: TaxLine | None, *, alone: bool) ->
     """Without a rate when it is unknown, when it is put on top of another tax, and when nothing was charged
     although it says something should have been."""
     if rate is None or rate.rate_percent is None or (rate.compound and not alone):
-        return Tax(amount=amount, title=rate.label if rate else "")
+        return Tax(amount=amount, title=rate.label if rate else "", country=rate.country if rate else "")
     fraction = rate.rate_percent / 100
     contradicted = not amount and abs(net * fraction) > HALF_CENT
     named_zero = ZeroTaxReason.ZERO_RATED if not (amount or fraction) and rate.label else None

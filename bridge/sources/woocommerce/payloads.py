@@ -116,6 +116,9 @@ class Item(Payload):
 
 
 class TaxLine(Payload):
+    """`rate_code`: COUNTRY-STATE-NAME-PRIORITY, each part left out where the rate has none:
+    https://github.com/woocommerce/woocommerce, WC_Tax::get_rate_code."""
+
     rate_id: Id = ""
     rate_code: Text = ""
     label: Text = ""
@@ -124,9 +127,9 @@ class TaxLine(Payload):
 
     @property
     def country(self) -> str:
-        """`rate_code` is COUNTRY-STATE-NAME-PRIORITY: WC_Tax::get_rate_code."""
-        country = self.rate_code.partition("-")[0]
-        return country if re.fullmatch("[A-Z]{2}", country) else ""
+        """Whose VAT it is, "" for a rate of all countries."""
+        first = self.rate_code.split("-")[0]
+        return first if re.fullmatch("[A-Z]{2}", first) else ""
 
 
 class Coupon(Payload):

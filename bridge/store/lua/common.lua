@@ -15,6 +15,8 @@ local function lease_of(key) return P .. 'lease:' .. key end
 local function payment_of(id) return P .. 'payment:' .. id end
 local function ledger_of(key) return P .. 'ledger:' .. key end
 local function attached_of(id) return P .. 'attached:' .. id end
+local function question_of(shop, kind) return P .. 'question:' .. shop .. ':' .. kind end
+local function answers_of(shop) return P .. 'answers:' .. shop end
 
 local DUE, ATTENTION, ORDERS, META = P .. 'due', P .. 'attention', P .. 'orders', P .. 'meta'
 local WAITING, WORKERS = P .. 'waiting', P .. 'workers'
