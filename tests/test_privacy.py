@@ -26,7 +26,7 @@ from tests.worlds.desk import CUSTOMER, World, key_of, open_world
 EMAIL = str(CUSTOMER["email"])
 BUYER: dict[str, Any] = {"id": CUSTOMER["id"], "email": EMAIL, "phone": "555-625-1199"}
 OTHER: dict[str, Any] = {"id": 8002, "email": "dominique@example.com", "first_name": "Dominique"}
-NOWHERE = {"billing_address": None, "shipping_address": None}
+NOWHERE = {"billing_address": None, "shipping_address": None, "source_name": "pos"}
 WRONG: dict[str, Any] = {"total_price": "99.99"}
 SHOP: dict[str, Any] = {"shop_id": 954889, "shop_domain": "b.myshopify.com"}
 

@@ -154,8 +154,6 @@ def test_every_choice_of_a_shop_reaches_the_rules(load: Any) -> None:
         skip_channels = ["amazon"]
         suborders = "children"
         wait_minutes = 2.5
-        late_terms = "Intérêts de retard : 10 %."
-        mentions = { franchise = "TVA non applicable" }
         law = "cibs"
         oss = true
         supply = "services"

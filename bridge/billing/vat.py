@@ -84,7 +84,7 @@ def _known_rates(sale: Situation) -> tuple[Decimal, ...]:
     """By which an amount of VAT without a rate is recognised."""
     if sale.rules.oss and sale.zone is Zone.EU:
         return EU_RATES[sale.country]
-    return tuple(dict.fromkeys((*french_rates(sale.destination), *FRENCH_RATES)))
+    return french_rates(sale.destination)
 
 
 def _oss_country(bands: Iterable[Band], sale: Situation) -> str:
@@ -201,6 +201,8 @@ def _exemption(band: Band, sale: Situation) -> tuple[str, str, bool]:
         raise NeedsPerson(_line("goods_or_services", band, country=sale.country))
     (row,) = rows.values()
     undeclared = row.mention is Mention.DOMESTIC_EXEMPT and band.reason not in DECLARED
+    if row.mention is Mention.DOMESTIC_EXEMPT and not undeclared and not _known(row.mention, sale):
+        raise NeedsPerson(_line("exempt_without_mention", band))
     if undeclared or row.mention is None or (row.untaxed and not _known(row.mention, sale)):
         raise NeedsPerson(_line(_LACKING[row.untaxed], band, country=country_of(place)))
     return row.mention, _because(row.mention, sale, place), row.number

@@ -155,28 +155,6 @@ REFUSED: list[tuple[str, Customer, Rules, tuple[Line, ...], str]] = [
     ("foreign VAT without OSS", sent_to("DE"), GOODS, (line("119", tax("19", "0.19")),), "set `oss`"),
     ("British VAT", sent_to("GB"), GOODS, (line("120", tax("20", "0.2")),), "own tax"),
     ("the Isle of Man's", sent_to("IM"), GOODS, (line("120", tax("20", "0.2")),), "own tax"),
-    (
-        "French VAT on an export",
-        sent_to("CH"),
-        GOODS,
-        (line("120", Tax(amount=D("20"), rate=D("0.2"), country="FR")),),
-        "leaves the Union (CH) with French VAT of 20",
-    ),
-    ("the mainland's rate overseas", sent_to("RE"), GOODS, (line("120", tax("20", "0.2")),), "goes overseas"),
-    (
-        "the overseas rate on the mainland",
-        sent_to("FR"),
-        GOODS,
-        (line("108.50", tax("8.50", "0.085")),),
-        "the rate of the overseas departments",
-    ),
-    (
-        "Austrian VAT by its own word, at a rate that is French too",
-        sent_to("AT"),
-        GOODS,
-        (line("120", Tax(amount=D("20"), rate=D("0.2"), country="AT")),),
-        "VAT for AT",
-    ),
     ("Australian GST", sent_to("AU"), GOODS, (line("110", tax("10", "0.1")),), "own tax"),
     ("British VAT by the shop's own word", sent_to("CH"), GOODS, (line("120", UK_VAT),), "own tax"),
     ("a gift card that is taxed when sold", sent_to("FR"), SINGLE, (GIFT_CARD,), "taxed when sold"),
@@ -257,7 +235,6 @@ def test_large_lines_tell_the_rate_of_small_ones_that_share_its_id(small: str, l
         ("75002", "0.33", "0.03", "0.1"),  # 8.5 % would give it overseas
         ("20000", "113.00", "13.00", "0.13"),
         ("20137", "100.90", "0.90", "0.009"),
-        ("97400", "108.50", "8.50", "0.085"),
     ],
 )
 def test_an_amount_tells_the_rate_among_those_of_its_place(

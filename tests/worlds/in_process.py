@@ -128,8 +128,9 @@ def settings_for(data_dir: Path, api_url: str, *, settle: float = 120, **changed
 
 
 def _secrets_of(shop: str) -> dict[str, Any]:
-    """Refunds do not wait for lines: tests send all that there is."""
-    return {"secrets": tuple(SecretStr(secret) for secret in SECRETS[shop]), "refund_seconds": 0}
+    """Refunds do not wait for lines: tests send all that there is. What gift cards and tips are is known."""
+    known = {"refund_seconds": 0, "gift_cards": "multi", "tips": "staff"}
+    return {"secrets": tuple(SecretStr(secret) for secret in SECRETS[shop]), **known}
 
 
 @asynccontextmanager
