@@ -104,6 +104,7 @@ def configuration(api_url: str, redis_url: str, port: int, elsewhere: int) -> di
             "secrets": [SECRETS[name]],
             "platform_api_key": SECRETS["platform key"],
             "platform_api_url": f"http://127.0.0.1:{elsewhere}",
+            "invoice_from": "2020-01-01",
         }
         for name, platform in SHOPS.items()
     }
