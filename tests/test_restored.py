@@ -86,7 +86,7 @@ async def test_the_command_says_what_it_did(store: Store, redis_url: str, tmp_pa
 async def test_who_looks_where_no_data_are_is_told_so(command: tuple[str, ...], tmp_path: Path) -> None:
     write_config(tmp_path, api_url="http://127.0.0.1:9")
     ended = await bridge(*command, cwd=tmp_path)
-    assert ended.status == 1
+    assert ended.status == 1, "also where only the account is missing"
     assert "no data under" in ended.err + ended.out
     assert not (tmp_path / "var").exists()
 

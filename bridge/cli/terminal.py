@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import typer
@@ -33,7 +34,7 @@ from bridge.telemetry.logs import configure_logging
 from bridge.telemetry.sentry import configure_sentry
 from bridge.texts import cure_of
 from bridge.valkey.diagnosis import trouble
-from bridge.valkey.embedded import embedded_valkey
+from bridge.valkey.embedded import EmbeddedValkey, embedded_valkey
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -119,12 +120,21 @@ async def redis_url_of(settings: Settings, *, own: bool = False) -> AsyncIterato
 
 
 @asynccontextmanager
-async def open_bridge() -> AsyncIterator[Services]:
-    """The services of the configured bridge, for a command."""
+async def open_bridge(*, beforehand: bool = False) -> AsyncIterator[Services]:
+    """The services of the configured bridge, for a command. `beforehand`: where there are no data yet, over a
+    private Valkey that leaves nothing behind."""
     configure_logging("error", sys.stderr)
     settings = settings_here()
-    async with redis_url_of(settings) as url, open_services(settings, url) as services:
-        yield services
+    with TemporaryDirectory(prefix="bridge-") as nothing:
+        passing = beforehand and not has_data(settings)
+        redis_url = embedded_valkey(Path(nothing)) if passing else redis_url_of(settings)
+        async with redis_url as url, open_services(settings, url) as services:
+            yield services
+
+
+def has_data(settings: Settings) -> bool:
+    """There is a Redis, or a private one was started here before."""
+    return settings.redis_url is not None or EmbeddedValkey(settings.data_dir).has_data
 
 
 @asynccontextmanager

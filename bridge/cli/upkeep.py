@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from bridge.cli.options import Json
-from bridge.cli.terminal import FAILED, command, err, open_bridge, out, print_json
+from bridge.cli.terminal import FAILED, command, err, has_data, open_bridge, out, print_json
 from bridge.runtime.check import Finding, findings
 
 app = typer.Typer()
@@ -16,12 +17,21 @@ app = typer.Typer()
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
+NO_DATA = (
+    "no data under {folder} yet: `bridge up` makes them at its first start. "
+    "If it runs already, data_dir is another folder"
+)
+
+
 @command(app, "check")
 async def check(as_json: Json = False) -> int:
     """Preflight: configuration, Redis and its durability, credentials and firm, each shop's secrets."""
     found = []
-    async with open_bridge() as services:
+    async with open_bridge(beforehand=True) as services:
         async for finding in findings(services.settings, services):
+            if finding.name == "redis" and not has_data(services.settings):
+                said = NO_DATA.format(folder=services.settings.data_dir)
+                finding = replace(finding, state="warn", text=said)
             found.append(finding)
             if not as_json:
                 mark = f"[{COLOURS[finding.state]}]{finding.state:<4}[/]"
